@@ -1,0 +1,83 @@
+#ifndef CALIPERS_CORE_OBSERVER_H_
+#define CALIPERS_CORE_OBSERVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/arithmetic.h"
+#include "core/element.h"
+#include "core/quantization_args.h"
+#include "core/record.h"
+
+namespace calipers {
+
+/// How much a record weighs in a moving average.
+enum class Weighting : std::uint8_t {
+  /// Each record counts once, as in the reference.
+  kUniform = 1,
+  /// c' = 1 - (1 - c)^n for a record of n observations.
+  kNumObservations = 2,
+};
+
+struct ElementRange {
+  Elements min;
+  Elements max;
+  friend bool operator==(const ElementRange&, const ElementRange&) = default;
+};
+
+/// What an observer answers. F32 in exact arithmetic; in reference arithmetic
+/// the records' dtype, F32 where that is an integer.
+struct FoldedRange {
+  /// One element a parameter: the reference's get_min_max.
+  ElementRange range;
+  /// One element: the fold of the tensors' own ranges, get_global_min_max of
+  /// llm-compressor up to 0.10.
+  ElementRange global;
+  /// One element: the extremes of `range`, llm-compressor since 0.11. NaN if
+  /// any of `range` is, as torch's max() has it.
+  ElementRange global_of_range;
+};
+
+/// A fold from a series of records to a range. A pure fold: the same records in
+/// the same order give the same bits. Not thread-safe.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// Folds in the series' next record. Records without elements change
+  /// nothing. All others must have the dtype and number of parameters of the
+  /// first.
+  virtual void Add(const Record& record) = 0;
+
+  /// True while no record with elements was added.
+  virtual bool empty() const = 0;
+
+  /// The range of what was added; empty() must be false.
+  virtual FoldedRange Answer() const = 0;
+
+  /// A copy that goes on by itself.
+  virtual std::unique_ptr<Observer> Clone() const = 0;
+};
+
+/// What an observer is made from.
+struct ObserverOptions {
+  double averaging_constant = 0.01;  // in [0, 1]
+  Arithmetic arithmetic = Arithmetic::kExact;
+  Weighting weighting = Weighting::kUniform;
+};
+
+/// The observer registered as `name`; INVALID_ARGUMENT, naming those there are,
+/// for any other. docs/add-an-observer.md says how one is added.
+absl::StatusOr<std::unique_ptr<Observer>> MakeObserver(absl::string_view name,
+                                                       const ObserverOptions& options);
+
+/// Registered names, sorted: "memoryless_minmax", "minmax", "static_minmax".
+std::vector<absl::string_view> ObserverNames();
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_OBSERVER_H_
