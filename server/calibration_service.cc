@@ -1,0 +1,298 @@
+#include "server/calibration_service.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "core/status_macros.h"
+#include "server/convert.h"
+#include "server/name_filter.h"
+#include "server/names.h"
+
+namespace calipers::server {
+namespace {
+
+constexpr int kDefaultPageSize = 100;
+constexpr int kMaxPageSize = 1000;
+constexpr int kMaxBatchNames = 10'000;
+// A batch's answer stays below what protobuf and a client can take.
+constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 20;
+// How long changes gather before a watcher is told, and how often a watch looks
+// whether it is still wanted.
+constexpr absl::Duration kGather = absl::Milliseconds(50);
+constexpr absl::Duration kWatchPoll = absl::Milliseconds(200);
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// The sessions that match, page by page, so that the table is not locked for
+// long. `visit` returns false to stop.
+template <typename Visit>
+bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
+  std::string after;
+  do {
+    SessionTable::Page page = table.List(filter, after, kMaxPageSize);
+    for (const std::shared_ptr<Session>& session : page.sessions) {
+      if (!visit(*session)) return false;
+    }
+    after = std::move(page.next_after);
+  } while (!after.empty());
+  return true;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Create(SessionTable& sessions,
+                                                const v1::CreateSessionRequest& request) {
+  ASSIGN_OR_RETURN(const RunName run, RunName::Parse(request.parent()));
+  ASSIGN_OR_RETURN(const SessionName name, SessionName::Make(run, request.session_id()));
+  if (!request.session().name().empty() && request.session().name() != name.full()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("session.name is another than parent and session_id make, ", name.full(),
+                     "; it may be left empty"));
+  }
+  ASSIGN_OR_RETURN(const SessionSpec spec, SpecFromProto(request.session()));
+  return sessions.Create(name, spec);
+}
+
+absl::StatusOr<v1::ListSessionsResponse> List(const SessionTable& sessions,
+                                              const v1::ListSessionsRequest& request) {
+  ASSIGN_OR_RETURN(const NameFilter filter,
+                   NameFilter::Make(request.parent(), request.module_glob()));
+  if (request.page_size() < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_size is ", request.page_size(), "; it may not be negative"));
+  }
+  std::string after;
+  if (!absl::WebSafeBase64Unescape(request.page_token(), &after)) {
+    return absl::InvalidArgumentError("page_token is not one that ListSessions gave");
+  }
+  const int size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
+  const SessionTable::Page page =
+      sessions.List(filter, after, static_cast<std::size_t>(std::min(size, kMaxPageSize)));
+  v1::ListSessionsResponse response;
+  for (const std::shared_ptr<Session>& session : page.sessions) {
+    *response.add_sessions() = ToProto(*session);
+  }
+  response.set_next_page_token(absl::WebSafeBase64Escape(page.next_after));
+  return response;
+}
+
+absl::StatusOr<v1::Session> Reset(const SessionTable& sessions, const std::string& name) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Find(name));
+  RETURN_IF_ERROR(session->Reset());
+  return ToProto(*session);
+}
+
+absl::Status DeleteTheRun(SessionTable& sessions, const std::string& name) {
+  ASSIGN_OR_RETURN(const RunName run, RunName::Parse(name));
+  return sessions.DeleteRun(run);
+}
+
+absl::StatusOr<v1::Coverage> CoverageOf(const SessionTable& sessions,
+                                        const v1::GetCoverageRequest& request) {
+  ASSIGN_OR_RETURN(const NameFilter filter,
+                   NameFilter::Make(request.parent(), request.module_glob()));
+  v1::Coverage response;
+  absl::btree_map<std::string, Tally> workers;
+  ForEachSession(sessions, filter, [&](const Session& session) {
+    const SessionCoverage coverage = session.Coverage();
+    if (coverage.total.batches == coverage.empty_batches) {
+      response.add_unobserved(session.name().full());
+    }
+    if (coverage.total.batches == 0) return true;
+    *response.add_sessions() = ToProto(session, coverage);
+    for (const auto& [worker, tally] : coverage.workers) {
+      workers[worker].batches += tally.batches;
+      workers[worker].tokens += tally.tokens;
+    }
+    return true;
+  });
+  for (const auto& [worker, tally] : workers) *response.add_workers() = ToProto(worker, tally);
+  return response;
+}
+
+// Moves a result into a response, or turns its error into gRPC's.
+template <typename Message>
+grpc::Status Answer(absl::StatusOr<Message> result, Message* response) {
+  if (!result.ok()) return ToGrpc(result.status());
+  *response = *std::move(result);
+  return grpc::Status::OK;
+}
+
+}  // namespace
+
+void CalibrationService::Drain() {
+  draining_ = true;
+  streams_.Drain();
+}
+
+grpc::Status CalibrationService::CreateSession(grpc::ServerContext* /*context*/,
+                                               const v1::CreateSessionRequest* request,
+                                               v1::Session* response) {
+  const absl::StatusOr<std::shared_ptr<Session>> session = Create(*sessions_, *request);
+  if (!session.ok()) return ToGrpc(session.status());
+  *response = ToProto(**session);
+  return grpc::Status::OK;
+}
+
+grpc::Status CalibrationService::GetSession(grpc::ServerContext* /*context*/,
+                                            const v1::GetSessionRequest* request,
+                                            v1::Session* response) {
+  const absl::StatusOr<std::shared_ptr<Session>> session = sessions_->Find(request->name());
+  if (!session.ok()) return ToGrpc(session.status());
+  *response = ToProto(**session);
+  return grpc::Status::OK;
+}
+
+grpc::Status CalibrationService::ListSessions(grpc::ServerContext* /*context*/,
+                                              const v1::ListSessionsRequest* request,
+                                              v1::ListSessionsResponse* response) {
+  return Answer(List(*sessions_, *request), response);
+}
+
+grpc::Status CalibrationService::ResetSession(grpc::ServerContext* /*context*/,
+                                              const v1::ResetSessionRequest* request,
+                                              v1::Session* response) {
+  return Answer(Reset(*sessions_, request->name()), response);
+}
+
+grpc::Status CalibrationService::DeleteSession(grpc::ServerContext* /*context*/,
+                                               const v1::DeleteSessionRequest* request,
+                                               google::protobuf::Empty* /*response*/) {
+  return ToGrpc(sessions_->Delete(request->name()));
+}
+
+grpc::Status CalibrationService::DeleteRun(grpc::ServerContext* /*context*/,
+                                           const v1::DeleteRunRequest* request,
+                                           google::protobuf::Empty* /*response*/) {
+  return ToGrpc(DeleteTheRun(*sessions_, request->name()));
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* CalibrationService::Observe(
+    grpc::CallbackServerContext* context) {
+  return streams_.Open(context->peer());
+}
+
+grpc::Status CalibrationService::GetMinMax(grpc::ServerContext* context,
+                                           const v1::GetMinMaxRequest* request,
+                                           v1::MinMax* response) {
+  return Answer(MinMaxOf(context, request->name(), request->wait_count(), request->read_mask()),
+                response);
+}
+
+absl::StatusOr<v1::MinMax> CalibrationService::MinMaxOf(
+    grpc::ServerContext* context, absl::string_view name, std::int64_t wait_count,
+    const google::protobuf::FieldMask& read_mask) {
+  RETURN_IF_ERROR(CheckReadMask(read_mask));
+  if (wait_count < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("wait_count is ", wait_count, "; it may not be negative"));
+  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions_->Find(name));
+  RETURN_IF_ERROR(session->WaitForCount(wait_count, absl::FromChrono(context->deadline()),
+                                        [&] { return Interrupted(*context); }));
+  ASSIGN_OR_RETURN(const MinMaxAnswer answer, session->GetMinMax());
+  return ToProto(*session, answer, read_mask);
+}
+
+grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
+                                                const v1::BatchGetMinMaxRequest* request,
+                                                v1::BatchGetMinMaxResponse* response) {
+  const absl::StatusOr<RunName> run = RunName::Parse(request->parent());
+  if (!run.ok()) return ToGrpc(run.status());
+  if (request->names().empty() || request->names_size() > kMaxBatchNames) {
+    return ToGrpc(absl::InvalidArgumentError(absl::StrCat(
+        "names has ", request->names_size(), " entries; 1 to ", kMaxBatchNames, " are allowed")));
+  }
+  std::size_t bytes = 0;
+  for (const std::string& name : request->names()) {
+    v1::BatchGetMinMaxResponse::Result* result = response->add_results();
+    absl::StatusOr<v1::MinMax> min_max =
+        !absl::StartsWith(name, run->SessionPrefix())
+            ? absl::InvalidArgumentError(
+                  absl::StrCat("session ", name.substr(0, 700), " is not in ", run->full()))
+        : bytes > kMaxBatchBytes
+            ? absl::ResourceExhaustedError(
+                  absl::StrCat("the sessions before this one fill the answer, ", bytes,
+                               " bytes: ask for fewer at once, or give a read_mask"))
+            : MinMaxOf(context, name, request->wait_count(), request->read_mask());
+    if (min_max.ok()) {
+      bytes += min_max->ByteSizeLong();
+      *result->mutable_min_max() = *std::move(min_max);
+    } else {
+      *result->mutable_status() = ToProto(min_max.status());
+    }
+  }
+  return grpc::Status::OK;
+}
+
+absl::Status CalibrationService::Interrupted(const grpc::ServerContext& context) const {
+  if (context.IsCancelled()) return absl::CancelledError("the call was cancelled");
+  if (draining_) return absl::UnavailableError("the server is shutting down; ask again later");
+  return absl::OkStatus();
+}
+
+grpc::Status CalibrationService::WatchSessions(grpc::ServerContext* context,
+                                               const v1::WatchSessionsRequest* request,
+                                               grpc::ServerWriter<v1::SessionEvent>* writer) {
+  const absl::StatusOr<NameFilter> filter =
+      NameFilter::Make(request->parent(), request->module_glob());
+  if (!filter.ok()) return ToGrpc(filter.status());
+  // Before the first listing, so that no change falls between the two.
+  const std::unique_ptr<ChangeFeed::Subscription> changes = sessions_->feed().Subscribe(*filter);
+  bool wanted = SendAll(*filter, writer);
+  while (wanted) {
+    if (absl::Status interrupted = Interrupted(*context); !interrupted.ok()) {
+      return ToGrpc(interrupted);
+    }
+    const std::vector<std::string> names = changes->Take(kWatchPoll);
+    for (const std::string& name : names) wanted = wanted && SendOne(name, writer);
+    if (!names.empty()) absl::SleepFor(kGather);
+  }
+  return grpc::Status::OK;
+}
+
+bool CalibrationService::SendAll(const NameFilter& filter,
+                                 grpc::ServerWriter<v1::SessionEvent>* writer) {
+  v1::SessionEvent event;
+  event.set_kind(v1::SessionEvent::KIND_CURRENT);
+  const bool sent = ForEachSession(*sessions_, filter, [&](const Session& session) {
+    *event.mutable_session() = ToProto(session);
+    return writer->Write(event);
+  });
+  v1::SessionEvent synced;
+  synced.set_kind(v1::SessionEvent::KIND_SYNCED);
+  return sent && writer->Write(synced);
+}
+
+bool CalibrationService::SendOne(const std::string& name,
+                                 grpc::ServerWriter<v1::SessionEvent>* writer) {
+  v1::SessionEvent event;
+  const absl::StatusOr<std::shared_ptr<Session>> session = sessions_->Find(name);
+  if (session.ok()) {
+    event.set_kind(v1::SessionEvent::KIND_CURRENT);
+    *event.mutable_session() = ToProto(**session);
+  } else {
+    event.set_kind(v1::SessionEvent::KIND_DELETED);
+    event.mutable_session()->set_name(name);
+  }
+  return writer->Write(event);
+}
+
+grpc::Status CalibrationService::GetCoverage(grpc::ServerContext* /*context*/,
+                                             const v1::GetCoverageRequest* request,
+                                             v1::Coverage* response) {
+  return Answer(CoverageOf(*sessions_, *request), response);
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,67 @@
+#ifndef CALIPERS_SERVER_CALIBRATION_SERVICE_H_
+#define CALIPERS_SERVER_CALIBRATION_SERVICE_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "calipers/v1/calibration.grpc.pb.h"
+#include "server/memory_budget.h"
+#include "server/observe_stream.h"
+#include "server/session_table.h"
+
+namespace calipers::server {
+
+/// calipers.v1.Calibration over a session table. Observe is served by reactors,
+/// on raw messages; a query runs on a thread of its own, so that none waits
+/// behind the bulk. Thread-safe.
+class CalibrationService final
+    : public v1::Calibration::WithRawCallbackMethod_Observe<v1::Calibration::Service> {
+ public:
+  /// `sessions` and `budget` outlive the service.
+  CalibrationService(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams)
+      : sessions_(sessions), streams_(sessions, budget, max_streams) {}
+
+  /// Ends streams, waits and watches as soon as nothing of theirs is half done.
+  void Drain();
+
+  grpc::Status CreateSession(grpc::ServerContext* context, const v1::CreateSessionRequest* request,
+                             v1::Session* response) override;
+  grpc::Status GetSession(grpc::ServerContext* context, const v1::GetSessionRequest* request,
+                          v1::Session* response) override;
+  grpc::Status ListSessions(grpc::ServerContext* context, const v1::ListSessionsRequest* request,
+                            v1::ListSessionsResponse* response) override;
+  grpc::Status ResetSession(grpc::ServerContext* context, const v1::ResetSessionRequest* request,
+                            v1::Session* response) override;
+  grpc::Status DeleteSession(grpc::ServerContext* context, const v1::DeleteSessionRequest* request,
+                             google::protobuf::Empty* response) override;
+  grpc::Status DeleteRun(grpc::ServerContext* context, const v1::DeleteRunRequest* request,
+                         google::protobuf::Empty* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Observe(
+      grpc::CallbackServerContext* context) override;
+  grpc::Status GetMinMax(grpc::ServerContext* context, const v1::GetMinMaxRequest* request,
+                         v1::MinMax* response) override;
+  grpc::Status BatchGetMinMax(grpc::ServerContext* context,
+                              const v1::BatchGetMinMaxRequest* request,
+                              v1::BatchGetMinMaxResponse* response) override;
+  grpc::Status WatchSessions(grpc::ServerContext* context, const v1::WatchSessionsRequest* request,
+                             grpc::ServerWriter<v1::SessionEvent>* writer) override;
+  grpc::Status GetCoverage(grpc::ServerContext* context, const v1::GetCoverageRequest* request,
+                           v1::Coverage* response) override;
+
+ private:
+  absl::StatusOr<v1::MinMax> MinMaxOf(grpc::ServerContext* context, absl::string_view name,
+                                      std::int64_t wait_count,
+                                      const google::protobuf::FieldMask& read_mask);
+  // Why a waiting call has to end now, if it has.
+  absl::Status Interrupted(const grpc::ServerContext& context) const;
+  bool SendAll(const NameFilter& filter, grpc::ServerWriter<v1::SessionEvent>* writer);
+  bool SendOne(const std::string& name, grpc::ServerWriter<v1::SessionEvent>* writer);
+
+  SessionTable* const sessions_;
+  ObserveStreams streams_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_CALIBRATION_SERVICE_H_

@@ -1,0 +1,92 @@
+#include "server/config.h"
+
+#include <CLI/CLI.hpp>
+
+namespace calipers::server {
+namespace {
+
+constexpr char kFooter[] = R"(Bytes may be given with a unit: 512MiB, 4GiB.
+
+Examples:
+  calipers-server
+  calipers-server --listen 0.0.0.0:50051 --max-store-bytes 16GiB
+  calipers-server --listen 127.0.0.1:0 --port-file /tmp/port
+  calipers-server --config /etc/calipers/server.toml
+
+A config file holds the long names of the flags:
+  listen = "0.0.0.0:50051"
+  max-streams = 512
+
+SIGTERM and SIGINT stop it: no new calls are taken, observations in flight are
+finished and acknowledged, and it exits with 0.
+Exit status: 0 stopped as asked, 1 could not start, 2 bad flags or config file.)";
+
+void AddLimits(CLI::App& app, Config& config) {
+  const CLI::AsSizeValue bytes(/*kb_is_1000=*/false);
+  app.add_option("--max-message-bytes", config.max_message_bytes,
+                 "Largest message taken from a client")
+      ->transform(bytes)
+      ->check(CLI::Range(std::uint64_t{64} << 10, std::uint64_t{1} << 30))
+      ->capture_default_str();
+  app.add_option("--max-inflight-bytes", config.max_inflight_bytes,
+                 "Memory for observations that are being reduced, and for messages on their way; "
+                 "beyond it observations are refused with RESOURCE_EXHAUSTED")
+      ->transform(bytes)
+      ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 46))
+      ->capture_default_str();
+  app.add_option("--max-store-bytes", config.max_store_bytes,
+                 "Memory for the records of all sessions; beyond it observations are refused with "
+                 "RESOURCE_EXHAUSTED")
+      ->transform(bytes)
+      ->check(CLI::Range(std::uint64_t{1} << 16, std::uint64_t{1} << 46))
+      ->capture_default_str();
+  app.add_option("--max-streams", config.max_streams, "Observe streams open at once")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_option("--max-calls", config.max_calls,
+                 "Threads for queries, waits and watches, one each; further ones are refused with "
+                 "RESOURCE_EXHAUSTED")
+      ->check(CLI::Range(8, 10'000))
+      ->capture_default_str();
+  app.add_option("--max-sessions", config.max_sessions, "Sessions of all runs")
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status) {
+  Config config;
+  CLI::App app("Calipers: a calibration service for quantization, over gRPC.", "calipers-server");
+  app.set_version_flag("--version", CALIPERS_VERSION);
+  app.set_config("--config", "", "Read flags from this TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.add_option("--listen", config.listen,
+                 "HOST:PORT to serve on; port 0 takes a free one. There is no authentication: "
+                 "listen beyond loopback only in a network you trust")
+      ->capture_default_str();
+  app.add_option("--port-file", config.port_file,
+                 "Write the port to this file once it is being served");
+  AddLimits(app, config);
+  app.add_option("--drain-seconds", config.drain_seconds,
+                 "How long observations in flight may take to finish on SIGTERM")
+      ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
+  app.add_option("--log-level", config.log_level, "Least level that is logged, to stderr")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  app.add_option("--log-format", config.log_format, "text for people, json for programs")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 reports by exception; it ends here. Help and version are 0.
+    exit_status = app.exit(error) == 0 ? 0 : 2;
+    return std::nullopt;
+  }
+  return config;
+}
+
+}  // namespace calipers::server

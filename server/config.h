@@ -1,0 +1,33 @@
+#ifndef CALIPERS_SERVER_CONFIG_H_
+#define CALIPERS_SERVER_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace calipers::server {
+
+/// What calipers-server is started with.
+struct Config {
+  std::string listen = "127.0.0.1:50051";
+  std::string port_file;
+  std::uint64_t max_message_bytes = std::uint64_t{16} << 20;
+  std::uint64_t max_inflight_bytes = std::uint64_t{1} << 30;
+  std::uint64_t max_store_bytes = std::uint64_t{4} << 30;
+  std::size_t max_streams = 128;
+  std::size_t max_calls = 256;
+  std::size_t max_sessions = 2'000'000;
+  int drain_seconds = 20;
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+/// Reads the command line, and the file that --config names; a flag wins over
+/// the file. Prints help or what is wrong; the exit status is then in
+/// `exit_status` and nothing is returned.
+std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_CONFIG_H_

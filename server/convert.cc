@@ -1,0 +1,307 @@
+#include "server/convert.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "core/status_macros.h"
+
+namespace calipers::server {
+namespace {
+
+// An enum value of the wire that this server does not know.
+absl::Status UnknownEnum(absl::string_view field, int value) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " has the value ", value, ", which is not in calipers.v1"));
+}
+
+absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy) {
+  switch (strategy) {
+    case v1::STRATEGY_UNSPECIFIED:
+      return std::nullopt;
+    case v1::STRATEGY_TENSOR:
+      return Strategy::kTensor;
+    case v1::STRATEGY_CHANNEL:
+      return Strategy::kChannel;
+    case v1::STRATEGY_GROUP:
+      return Strategy::kGroup;
+    case v1::STRATEGY_BLOCK:
+      return Strategy::kBlock;
+    case v1::STRATEGY_TOKEN:
+      return Strategy::kToken;
+    case v1::STRATEGY_TENSOR_GROUP:
+      return Strategy::kTensorGroup;
+    case v1::STRATEGY_ATTN_HEAD:
+      return Strategy::kAttnHead;
+    default:
+      return UnknownEnum("args.strategy", strategy);
+  }
+}
+
+v1::Strategy ToProto(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::kTensor:
+      return v1::STRATEGY_TENSOR;
+    case Strategy::kChannel:
+      return v1::STRATEGY_CHANNEL;
+    case Strategy::kGroup:
+      return v1::STRATEGY_GROUP;
+    case Strategy::kBlock:
+      return v1::STRATEGY_BLOCK;
+    case Strategy::kToken:
+      return v1::STRATEGY_TOKEN;
+    case Strategy::kTensorGroup:
+      return v1::STRATEGY_TENSOR_GROUP;
+    case Strategy::kAttnHead:
+      return v1::STRATEGY_ATTN_HEAD;
+  }
+  return v1::STRATEGY_UNSPECIFIED;
+}
+
+absl::StatusOr<Arithmetic> FromProto(v1::Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case v1::ARITHMETIC_UNSPECIFIED:
+    case v1::ARITHMETIC_EXACT:
+      return Arithmetic::kExact;
+    case v1::ARITHMETIC_REFERENCE:
+      return Arithmetic::kReference;
+    default:
+      return UnknownEnum("arithmetic", arithmetic);
+  }
+}
+
+absl::StatusOr<NonFinitePolicy> FromProto(v1::NonFinitePolicy policy) {
+  switch (policy) {
+    case v1::NON_FINITE_POLICY_UNSPECIFIED:
+    case v1::NON_FINITE_POLICY_PROPAGATE:
+      return NonFinitePolicy::kPropagate;
+    case v1::NON_FINITE_POLICY_REJECT:
+      return NonFinitePolicy::kReject;
+    case v1::NON_FINITE_POLICY_SKIP:
+      return NonFinitePolicy::kSkip;
+    default:
+      return UnknownEnum("non_finite_policy", policy);
+  }
+}
+
+absl::StatusOr<Weighting> FromProto(v1::Weighting weighting) {
+  switch (weighting) {
+    case v1::WEIGHTING_UNSPECIFIED:
+    case v1::WEIGHTING_UNIFORM:
+      return Weighting::kUniform;
+    case v1::WEIGHTING_NUM_OBSERVATIONS:
+      return Weighting::kNumObservations;
+    default:
+      return UnknownEnum("weighting", weighting);
+  }
+}
+
+v1::NonFinitePolicy ToProto(NonFinitePolicy policy) {
+  switch (policy) {
+    case NonFinitePolicy::kPropagate:
+      return v1::NON_FINITE_POLICY_PROPAGATE;
+    case NonFinitePolicy::kReject:
+      return v1::NON_FINITE_POLICY_REJECT;
+    case NonFinitePolicy::kSkip:
+      return v1::NON_FINITE_POLICY_SKIP;
+  }
+  return v1::NON_FINITE_POLICY_UNSPECIFIED;
+}
+
+v1::ObservationAck::Outcome ToProto(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kStored:
+      return v1::ObservationAck::OUTCOME_STORED;
+    case Outcome::kDuplicate:
+      return v1::ObservationAck::OUTCOME_DUPLICATE;
+    case Outcome::kConflict:
+      return v1::ObservationAck::OUTCOME_CONFLICT;
+    case Outcome::kRejected:
+      return v1::ObservationAck::OUTCOME_REJECTED;
+  }
+  return v1::ObservationAck::OUTCOME_UNSPECIFIED;
+}
+
+v1::QuantizationArgs ToProto(const QuantizationArgs& args) {
+  v1::QuantizationArgs proto;
+  proto.set_strategy(ToProto(args.strategy));
+  if (args.group_size) proto.set_group_size(*args.group_size);
+  proto.mutable_block_structure()->Assign(args.block_structure.begin(), args.block_structure.end());
+  proto.set_observer(args.observer);
+  proto.mutable_observer_kwargs()->set_averaging_constant(args.averaging_constant);
+  return proto;
+}
+
+v1::Progress ToProto(const Progress& progress) {
+  v1::Progress proto;
+  proto.set_count(progress.count);
+  proto.set_folded_count(progress.folded_count);
+  proto.set_contiguous_prefix(progress.contiguous_prefix);
+  proto.set_end_index(progress.end_index);
+  for (const IndexRange& range : progress.missing) {
+    v1::IndexRange* missing = proto.add_missing();
+    missing->set_start(range.start);
+    missing->set_end(range.end);
+  }
+  proto.set_missing_range_count(progress.missing_range_count);
+  proto.set_num_observations(progress.num_observations);
+  proto.set_conflict_count(progress.conflict_count);
+  return proto;
+}
+
+v1::Tensor ToProto(const Elements& elements, const std::vector<std::int64_t>& shape) {
+  v1::Tensor proto;
+  proto.set_dtype(std::string(DtypeName(elements.dtype)));
+  proto.mutable_shape()->Assign(shape.begin(), shape.end());
+  proto.set_data(elements.bytes.data(), elements.bytes.size());
+  return proto;
+}
+
+v1::Range ToProto(const ElementRange& range, const std::vector<std::int64_t>& shape) {
+  v1::Range proto;
+  *proto.mutable_min() = ToProto(range.min, shape);
+  *proto.mutable_max() = ToProto(range.max, shape);
+  return proto;
+}
+
+}  // namespace
+
+absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session) {
+  QuantizationArgsInput input;
+  const v1::QuantizationArgs& args = session.args();
+  ASSIGN_OR_RETURN(input.strategy, FromProto(args.strategy()));
+  if (args.has_group_size()) input.group_size = args.group_size();
+  input.block_structure.assign(args.block_structure().begin(), args.block_structure().end());
+  input.observer = args.observer();
+  if (args.observer_kwargs().has_averaging_constant()) {
+    input.averaging_constant = args.observer_kwargs().averaging_constant();
+  }
+  SessionSpec spec;
+  ASSIGN_OR_RETURN(spec.args, ResolveQuantizationArgs(input));
+  ASSIGN_OR_RETURN(spec.arithmetic, FromProto(session.arithmetic()));
+  ASSIGN_OR_RETURN(spec.non_finite_policy, FromProto(session.non_finite_policy()));
+  ASSIGN_OR_RETURN(spec.weighting, FromProto(session.weighting()));
+  if (!session.dtype().empty()) {
+    ASSIGN_OR_RETURN(spec.dtype, ParseDtype(session.dtype()));
+  }
+  return spec;
+}
+
+v1::Session ToProto(const Session& session) {
+  const SessionSnapshot snapshot = session.Snapshot();
+  const SessionSpec& spec = session.spec();
+  v1::Session proto;
+  proto.set_name(session.name().full());
+  *proto.mutable_args() = ToProto(spec.args);
+  proto.set_arithmetic(spec.arithmetic == Arithmetic::kExact ? v1::ARITHMETIC_EXACT
+                                                             : v1::ARITHMETIC_REFERENCE);
+  proto.set_non_finite_policy(ToProto(spec.non_finite_policy));
+  proto.set_weighting(spec.weighting == Weighting::kUniform ? v1::WEIGHTING_UNIFORM
+                                                            : v1::WEIGHTING_NUM_OBSERVATIONS);
+  if (spec.dtype) proto.set_dtype(std::string(DtypeName(*spec.dtype)));
+  const std::int64_t nanos = absl::ToUnixNanos(session.create_time());
+  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+  proto.mutable_create_time()->set_seconds(nanos / kNanosPerSecond);
+  proto.mutable_create_time()->set_nanos(static_cast<int>(nanos % kNanosPerSecond));
+  *proto.mutable_progress() = ToProto(snapshot.progress);
+  if (snapshot.qparam_shape) {
+    proto.mutable_qparam_shape()->Assign(snapshot.qparam_shape->begin(),
+                                         snapshot.qparam_shape->end());
+  }
+  if (snapshot.observed_dtype) {
+    proto.set_observed_dtype(std::string(DtypeName(*snapshot.observed_dtype)));
+  }
+  return proto;
+}
+
+v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
+                   const google::protobuf::FieldMask& read_mask) {
+  const auto wanted = [&read_mask](absl::string_view member) {
+    return read_mask.paths().empty() ||
+           std::find(read_mask.paths().begin(), read_mask.paths().end(), member) !=
+               read_mask.paths().end();
+  };
+  const std::vector<std::int64_t> one = {1};
+  v1::MinMax proto;
+  proto.set_session(session.name().full());
+  if (wanted("range")) *proto.mutable_range() = ToProto(answer.folded.range, answer.qparam_shape);
+  if (wanted("current")) *proto.mutable_current() = ToProto(answer.current, answer.qparam_shape);
+  if (wanted("global")) *proto.mutable_global() = ToProto(answer.folded.global, one);
+  if (wanted("current_global")) {
+    *proto.mutable_current_global() = ToProto(answer.current_global, one);
+  }
+  if (wanted("global_of_range")) {
+    *proto.mutable_global_of_range() = ToProto(answer.folded.global_of_range, one);
+  }
+  if (wanted("progress")) *proto.mutable_progress() = ToProto(answer.progress);
+  return proto;
+}
+
+v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally) {
+  v1::WorkerCoverage proto;
+  proto.set_worker(worker);
+  proto.set_batches(tally.batches);
+  proto.set_tokens(tally.tokens);
+  return proto;
+}
+
+v1::SessionCoverage ToProto(const Session& session, const SessionCoverage& coverage) {
+  v1::SessionCoverage proto;
+  proto.set_session(session.name().full());
+  proto.set_batches(coverage.total.batches);
+  proto.set_tokens(coverage.total.tokens);
+  proto.set_empty_batches(coverage.empty_batches);
+  for (const auto& [worker, tally] : coverage.workers) {
+    *proto.add_workers() = ToProto(worker, tally);
+  }
+  return proto;
+}
+
+google::rpc::Status ToProto(const absl::Status& status) {
+  google::rpc::Status proto;
+  proto.set_code(static_cast<int>(status.code()));
+  proto.set_message(std::string(status.message()));
+  return proto;
+}
+
+v1::ObservationAck ToProto(const Ack& ack) {
+  v1::ObservationAck proto;
+  proto.set_ordinal(ack.ordinal);
+  proto.set_index(ack.index);
+  proto.set_outcome(ToProto(ack.outcome));
+  if (!ack.status.ok()) *proto.mutable_status() = ToProto(ack.status);
+  return proto;
+}
+
+ObservationHeader FromProto(const v1::ObservationHeader& proto) {
+  ObservationHeader header;
+  header.session = proto.session();
+  if (proto.has_index()) header.index = proto.index();
+  header.dtype = proto.dtype();
+  header.shape.assign(proto.shape().begin(), proto.shape().end());
+  if (proto.has_num_observations()) header.num_observations = proto.num_observations();
+  return header;
+}
+
+ReducedObservation FromProto(const v1::ReducedObservation& proto) {
+  return {FromProto(proto.header()), proto.min(), proto.max(), proto.global_min(),
+          proto.global_max()};
+}
+
+absl::Status CheckReadMask(const google::protobuf::FieldMask& read_mask) {
+  static constexpr absl::string_view kMembers[] = {"range",          "current",         "global",
+                                                   "current_global", "global_of_range", "progress"};
+  for (const std::string& path : read_mask.paths()) {
+    if (std::find(std::begin(kMembers), std::end(kMembers), path) == std::end(kMembers)) {
+      return absl::InvalidArgumentError(absl::StrCat("read_mask has \"", path.substr(0, 100),
+                                                     "\"; MinMax has ",
+                                                     absl::StrJoin(kMembers, ", ")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::server

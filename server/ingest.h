@@ -1,0 +1,106 @@
+#ifndef CALIPERS_SERVER_INGEST_H_
+#define CALIPERS_SERVER_INGEST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/reducer.h"
+#include "server/memory_budget.h"
+#include "server/observation.h"
+#include "server/session.h"
+#include "server/session_table.h"
+
+namespace calipers::server {
+
+/// An observation that its worker reduced.
+struct ReducedObservation {
+  ObservationHeader header;
+  absl::string_view min;
+  absl::string_view max;
+  absl::string_view global_min;  // empty: the extremes of min and max
+  absl::string_view global_max;
+};
+
+/// One worker's stream: takes headers and pieces in the order in which they
+/// come, and has an acknowledgement for each observation. Whatever is wrong
+/// with one observation ends that one alone. Not thread-safe: a stream is one
+/// sequence. Dropping an Ingest drops the observation in progress; nothing of
+/// it is kept.
+class Ingest {
+ public:
+  /// `sessions` and `budget` outlive the ingest.
+  Ingest(SessionTable* sessions, MemoryBudget* budget, std::string worker)
+      : sessions_(sessions), budget_(budget), worker_(std::move(worker)) {}
+
+  /// Names the worker from here on. INVALID_ARGUMENT if it has over 256 bytes;
+  /// then the old name stays.
+  absl::Status SetWorker(absl::string_view worker);
+
+  /// Starts a tensor; one in progress is REJECTED for what it lacks.
+  void Begin(const ObservationHeader& header);
+
+  /// The next bytes of the tensor in progress. What follows a rejected header
+  /// is dropped.
+  void Data(absl::Span<const std::byte> piece);
+
+  void Reduced(const ReducedObservation& observation);
+
+  /// A message could not be read, for this reason. What it held is unknown, so a
+  /// tensor in progress is REJECTED with it.
+  void Unreadable(absl::Status status);
+
+  /// The stream ends here in good order: a tensor in progress is REJECTED.
+  void End();
+
+  /// True while a tensor's bytes are still to come.
+  bool in_progress() const { return tensor_.has_value(); }
+
+  /// The acknowledgements since the last call, in the order of ordinals.
+  std::vector<Ack> TakeAcks() { return std::exchange(acks_, {}); }
+
+ private:
+  struct Tensor {
+    std::int64_t ordinal;
+    std::optional<BatchIndex> index;
+    std::shared_ptr<Session> session;
+    std::vector<std::int64_t> qparam_shape;
+    MemoryBudget::Lease lease;
+    Reducer reducer;
+  };
+  // What a header comes to once it is checked against its session.
+  struct Admitted {
+    std::shared_ptr<Session> session;
+    Dtype dtype;
+    View view;
+    std::int64_t num_observations;
+  };
+
+  absl::StatusOr<Admitted> Admit(const ObservationHeader& header);
+  absl::Status Start(const ObservationHeader& header, std::int64_t ordinal);
+  absl::StatusOr<Record> MakeRecord(const Admitted& admitted,
+                                    const ReducedObservation& observation);
+  void Complete();
+  void RejectUnfinished();
+  void Reject(std::int64_t ordinal, std::optional<BatchIndex> index, absl::Status status);
+
+  SessionTable* const sessions_;
+  MemoryBudget* const budget_;
+  std::string worker_;
+  std::int64_t next_ordinal_ = 0;
+  std::optional<Tensor> tensor_;
+  // Bytes that come now belong to an observation that was rejected.
+  bool dropping_ = false;
+  std::vector<Ack> acks_;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_INGEST_H_

@@ -1,0 +1,35 @@
+#ifndef CALIPERS_SERVER_OBSERVATION_H_
+#define CALIPERS_SERVER_OBSERVATION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/index_set.h"
+
+namespace calipers::server {
+
+/// What is said of an observation before its data; nothing of it checked yet.
+struct ObservationHeader {
+  std::string session;  // full resource name
+  std::optional<BatchIndex> index;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::optional<std::int64_t> num_observations;
+};
+
+enum class Outcome { kStored, kDuplicate, kConflict, kRejected };
+
+/// What became of an observation.
+struct Ack {
+  std::int64_t ordinal = 0;  // -1: data that belong to no observation
+  BatchIndex index = -1;     // -1: none given and none assigned
+  Outcome outcome = Outcome::kRejected;
+  absl::Status status;  // why, for kConflict and kRejected
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_OBSERVATION_H_

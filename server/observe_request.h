@@ -1,0 +1,42 @@
+#ifndef CALIPERS_SERVER_OBSERVE_REQUEST_H_
+#define CALIPERS_SERVER_OBSERVE_REQUEST_H_
+
+#include <cstddef>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "calipers/v1/observation.pb.h"
+#include "grpcpp/support/byte_buffer.h"
+
+namespace calipers::server {
+
+/// A message of the Observe stream as it came from the wire: its small fields
+/// parsed, its tensor bytes left where they lie.
+class ObserveRequest {
+ public:
+  /// Reads everything but the data. Fields may come in any order, more than
+  /// once, and unknown ones are skipped, as protobuf has it. INVALID_ARGUMENT if
+  /// the bytes are not an ObserveRequest. `buffer` is shared, not copied.
+  static absl::StatusOr<ObserveRequest> Parse(const grpc::ByteBuffer& buffer);
+
+  /// All fields but `data`.
+  const v1::ObserveRequest& fields() const { return fields_; }
+  std::size_t data_size() const { return data_size_; }
+
+  /// Hands over the data in order, slice by slice, without copying.
+  void ForEachDataSlice(absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const;
+
+ private:
+  explicit ObserveRequest(const grpc::ByteBuffer& buffer) : buffer_(buffer) {}
+
+  grpc::ByteBuffer buffer_;
+  v1::ObserveRequest fields_;
+  int data_offset_ = 0;
+  std::size_t data_size_ = 0;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_OBSERVE_REQUEST_H_

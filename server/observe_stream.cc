@@ -1,0 +1,196 @@
+#include "server/observe_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/support/proto_buffer_writer.h"
+#include "server/convert.h"
+#include "server/observe_request.h"
+
+namespace calipers::server {
+namespace {
+
+constexpr int kMaxPendingAcks = 4096;
+constexpr int kWriterBlock = 64 << 10;
+
+grpc::Status ShuttingDown() {
+  return {grpc::StatusCode::UNAVAILABLE,
+          "the server is shutting down; connect again and send what was not acknowledged"};
+}
+
+grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
+  grpc::ByteBuffer buffer;
+  {
+    // Its destructor completes the buffer.
+    grpc::ProtoBufferWriter writer(&buffer, kWriterBlock,
+                                   static_cast<int>(response.ByteSizeLong()));
+    response.SerializeToZeroCopyStream(&writer);
+  }
+  return buffer;
+}
+
+// Ends a call that is not to be served.
+class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+ObserveStream::ObserveStream(ObserveStreams* streams, Ingest ingest)
+    : streams_(streams), ingest_(std::move(ingest)) {}
+
+void ObserveStream::Start() {
+  Step step;
+  {
+    absl::MutexLock lock(&mu_);
+    step = NextStep();
+  }
+  Do(step);
+}
+
+void ObserveStream::Drain() {
+  Step step;
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+    step = NextStep();
+  }
+  Do(step);
+}
+
+void ObserveStream::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    at_work_ = true;
+  }
+  if (ok) {
+    Take(incoming_);
+    incoming_.Clear();
+  } else {
+    ingest_.End();
+  }
+  Step step;
+  {
+    absl::MutexLock lock(&mu_);
+    reading_ = at_work_ = false;
+    half_closed_ = !ok;
+    in_progress_ = ingest_.in_progress();
+    for (const Ack& ack : ingest_.TakeAcks()) *pending_.add_acks() = ToProto(ack);
+    step = NextStep();
+  }
+  Do(step);
+}
+
+void ObserveStream::Take(const grpc::ByteBuffer& message) {
+  ++messages_;
+  const absl::StatusOr<ObserveRequest> request = ObserveRequest::Parse(message);
+  if (!request.ok()) {
+    return ingest_.Unreadable(absl::Status(
+        request.status().code(),
+        absl::StrCat("message ", messages_, " of the stream: ", request.status().message())));
+  }
+  const v1::ObserveRequest& fields = request->fields();
+  if (!fields.worker().empty()) {
+    if (absl::Status status = ingest_.SetWorker(fields.worker()); !status.ok()) {
+      return ingest_.Unreadable(std::move(status));
+    }
+  }
+  if (fields.has_header()) ingest_.Begin(FromProto(fields.header()));
+  for (const v1::ReducedObservation& reduced : fields.reduced().observations()) {
+    ingest_.Reduced(FromProto(reduced));
+  }
+  request->ForEachDataSlice([this](absl::Span<const std::byte> slice) { ingest_.Data(slice); });
+}
+
+void ObserveStream::OnWriteDone(bool ok) {
+  Step step;
+  {
+    absl::MutexLock lock(&mu_);
+    writing_ = false;
+    // The worker is gone: what else there is to say cannot reach it.
+    if (!ok) pending_.Clear();
+    step = NextStep();
+  }
+  Do(step);
+}
+
+void ObserveStream::OnCancel() {
+  Step step;
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    finished_ = true;
+    step.finish = true;
+    step.status = grpc::Status(grpc::StatusCode::CANCELLED, "the call was cancelled");
+  }
+  Do(step);
+}
+
+void ObserveStream::OnDone() { streams_->Close(this); }
+
+ObserveStream::Step ObserveStream::NextStep() {
+  Step step;
+  if (finished_) return step;
+  if (!writing_ && pending_.acks_size() > 0) {
+    outgoing_ = Serialize(pending_);
+    pending_.Clear();
+    writing_ = step.write = true;
+  }
+  const bool quiet = !writing_ && pending_.acks_size() == 0;
+  if (half_closed_) {
+    finished_ = step.finish = quiet;
+  } else if (draining_ && !at_work_ && !in_progress_) {
+    finished_ = step.finish = quiet;
+    step.status = ShuttingDown();
+  } else if (!reading_ && pending_.acks_size() < kMaxPendingAcks) {
+    reading_ = step.read = true;
+  }
+  return step;
+}
+
+void ObserveStream::Do(const Step& step) {
+  if (step.write) StartWrite(&outgoing_);
+  if (step.read) StartRead(&incoming_);
+  if (step.finish) Finish(step.status);
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ObserveStreams::Open(
+    const std::string& peer) {
+  std::shared_ptr<ObserveStream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    if (draining_) return new RefusedStream(ShuttingDown());
+    if (open_.size() >= max_streams_) {
+      return new RefusedStream(
+          grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                       absl::StrCat(open_.size(),
+                                    " Observe streams are open, the limit of --max-streams: end "
+                                    "one, send more over one stream, or raise the limit")));
+    }
+    stream = std::make_shared<ObserveStream>(this, Ingest(sessions_, budget_, peer));
+    open_.emplace(stream.get(), stream);
+  }
+  stream->Start();
+  return stream.get();
+}
+
+void ObserveStreams::Drain() {
+  std::vector<std::shared_ptr<ObserveStream>> streams;
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+    for (const auto& [pointer, stream] : open_) streams.push_back(stream);
+  }
+  for (const auto& stream : streams) stream->Drain();
+}
+
+void ObserveStreams::Close(ObserveStream* stream) {
+  std::shared_ptr<ObserveStream> last;
+  absl::MutexLock lock(&mu_);
+  auto node = open_.extract(stream);
+  if (!node.empty()) last = std::move(node.mapped());
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,96 @@
+#ifndef CALIPERS_SERVER_OBSERVE_STREAM_H_
+#define CALIPERS_SERVER_OBSERVE_STREAM_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "calipers/v1/observation.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "server/ingest.h"
+
+namespace calipers::server {
+
+class ObserveStreams;
+
+/// The gRPC side of one Observe call: reads messages one at a time, feeds its
+/// Ingest, writes the acknowledgements. Reading stops while acknowledgements
+/// pile up, so a worker that does not read them slows only itself.
+class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  ObserveStream(ObserveStreams* streams, Ingest ingest);
+
+  /// Begins to read.
+  void Start();
+  /// Ends the call with UNAVAILABLE once no tensor is in progress and all that
+  /// is due has been acknowledged.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnDone() override;
+
+ private:
+  // What to do next; decided under the lock, done outside of it.
+  struct Step {
+    bool read = false;
+    bool write = false;
+    bool finish = false;
+    grpc::Status status;
+  };
+
+  void Take(const grpc::ByteBuffer& message);
+  Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Do(const Step& step);
+
+  ObserveStreams* const streams_;
+  // Touched by OnReadDone alone, and reads come one after another.
+  Ingest ingest_;
+  std::int64_t messages_ = 0;
+  grpc::ByteBuffer incoming_;
+  // Touched by whoever was told to write, and by nobody until OnWriteDone.
+  grpc::ByteBuffer outgoing_;
+
+  absl::Mutex mu_;
+  v1::ObserveResponse pending_ ABSL_GUARDED_BY(mu_);
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;  // asked for a message, or at work on one
+  bool at_work_ ABSL_GUARDED_BY(mu_) = false;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool in_progress_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+/// The Observe calls there are, at most a given number. Thread-safe.
+class ObserveStreams {
+ public:
+  ObserveStreams(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams)
+      : sessions_(sessions), budget_(budget), max_streams_(max_streams) {}
+
+  /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
+  /// there are too many, or with UNAVAILABLE after Drain.
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
+
+  /// Ends every call as soon as its tensor in progress is through.
+  void Drain();
+
+ private:
+  friend class ObserveStream;
+  void Close(ObserveStream* stream);
+
+  SessionTable* const sessions_;
+  MemoryBudget* const budget_;
+  const std::size_t max_streams_;
+  absl::Mutex mu_;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_map<ObserveStream*, std::shared_ptr<ObserveStream>> open_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_OBSERVE_STREAM_H_

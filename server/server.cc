@@ -1,0 +1,63 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
+#include "server/memory_store.h"
+
+namespace calipers::server {
+
+Server::Server(const Config& config)
+    : config_(config),
+      store_(std::make_unique<MemoryStore>(static_cast<std::int64_t>(config.max_store_bytes))),
+      sessions_(store_.get(), config.max_sessions),
+      budget_(static_cast<std::int64_t>(config.max_inflight_bytes)),
+      service_(&sessions_, &budget_, config.max_streams) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  std::unique_ptr<Server> server(new Server(config));
+  grpc::ResourceQuota quota("calipers");
+  quota.Resize(config.max_inflight_bytes);
+  quota.SetMaxThreads(static_cast<int>(config.max_calls));
+  grpc::ServerBuilder builder;
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
+  // Two servers on one port would share its connections without a word.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &server->port_);
+  builder.RegisterService(&server->service_);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || server->port_ == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", config.listen,
+                     ": is the address this machine's, and does another program hold the port?"));
+  }
+  server->server_->GetHealthCheckService()->SetServingStatus("calipers.v1.Calibration", true);
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+}
+
+std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  return server_->InProcessChannel(arguments);
+}
+
+void Server::Stop() {
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  service_.Drain();
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(config_.drain_seconds));
+  server_->Wait();
+}
+
+}  // namespace calipers::server

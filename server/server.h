@@ -1,0 +1,50 @@
+#ifndef CALIPERS_SERVER_SERVER_H_
+#define CALIPERS_SERVER_SERVER_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "grpcpp/grpcpp.h"
+#include "server/calibration_service.h"
+#include "server/config.h"
+#include "server/memory_budget.h"
+#include "server/session_table.h"
+#include "server/store.h"
+
+namespace calipers::server {
+
+/// A running server: the store, the sessions, the service, health and
+/// reflection. Serves from Start until Stop.
+class Server {
+ public:
+  /// UNAVAILABLE if the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config);
+
+  /// Stops at once if Stop was not called.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const { return port_; }
+  /// A channel to this server without a socket.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  /// Takes no new calls, finishes what is in flight for up to
+  /// `drain_seconds`, then cancels the rest. Returns when all is over.
+  void Stop();
+
+ private:
+  explicit Server(const Config& config);
+
+  const Config config_;
+  const std::unique_ptr<Store> store_;
+  SessionTable sessions_;
+  MemoryBudget budget_;
+  CalibrationService service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_SERVER_H_

@@ -1,0 +1,51 @@
+#ifndef CALIPERS_SERVER_SESSION_SPEC_H_
+#define CALIPERS_SERVER_SESSION_SPEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/arithmetic.h"
+#include "core/base_name.h"
+#include "core/dtype.h"
+#include "core/observer.h"
+#include "core/quantization_args.h"
+#include "core/record.h"
+
+namespace calipers::server {
+
+/// What happens to an observation that holds NaN or infinity. Values are
+/// stored; they must not change.
+enum class NonFinitePolicy : std::uint8_t { kPropagate = 1, kReject = 2, kSkip = 3 };
+
+/// What a session is created with; fixed from then on.
+struct SessionSpec {
+  QuantizationArgs args;
+  Arithmetic arithmetic = Arithmetic::kExact;
+  NonFinitePolicy non_finite_policy = NonFinitePolicy::kPropagate;
+  Weighting weighting = Weighting::kUniform;
+  /// The only dtype taken; without one, the first record's.
+  std::optional<Dtype> dtype;
+
+  friend bool operator==(const SessionSpec&, const SessionSpec&) = default;
+};
+
+/// OK, or INVALID_ARGUMENT if no observation of `base_name` could ever fit.
+absl::Status CheckSpec(BaseName base_name, const SessionSpec& spec);
+
+/// OK, or INVALID_ARGUMENT if tensors of `dtype` cannot be folded in
+/// `arithmetic`.
+absl::Status CheckFoldable(Dtype dtype, Arithmetic arithmetic);
+
+/// Names each member that differs with both values, e.g.
+/// "group_size is 128, given 64"; empty for equal specs.
+std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given);
+
+/// True if the spec's policy keeps this record out of the fold, or the record
+/// is empty.
+bool LeftOut(const SessionSpec& spec, const Record& record);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_SESSION_SPEC_H_

@@ -1,0 +1,67 @@
+#ifndef CALIPERS_SERVER_SESSION_TABLE_H_
+#define CALIPERS_SERVER_SESSION_TABLE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "server/change_feed.h"
+#include "server/name_filter.h"
+#include "server/names.h"
+#include "server/session.h"
+#include "server/session_spec.h"
+#include "server/store.h"
+
+namespace calipers::server {
+
+/// The sessions there are, by full name. Thread-safe. A session that a caller
+/// holds outlives its deletion; it then refuses records.
+class SessionTable {
+ public:
+  /// `store` outlives the table.
+  SessionTable(Store* store, std::size_t max_sessions)
+      : store_(store), max_sessions_(max_sessions) {}
+
+  /// The session of this name, new or there already with an equal spec.
+  /// ALREADY_EXISTS, naming the difference, if its spec is another;
+  /// INVALID_ARGUMENT if no observation could fit the spec; RESOURCE_EXHAUSTED
+  /// when the table is full.
+  absl::StatusOr<std::shared_ptr<Session>> Create(const SessionName& name, const SessionSpec& spec);
+
+  /// NOT_FOUND if there is none of this full name.
+  absl::StatusOr<std::shared_ptr<Session>> Find(absl::string_view full_name) const;
+
+  struct Page {
+    std::vector<std::shared_ptr<Session>> sessions;
+    /// The last name looked at; empty when the end was reached.
+    std::string next_after;
+  };
+  /// Matching sessions in name order, those after `after`, at most `limit`;
+  /// fewer when too many had to be skipped.
+  Page List(const NameFilter& filter, absl::string_view after, std::size_t limit) const;
+
+  absl::Status Delete(absl::string_view full_name);
+  /// NOT_FOUND if the run has no session.
+  absl::Status DeleteRun(const RunName& run);
+
+  ChangeFeed& feed() { return feed_; }
+
+ private:
+  using Map = absl::btree_map<std::string, std::shared_ptr<Session>, std::less<>>;
+
+  Store* const store_;
+  const std::size_t max_sessions_;
+  ChangeFeed feed_;
+  mutable absl::Mutex mu_;
+  Map sessions_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_SESSION_TABLE_H_
