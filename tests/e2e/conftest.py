@@ -1,0 +1,131 @@
+"""Fixtures: the built programs, a running server, and a client that knows the
+service by reflection alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+
+class Reflected:
+    """Calls calipers.v1.Calibration with nothing but what the server says of
+    itself."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.insecure_channel(
+            address, options=[("grpc.max_receive_message_length", -1)]
+        )
+        pool = descriptor_pool.DescriptorPool(
+            ProtoReflectionDescriptorDatabase(self.channel)
+        )
+        self._pool = pool
+        self._service = pool.FindServiceByName("calipers.v1.Calibration")
+
+    def message(self, name: str):
+        """The class of calipers.v1.`name`."""
+        found = self._pool.FindMessageTypeByName(f"calipers.v1.{name}")
+        return message_factory.GetMessageClass(found)
+
+    def call(self, method: str, request, timeout: float = 20):
+        """A unary call; raises grpc.RpcError."""
+        described = self._service.methods_by_name[method]
+        answer = message_factory.GetMessageClass(described.output_type)
+        stub = self.channel.unary_unary(
+            f"/calipers.v1.Calibration/{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=answer.FromString,
+        )
+        return stub(request, timeout=timeout)
+
+    def observe(self, requests, timeout: float = 20, serialize=None):
+        """The Observe stream over an iterable of requests."""
+        stub = self.channel.stream_stream(
+            "/calipers.v1.Calibration/Observe",
+            request_serializer=serialize or (lambda r: r.SerializeToString()),
+            response_deserializer=self.message("ObserveResponse").FromString,
+        )
+        return stub(requests, timeout=timeout)
+
+
+@dataclass
+class ServerProcess:
+    """A calipers-server of this test's own."""
+
+    process: subprocess.Popen
+    address: str
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends the signal and returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+
+def start_server(folder: Path, *flags: str) -> ServerProcess:
+    """Starts a server on a free loopback port and waits until it serves."""
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    log = folder / "server.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [
+                BUILD / "server" / "calipers-server",
+                *("--listen", "127.0.0.1:0", "--port-file", port_file),
+                *flags,
+            ],
+            stderr=stderr,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not (port_file.exists() and port_file.read_text().endswith("\n")):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.01)
+    return ServerProcess(process, f"127.0.0.1:{port_file.read_text().strip()}", log)
+
+
+@pytest.fixture
+def server_with(tmp_path: Path) -> Iterator:
+    """Starts servers with the flags given; stops them afterwards."""
+    started: list[ServerProcess] = []
+
+    def start(*flags: str) -> ServerProcess:
+        folder = tmp_path / f"server{len(started)}"
+        folder.mkdir()
+        started.append(start_server(folder, *flags))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait(STOP_SECONDS)
+
+
+@pytest.fixture
+def server(server_with) -> ServerProcess:
+    """A server with default flags."""
+    return server_with()
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Reflected:
+    """A client of `server`."""
+    return Reflected(server.address)
