@@ -30,7 +30,8 @@ struct View {
   std::int64_t reduced_inner = 1;  // > 0
   std::int64_t kept_outer = 0;     // ceil(rows / reduced_outer)
   std::int64_t kept_inner = 0;     // ceil(row_length / reduced_inner)
-  /// Shape of min and max; its product is num_params().
+  /// Shape of min and max; its product is num_params(), but for a tensor without
+  /// elements, where it may be more: such a tensor has no parameters' ranges.
   std::vector<std::int64_t> qparam_shape;
   /// Observations the shape itself says it holds: 1 for a weight, tokens
   /// otherwise.
@@ -43,7 +44,8 @@ struct View {
 };
 
 /// The product of the dimensions. INVALID_ARGUMENT, naming the shape, if one is
-/// negative, there are more than 16, or the product is above 2^56.
+/// negative, there are more than 16, or the product of those that are not 0 is
+/// above 2^56 (so that no product of some of them can overflow either).
 absl::StatusOr<std::int64_t> NumElements(absl::Span<const std::int64_t> shape);
 
 /// "[2048, 4000]", as it stands in messages.

@@ -37,8 +37,8 @@ absl::StatusOr<Strategy> ParseStrategy(absl::string_view name);
 /// observers read. Make one with ResolveQuantizationArgs.
 struct QuantizationArgs {
   Strategy strategy = Strategy::kTensor;
-  std::optional<std::int64_t> group_size;     // kGroup, kTensorGroup alone; > 0
-  std::vector<std::int64_t> block_structure;  // kBlock alone; {height, width}, > 0
+  std::optional<std::int64_t> group_size = {};     // kGroup, kTensorGroup alone; > 0
+  std::vector<std::int64_t> block_structure = {};  // kBlock alone; {height, width}, > 0
   std::string observer = "minmax";
   double averaging_constant = 0.01;
 
@@ -47,17 +47,18 @@ struct QuantizationArgs {
 
 /// What a caller gives, before defaults and inference.
 struct QuantizationArgsInput {
-  std::optional<Strategy> strategy;
-  std::optional<std::int64_t> group_size;
-  std::vector<std::int64_t> block_structure;
-  std::string observer;  // "" : "minmax"
-  std::optional<double> averaging_constant;
+  std::optional<Strategy> strategy = {};
+  std::optional<std::int64_t> group_size = {};
+  std::vector<std::int64_t> block_structure = {};
+  std::string observer = {};  // "" : "minmax"
+  std::optional<double> averaging_constant = {};
 };
 
 /// Fills in what was left out and checks the rest, by the rules of
 /// compressed-tensors' QuantizationArgs validators: no strategy means "group"
 /// with a positive group_size, "channel" with -1, else "tensor"; group_size
-/// belongs to the group strategies, block_structure to "block".
+/// belongs to the group strategies (beside others, -1 and 0 are dropped),
+/// block_structure to "block".
 /// INVALID_ARGUMENT names the field, what was given and what is allowed; so it
 /// does for an unknown observer and a constant that is not in [0, 1].
 absl::StatusOr<QuantizationArgs> ResolveQuantizationArgs(const QuantizationArgsInput& input);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/dtype.h"
@@ -27,9 +28,9 @@ class Record {
 
   /// `min`, `max`: one element a parameter (at least one), packed, little-endian.
   /// `global_min`, `global_max`: one element each. NaN is made canonical; a NaN on one
-  /// end makes both NaN. INVALID_ARGUMENT if sizes do not fit, a min is above its max,
-  /// a global range is not contained in the parameters' extremes, or
-  /// num_observations is negative.
+  /// end makes both NaN. INVALID_ARGUMENT if sizes do not fit, a min is above its
+  /// max, the global range is not within the parameters' extremes or is NaN where
+  /// they are not, or num_observations is negative.
   static absl::StatusOr<Record> Make(Dtype dtype, std::int64_t num_observations,
                                      absl::Span<const std::byte> min,
                                      absl::Span<const std::byte> max,
@@ -62,6 +63,13 @@ class Record {
  private:
   friend class Reducer;
   Record() = default;
+  // Takes values in the layout below, canonical and in order.
+  static Record FromReduced(Dtype dtype, std::int64_t num_observations,
+                            std::vector<std::byte> values);
+  // INVALID_ARGUMENT if the values contradict each other.
+  absl::Status CheckOrder() const;
+  // Sets saw_nan_ and saw_inf_ from the values.
+  void SetFlags();
 
   Dtype dtype_ = Dtype::kF32;
   bool saw_nan_ = false;

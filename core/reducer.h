@@ -45,6 +45,7 @@ class Reducer {
   std::int64_t num_observations_;
   std::int64_t total_bytes_;
   std::int64_t seen_bytes_ = 0;
+  std::int64_t next_element_ = 0;
   // An element cut by the end of a piece.
   std::array<std::byte, 8> partial_{};
   std::size_t partial_size_ = 0;

@@ -61,20 +61,20 @@ std::vector<SessionCase> Cases() {
   return cases;
 }
 
-// Batch `index` of a session: the same bytes whoever asks. Any bits are an
-// element, so NaN and infinity are among them; every ninth batch is finite
-// noise of another scale by virtue of its bytes alone.
+// Batch `index` of a session: the same bytes whoever asks. The first two
+// sessions' last batches hold any bits at all, NaN and infinity among them; all
+// other floats are finite, so that averages stay numbers.
 std::string TensorBytes(const SessionCase& c, std::size_t session, int index) {
   std::int64_t elements = 1;
   for (std::int64_t d : c.shape) elements *= d;
   std::string bytes(static_cast<std::size_t>(elements) * c.element_size, '\0');
   std::mt19937_64 random(session * 1000 + static_cast<std::size_t>(index));
+  const bool any_bits = c.dtype == "I8" || (session < 2 && index >= kBatches - 2);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const bool top_byte = i % c.element_size == c.element_size - 1;
-    // Exponents near one keep floats finite but for the last session's batches.
-    bytes[i] = static_cast<char>(top_byte && index % 9 != 8 ? ((random() & 1) ? 0x3e : 0xbe) +
-                                                                  static_cast<int>(random() % 2)
-                                                            : static_cast<int>(random()));
+    // Below the all-ones exponent of every float dtype.
+    const std::uint64_t bits = random();
+    bytes[i] = static_cast<char>(top_byte && !any_bits ? bits & 0xBB : bits & 0xFF);
   }
   return bytes;
 }
@@ -274,10 +274,10 @@ TEST_F(InvarianceTest, AnswersAskedForOnTheWayChangeNothing) {
 TEST_F(InvarianceTest, AnotherSeriesGivesAnotherAnswer) {
   const std::string before = Calibrate("changed", 1, 6).SerializeAsString();
   const std::string parent = "runs/changed";
-  Worker worker(channel_, parent, cases_, {{0, kBatches}}, 7);
+  Worker worker(channel_, parent, cases_, {{4, kBatches}}, 7);
   worker.Run();
   v1::GetMinMaxRequest request;
-  request.set_name(absl::StrCat(parent, "/sessions/", cases_[0].id));
+  request.set_name(absl::StrCat(parent, "/sessions/", cases_[4].id));
   grpc::ClientContext context;
   v1::MinMax response;
   ASSERT_TRUE(stub_->GetMinMax(&context, request, &response).ok());
@@ -285,7 +285,7 @@ TEST_F(InvarianceTest, AnotherSeriesGivesAnotherAnswer) {
   v1::BatchGetMinMaxResponse old;
   ASSERT_TRUE(old.ParseFromString(before));
   EXPECT_NE(response.range().SerializeAsString(),
-            old.results(0).min_max().range().SerializeAsString());
+            old.results(4).min_max().range().SerializeAsString());
 }
 
 }  // namespace

@@ -1,0 +1,37 @@
+#include "core/fold_arithmetic.h"
+#include "core/folded_state.h"
+#include "core/observers/factories.h"
+
+namespace calipers {
+namespace {
+
+// The moving average of the records' ranges.
+class Minmax final : public Observer {
+ public:
+  explicit Minmax(const ObserverOptions& options) : options_(options), state_(options.arithmetic) {}
+
+  void Add(const Record& record) override {
+    if (!record.empty()) state_.Average(record, WeightOf(record));
+  }
+  bool empty() const override { return state_.empty(); }
+  FoldedRange Answer() const override { return state_.Answer(); }
+  std::unique_ptr<Observer> Clone() const override { return std::make_unique<Minmax>(*this); }
+
+ private:
+  double WeightOf(const Record& record) const {
+    return options_.weighting == Weighting::kUniform
+               ? options_.averaging_constant
+               : CombinedWeight(options_.averaging_constant, record.num_observations());
+  }
+
+  ObserverOptions options_;
+  FoldedState state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Observer> MakeMinmax(const ObserverOptions& options) {
+  return std::make_unique<Minmax>(options);
+}
+
+}  // namespace calipers

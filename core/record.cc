@@ -1,0 +1,145 @@
+#include "core/record.h"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/element_load.h"
+#include "core/status_macros.h"
+
+namespace calipers {
+namespace {
+
+// A NaN on one end goes on both, in canonical form.
+void Canonicalize(Dtype dtype, std::byte* min, std::byte* max) {
+  if (!IsNan(dtype, min) && !IsNan(dtype, max)) return;
+  StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), min);
+  StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), max);
+}
+
+absl::Status CheckSizes(Dtype dtype, std::int64_t num_observations, std::size_t min,
+                        std::size_t max, std::size_t global_min, std::size_t global_max) {
+  const std::size_t size = ByteSize(dtype);
+  if (num_observations < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_observations is ", num_observations, "; it may not be negative"));
+  }
+  if (min == 0 || min % size != 0 || max != min || global_min != size || global_max != size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("min has ", min, " bytes, max ", max, ", global_min ", global_min,
+                     ", global_max ", global_max, "; min and max take ", size, " bytes of ",
+                     DtypeName(dtype), " a parameter, the global pair ", size, " each"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Record Record::Empty(Dtype dtype, std::int64_t num_observations) {
+  Record record;
+  record.dtype_ = dtype;
+  record.num_observations_ = num_observations;
+  return record;
+}
+
+absl::StatusOr<Record> Record::Make(Dtype dtype, std::int64_t num_observations,
+                                    absl::Span<const std::byte> min,
+                                    absl::Span<const std::byte> max,
+                                    absl::Span<const std::byte> global_min,
+                                    absl::Span<const std::byte> global_max) {
+  RETURN_IF_ERROR(CheckSizes(dtype, num_observations, min.size(), max.size(), global_min.size(),
+                             global_max.size()));
+  std::vector<std::byte> values;
+  values.reserve(2 * (min.size() + global_min.size()));
+  for (const auto& part : {min, max, global_min, global_max}) {
+    values.insert(values.end(), part.begin(), part.end());
+  }
+  const std::size_t size = ByteSize(dtype);
+  for (std::size_t i = 0; i < min.size(); i += size) {
+    Canonicalize(dtype, values.data() + i, values.data() + min.size() + i);
+  }
+  std::byte* const lowest = values.data() + 2 * min.size();
+  Canonicalize(dtype, lowest, lowest + size);
+  Record record = FromReduced(dtype, num_observations, std::move(values));
+  RETURN_IF_ERROR(record.CheckOrder());
+  return record;
+}
+
+Record Record::FromReduced(Dtype dtype, std::int64_t num_observations,
+                           std::vector<std::byte> values) {
+  Record record = Empty(dtype, num_observations);
+  record.values_ = std::move(values);
+  record.SetFlags();
+  return record;
+}
+
+absl::Status Record::CheckOrder() const {
+  const bool global_nan = IsNan(dtype_, global_min().data());
+  if (global_nan != saw_nan_) {
+    return absl::InvalidArgumentError(absl::StrCat("the global range is ", global_nan ? "" : "not ",
+                                                   "NaN and the parameters' ranges are ",
+                                                   saw_nan_ ? "" : "not"));
+  }
+  if (!global_nan && CompareElements(dtype_, global_min().data(), global_max().data()) > 0) {
+    return absl::InvalidArgumentError("global_min is above global_max");
+  }
+  bool below = saw_nan_;
+  bool above = saw_nan_;
+  for (std::size_t i = 0; i < min().size(); i += ByteSize(dtype_)) {
+    const std::byte* const low = min().data() + i;
+    const std::byte* const high = max().data() + i;
+    if (IsNan(dtype_, low)) continue;
+    if (CompareElements(dtype_, low, high) > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("min is above max in parameter ", i / ByteSize(dtype_)));
+    }
+    below |= !global_nan && CompareElements(dtype_, low, global_min().data()) <= 0;
+    above |= !global_nan && CompareElements(dtype_, high, global_max().data()) >= 0;
+  }
+  if (below && above) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      below ? "global_max is above the greatest max" : "global_min is below the least min",
+      ": the tensor's own range lies within its parameters'"));
+}
+
+void Record::SetFlags() {
+  VisitDtype(dtype_, [this](auto constant) {
+    constexpr Dtype kDtype = decltype(constant)::value;
+    if constexpr (kDtype <= Dtype::kF8E5M2) {
+      const std::size_t ends = 2 * num_params();
+      for (std::size_t i = 0; i < ends; ++i) {
+        const auto value = LoadExactly<kDtype>(values_.data() + i * kElementBytes<kDtype>);
+        saw_nan_ |= std::isnan(value);
+        saw_inf_ |= std::isinf(value);
+      }
+    }
+  });
+}
+
+std::size_t Record::num_params() const {
+  return values_.empty() ? 0 : values_.size() / ByteSize(dtype_) / 2 - 1;
+}
+
+absl::Span<const std::byte> Record::min() const {
+  return absl::MakeConstSpan(values_).subspan(0, num_params() * ByteSize(dtype_));
+}
+
+absl::Span<const std::byte> Record::max() const {
+  const std::size_t bytes = num_params() * ByteSize(dtype_);
+  return absl::MakeConstSpan(values_).subspan(bytes, bytes);
+}
+
+absl::Span<const std::byte> Record::global_min() const {
+  const std::size_t size = ByteSize(dtype_);
+  return empty() ? absl::Span<const std::byte>()
+                 : absl::MakeConstSpan(values_).last(2 * size).first(size);
+}
+
+absl::Span<const std::byte> Record::global_max() const {
+  return empty() ? absl::Span<const std::byte>()
+                 : absl::MakeConstSpan(values_).last(ByteSize(dtype_));
+}
+
+}  // namespace calipers
