@@ -1,0 +1,87 @@
+#include "client/capture.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/npy.h"
+#include "core/dtype.h"
+#include "core/status_macros.h"
+
+namespace calipers::client {
+namespace {
+
+// MODULE, BASE_NAME and INDEX with `separator` between them.
+std::optional<CaptureName> ParseParts(absl::string_view name, char separator) {
+  const std::size_t last = name.rfind(separator);
+  if (last == absl::string_view::npos || last == 0) return std::nullopt;
+  const std::size_t middle = name.rfind(separator, last - 1);
+  if (middle == absl::string_view::npos || middle == 0) return std::nullopt;
+  const auto base_name = ParseBaseName(name.substr(middle + 1, last - middle - 1));
+  CaptureName parsed;
+  if (!base_name.ok() || !absl::SimpleAtoi(name.substr(last + 1), &parsed.index) ||
+      parsed.index < 0) {
+    return std::nullopt;
+  }
+  parsed.base_name = *base_name;
+  parsed.session_id = absl::StrCat(name.substr(0, middle), "/", BaseNameText(*base_name));
+  return parsed;
+}
+
+void Sort(std::vector<TensorView> tensors, CaptureFile& file) {
+  for (TensorView& tensor : tensors) {
+    std::optional<CaptureName> name = ParseTensorName(tensor.name);
+    if (name && ParseDtype(tensor.dtype).ok()) {
+      file.captures.push_back({*std::move(name), std::move(tensor)});
+    } else {
+      file.skipped.push_back(std::move(tensor.name));
+    }
+  }
+}
+
+absl::Status InFile(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+}
+
+}  // namespace
+
+std::optional<CaptureName> ParseTensorName(absl::string_view name) {
+  if (absl::string_view module = name; absl::ConsumeSuffix(&module, ".weight") && !module.empty()) {
+    return CaptureName{absl::StrCat(module, "/weight"), BaseName::kWeight, 0};
+  }
+  return ParseParts(name, '/');
+}
+
+std::optional<CaptureName> ParseNpyName(absl::string_view file_name) {
+  if (!absl::ConsumeSuffix(&file_name, ".npy")) return std::nullopt;
+  return ParseParts(file_name.substr(file_name.rfind('/') + 1), '@');
+}
+
+absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
+  ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
+  CaptureFile file{std::move(mapped), {}, {}};
+  if (absl::EndsWith(path, ".safetensors")) {
+    auto tensors = ParseSafetensors(file.file.bytes());
+    if (!tensors.ok()) return InFile(path, tensors.status());
+    Sort(*std::move(tensors), file);
+    return file;
+  }
+  if (!absl::EndsWith(path, ".npy")) {
+    return InFile(path, absl::InvalidArgumentError("neither a .safetensors nor an .npy file"));
+  }
+  std::optional<CaptureName> name = ParseNpyName(path);
+  if (!name) {
+    return InFile(path, absl::InvalidArgumentError(
+                            "the file name is not MODULE@BASE_NAME@INDEX.npy, with BASE_NAME "
+                            "weight, input, output, q, k or v"));
+  }
+  absl::StatusOr<TensorView> tensor = ParseNpy(file.file.bytes());
+  if (!tensor.ok()) return InFile(path, tensor.status());
+  file.captures.push_back({*std::move(name), *std::move(tensor)});
+  return file;
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,184 @@
+#include "client/client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/status_macros.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+
+namespace calipers::client {
+namespace {
+
+constexpr std::size_t kNamesACall = 1000;
+constexpr int kPageSize = 1000;
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  // Answers of large sessions are larger than gRPC's default of 4 MiB.
+  arguments.SetMaxReceiveMessageSize(-1);
+  // Channels of equal arguments would share one connection.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments());
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& target,
+                                                        absl::Duration timeout) {
+  std::shared_ptr<grpc::Channel> channel = MakeChannel(target);
+  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + timeout))) {
+    return absl::UnavailableError(
+        absl::StrCat("no server answers at ", target, " within ", absl::FormatDuration(timeout),
+                     ": is calipers-server running there, and is it the address it listens on?"));
+  }
+  auto client = std::make_unique<Client>(std::move(channel), timeout);
+  client->target_ = target;
+  return client;
+}
+
+Client::Client(std::shared_ptr<grpc::Channel> channel, absl::Duration timeout)
+    : timeout_(timeout), channel_(std::move(channel)), stub_(v1::Calibration::NewStub(channel_)) {}
+
+std::shared_ptr<grpc::Channel> Client::NewChannel() const {
+  return target_.empty() ? channel_ : MakeChannel(target_);
+}
+
+std::unique_ptr<grpc::ClientContext> Client::NewContext() const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+  return context;
+}
+
+absl::StatusOr<v1::Session> Client::CreateSession(const v1::CreateSessionRequest& request) const {
+  v1::Session session;
+  RETURN_IF_ERROR(FromGrpc(stub_->CreateSession(NewContext().get(), request, &session)));
+  return session;
+}
+
+absl::StatusOr<v1::Session> Client::GetSession(const std::string& name) const {
+  v1::GetSessionRequest request;
+  request.set_name(name);
+  v1::Session session;
+  RETURN_IF_ERROR(FromGrpc(stub_->GetSession(NewContext().get(), request, &session)));
+  return session;
+}
+
+absl::StatusOr<std::vector<v1::Session>> Client::ListSessions(
+    const std::string& parent, const std::string& module_glob) const {
+  v1::ListSessionsRequest request;
+  request.set_parent(parent);
+  request.set_module_glob(module_glob);
+  request.set_page_size(kPageSize);
+  std::vector<v1::Session> sessions;
+  do {
+    v1::ListSessionsResponse page;
+    RETURN_IF_ERROR(FromGrpc(stub_->ListSessions(NewContext().get(), request, &page)));
+    std::move(page.mutable_sessions()->begin(), page.mutable_sessions()->end(),
+              std::back_inserter(sessions));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return sessions;
+}
+
+absl::StatusOr<v1::Session> Client::ResetSession(const std::string& name) const {
+  v1::ResetSessionRequest request;
+  request.set_name(name);
+  v1::Session session;
+  RETURN_IF_ERROR(FromGrpc(stub_->ResetSession(NewContext().get(), request, &session)));
+  return session;
+}
+
+absl::Status Client::DeleteSession(const std::string& name) const {
+  v1::DeleteSessionRequest request;
+  request.set_name(name);
+  google::protobuf::Empty nothing;
+  return FromGrpc(stub_->DeleteSession(NewContext().get(), request, &nothing));
+}
+
+absl::Status Client::DeleteRun(const std::string& name) const {
+  v1::DeleteRunRequest request;
+  request.set_name(name);
+  google::protobuf::Empty nothing;
+  return FromGrpc(stub_->DeleteRun(NewContext().get(), request, &nothing));
+}
+
+absl::StatusOr<v1::MinMax> Client::GetMinMax(const std::string& name,
+                                             std::int64_t wait_count) const {
+  v1::GetMinMaxRequest request;
+  request.set_name(name);
+  request.set_wait_count(wait_count);
+  v1::MinMax answer;
+  RETURN_IF_ERROR(FromGrpc(stub_->GetMinMax(NewContext().get(), request, &answer)));
+  return answer;
+}
+
+absl::StatusOr<std::vector<v1::BatchGetMinMaxResponse::Result>> Client::BatchGetMinMax(
+    const std::string& parent, const std::vector<std::string>& names,
+    std::int64_t wait_count) const {
+  std::vector<v1::BatchGetMinMaxResponse::Result> results;
+  for (std::size_t begin = 0; begin < names.size(); begin += kNamesACall) {
+    v1::BatchGetMinMaxRequest request;
+    request.set_parent(parent);
+    request.set_wait_count(wait_count);
+    const std::size_t end = std::min(names.size(), begin + kNamesACall);
+    for (std::size_t i = begin; i < end; ++i) request.add_names(names[i]);
+    v1::BatchGetMinMaxResponse response;
+    RETURN_IF_ERROR(FromGrpc(stub_->BatchGetMinMax(NewContext().get(), request, &response)));
+    std::move(response.mutable_results()->begin(), response.mutable_results()->end(),
+              std::back_inserter(results));
+  }
+  return results;
+}
+
+absl::StatusOr<v1::Coverage> Client::GetCoverage(const std::string& parent,
+                                                 const std::string& module_glob) const {
+  v1::GetCoverageRequest request;
+  request.set_parent(parent);
+  request.set_module_glob(module_glob);
+  v1::Coverage coverage;
+  RETURN_IF_ERROR(FromGrpc(stub_->GetCoverage(NewContext().get(), request, &coverage)));
+  return coverage;
+}
+
+absl::Status Client::WatchSessions(
+    const std::string& parent, const std::string& module_glob,
+    const std::function<bool(const v1::SessionEvent&)>& visit) const {
+  v1::WatchSessionsRequest request;
+  request.set_parent(parent);
+  request.set_module_glob(module_glob);
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchSessions(&context, request);
+  v1::SessionEvent event;
+  while (reader->Read(&event)) {
+    if (visit(event)) continue;
+    context.TryCancel();
+    reader->Finish();
+    return absl::OkStatus();
+  }
+  return FromGrpc(reader->Finish());
+}
+
+absl::Status Client::Ping() const {
+  const auto stub = grpc::health::v1::Health::NewStub(channel_);
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("calipers.v1.Calibration");
+  grpc::health::v1::HealthCheckResponse response;
+  RETURN_IF_ERROR(FromGrpc(stub->Check(NewContext().get(), request, &response)));
+  if (response.status() != grpc::health::v1::HealthCheckResponse::SERVING) {
+    return absl::UnavailableError("the server is up and not serving: it is starting or stopping");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,272 @@
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/capture.h"
+#include "client/commands/command.h"
+#include "client/commands/spec_options.h"
+#include "client/observation_stream.h"
+#include "client/progress_bar.h"
+#include "client/table.h"
+#include "core/status_macros.h"
+
+namespace calipers::client {
+namespace {
+
+constexpr char kFooter[] =
+    R"(Sends the captured tensors of safetensors and .npy files; docs/captures.md says how
+they are named. Sessions are created as needed. Sending a file again is harmless:
+what is there already comes back as a duplicate.
+
+Examples:
+  calipers observe model.safetensors --weight-strategy group --group-size 128
+  calipers observe activations.safetensors --workers 4 --arithmetic reference
+  calipers observe *.safetensors --include '*down_proj/input' --run mixed
+
+Prints how many observations were stored, duplicate, in conflict or rejected.
+Exit status 1 if any was in conflict or rejected.)";
+
+struct ObserveOptions {
+  std::vector<std::string> files;
+  int workers = 1;
+  std::string worker_name = "calipers";
+  std::uint64_t piece_bytes = std::uint64_t{1} << 20;
+  std::string include;
+  std::string exclude;
+  SpecOptions spec;
+};
+
+// The first observations that were refused, for the person; all are counted.
+class Refusals {
+ public:
+  void Add(const v1::ObservationHeader& header, const v1::ObservationAck& ack) {
+    absl::MutexLock lock(&mu_);
+    if (first_.size() < kShown) {
+      first_.push_back(absl::StrCat(SessionId(header.session()), " index ", header.index(), ": ",
+                                    ack.status().message()));
+    }
+  }
+  std::vector<std::string> first() const {
+    absl::MutexLock lock(&mu_);
+    return first_;
+  }
+
+ private:
+  static constexpr std::size_t kShown = 5;
+  mutable absl::Mutex mu_;
+  std::vector<std::string> first_ ABSL_GUARDED_BY(mu_);
+};
+
+bool Wanted(const ObserveOptions& options, const std::string& session_id) {
+  const auto matches = [&session_id](const std::string& glob) {
+    return fnmatch(glob.c_str(), session_id.c_str(), 0) == 0;
+  };
+  return (options.include.empty() || matches(options.include)) &&
+         (options.exclude.empty() || !matches(options.exclude));
+}
+
+absl::StatusOr<std::vector<CaptureFile>> OpenAll(const std::vector<std::string>& paths) {
+  std::vector<CaptureFile> files;
+  for (const std::string& path : paths) {
+    ASSIGN_OR_RETURN(CaptureFile file, OpenCaptureFile(path));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+// What is to be sent, in the order of batches, so that the server's series grow
+// from the front.
+std::vector<const Capture*> Select(const ObserveOptions& options,
+                                   const std::vector<CaptureFile>& files) {
+  std::vector<const Capture*> selected;
+  for (const CaptureFile& file : files) {
+    for (const Capture& capture : file.captures) {
+      if (Wanted(options, capture.name.session_id)) selected.push_back(&capture);
+    }
+  }
+  std::stable_sort(selected.begin(), selected.end(), [](const Capture* a, const Capture* b) {
+    return a->name.index < b->name.index;
+  });
+  return selected;
+}
+
+absl::Status CreateSessions(const Client& client, const Global& global,
+                            const ObserveOptions& options,
+                            const std::vector<const Capture*>& captures) {
+  std::map<std::string, BaseName> sessions;
+  for (const Capture* capture : captures) {
+    sessions.emplace(capture->name.session_id, capture->name.base_name);
+  }
+  for (const auto& [session_id, base_name] : sessions) {
+    v1::CreateSessionRequest request;
+    request.set_parent(global.RunName());
+    request.set_session_id(session_id);
+    ASSIGN_OR_RETURN(*request.mutable_session(), options.spec.ToSession(base_name));
+    RETURN_IF_ERROR(client.CreateSession(request).status());
+  }
+  return absl::OkStatus();
+}
+
+v1::ObservationHeader HeaderOf(const Global& global, const Capture& capture) {
+  v1::ObservationHeader header;
+  header.set_session(global.SessionName(capture.name.session_id));
+  header.set_index(capture.name.index);
+  header.set_dtype(capture.tensor.dtype);
+  header.mutable_shape()->Assign(capture.tensor.shape.begin(), capture.tensor.shape.end());
+  return header;
+}
+
+// One worker's part: each `workers`-th capture, over a connection of its own.
+absl::Status Send(const Client& client, const Global& global, const ObserveOptions& options,
+                  const std::vector<const Capture*>& captures, int worker, Refusals& refusals,
+                  std::atomic<std::int64_t>& sent, StreamTotals& totals) {
+  StreamOptions stream_options;
+  stream_options.worker = absl::StrCat(options.worker_name, "-", worker);
+  stream_options.piece_bytes = options.piece_bytes;
+  ObservationStream stream(
+      client.NewChannel(), stream_options,
+      [&refusals](const auto& header, const auto& ack) { refusals.Add(header, ack); });
+  absl::Status status;
+  for (auto i = static_cast<std::size_t>(worker); status.ok() && i < captures.size();
+       i += static_cast<std::size_t>(options.workers)) {
+    status = stream.Observe(HeaderOf(global, *captures[i]), captures[i]->tensor.data);
+    sent += static_cast<std::int64_t>(captures[i]->tensor.data.size());
+  }
+  if (status.ok()) status = stream.Finish();
+  totals = stream.totals();
+  return status;
+}
+
+// Runs the workers and shows how far they are. The first error, if any.
+absl::Status SendAll(const Client& client, const Global& global, const ObserveOptions& options,
+                     const std::vector<const Capture*>& captures, Refusals& refusals,
+                     StreamTotals& sum) {
+  std::int64_t total_bytes = 0;
+  for (const Capture* capture : captures) {
+    total_bytes += static_cast<std::int64_t>(capture->tensor.data.size());
+  }
+  const auto workers = static_cast<std::size_t>(options.workers);
+  std::vector<StreamTotals> totals(workers);
+  std::vector<absl::Status> statuses(workers);
+  std::atomic<std::int64_t> sent{0};
+  absl::Mutex mu;
+  int running = options.workers;
+  std::vector<std::thread> threads;
+  for (std::size_t w = 0; w < workers; ++w) {
+    threads.emplace_back([&, w] {
+      statuses[w] =
+          Send(client, global, options, captures, static_cast<int>(w), refusals, sent, totals[w]);
+      absl::MutexLock lock(&mu);
+      --running;
+    });
+  }
+  ProgressBar bar(global.json ? ProgressBar::Mode::kSilent : ProgressBar::ModeOfStderr(),
+                  total_bytes);
+  const auto all_done = [&running] { return running == 0; };
+  for (bool done = false; !done;) {
+    bar.Update(sent);
+    absl::MutexLock lock(&mu);
+    done = mu.AwaitWithTimeout(absl::Condition(&all_done), absl::Milliseconds(100));
+  }
+  for (std::thread& thread : threads) thread.join();
+  bar.Done(sent);
+  absl::Status first;
+  for (std::size_t w = 0; w < workers; ++w) {
+    first.Update(statuses[w]);
+    sum.stored += totals[w].stored;
+    sum.duplicates += totals[w].duplicates;
+    sum.conflicts += totals[w].conflicts;
+    sum.rejected += totals[w].rejected;
+    sum.reconnects += totals[w].reconnects;
+  }
+  return first;
+}
+
+void Print(const Global& global, const StreamTotals& totals, std::size_t skipped,
+           const std::vector<std::string>& refused) {
+  if (global.json) {
+    const nlohmann::ordered_json json = {
+        {"stored", totals.stored},         {"duplicates", totals.duplicates},
+        {"conflicts", totals.conflicts},   {"rejected", totals.rejected},
+        {"reconnects", totals.reconnects}, {"skipped_tensors", skipped},
+        {"first_refused", refused}};
+    std::cout << json.dump() << '\n';
+    return;
+  }
+  Table table({{"stored", Table::Align::kRight},
+               {"duplicate", Table::Align::kRight},
+               {"conflict", Table::Align::kRight},
+               {"rejected", Table::Align::kRight},
+               {"skipped tensors", Table::Align::kRight},
+               {"reconnects", Table::Align::kRight}});
+  table.AddRow({absl::StrCat(totals.stored), absl::StrCat(totals.duplicates),
+                absl::StrCat(totals.conflicts), absl::StrCat(totals.rejected),
+                absl::StrCat(skipped), absl::StrCat(totals.reconnects)});
+  std::cout << table.ToString();
+  for (const std::string& reason : refused) std::cerr << "  " << reason << '\n';
+}
+
+int Observe(const Global& global, const ObserveOptions& options) {
+  const auto files = OpenAll(options.files);
+  if (!files.ok()) return Fail(files.status());
+  const std::vector<const Capture*> captures = Select(options, *files);
+  std::size_t skipped = 0;
+  for (const CaptureFile& file : *files) skipped += file.skipped.size();
+  if (captures.empty()) {
+    return Fail(absl::InvalidArgumentError(absl::StrCat(
+        "the files hold no tensor to observe (", skipped,
+        " have other names or dtypes); calipers observe --help says how they are named")));
+  }
+  const auto client = global.Connect();
+  if (!client.ok()) return Fail(client.status());
+  if (absl::Status created = CreateSessions(**client, global, options, captures); !created.ok()) {
+    return Fail(created);
+  }
+  Refusals refusals;
+  StreamTotals totals;
+  const absl::Status sent = SendAll(**client, global, options, captures, refusals, totals);
+  Print(global, totals, skipped, refusals.first());
+  if (!sent.ok()) return Fail(sent);
+  return totals.conflicts + totals.rejected > 0 ? kSomeRefused : kDone;
+}
+
+}  // namespace
+
+void AddObserve(CLI::App& app, Action& selected) {
+  const auto options = std::make_shared<ObserveOptions>();
+  CLI::App* command = app.add_subcommand("observe", "Send the captured tensors of files");
+  command->add_option("FILE", options->files, "A .safetensors or .npy file")
+      ->required()
+      ->check(CLI::ExistingFile);
+  command
+      ->add_option("--workers", options->workers, "Streams to open; batches are dealt out to them")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command
+      ->add_option("--worker-name", options->worker_name,
+                   "What coverage calls the workers: NAME-0, NAME-1 ...")
+      ->capture_default_str();
+  command->add_option("--piece-size", options->piece_bytes, "Bytes of a tensor in one message")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{1} << 10, std::uint64_t{1} << 30))
+      ->capture_default_str();
+  command->add_option("--include", options->include, "Only sessions MODULE/BASE_NAME that match");
+  command->add_option("--exclude", options->exclude, "No sessions that match");
+  options->spec.AddTo(*command);
+  command->footer(kFooter);
+  command->callback([options, &selected] {
+    selected = [options](const Global& global) { return Observe(global, *options); };
+  });
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,90 @@
+#include "client/commands/session_json.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "core/geometry.h"
+
+namespace calipers::client {
+namespace {
+
+using nlohmann::ordered_json;
+
+// An enum value's name without its prefix, in the flags' spelling.
+std::string Short(absl::string_view name, absl::string_view prefix) {
+  return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
+}
+
+std::vector<std::int64_t> ToVector(const google::protobuf::RepeatedField<std::int64_t>& values) {
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+ordered_json ToJson(const v1::Progress& progress) {
+  ordered_json missing = ordered_json::array();
+  for (const v1::IndexRange& range : progress.missing()) {
+    missing.push_back({{"start", range.start()}, {"end", range.end()}});
+  }
+  return {{"count", progress.count()},
+          {"folded_count", progress.folded_count()},
+          {"contiguous_prefix", progress.contiguous_prefix()},
+          {"end_index", progress.end_index()},
+          {"missing", std::move(missing)},
+          {"missing_range_count", progress.missing_range_count()},
+          {"num_observations", progress.num_observations()},
+          {"conflict_count", progress.conflict_count()}};
+}
+
+ordered_json ToJson(const v1::Session& session) {
+  const v1::QuantizationArgs& args = session.args();
+  ordered_json args_json = {{"strategy", Short(v1::Strategy_Name(args.strategy()), "STRATEGY_")}};
+  if (args.has_group_size()) args_json["group_size"] = args.group_size();
+  if (!args.block_structure().empty()) {
+    args_json["block_structure"] = ToVector(args.block_structure());
+  }
+  args_json["observer"] = args.observer();
+  args_json["observer_kwargs"] = {
+      {"averaging_constant", args.observer_kwargs().averaging_constant()}};
+  return {{"name", session.name()},
+          {"args", std::move(args_json)},
+          {"arithmetic", Short(v1::Arithmetic_Name(session.arithmetic()), "ARITHMETIC_")},
+          {"non_finite_policy",
+           Short(v1::NonFinitePolicy_Name(session.non_finite_policy()), "NON_FINITE_POLICY_")},
+          {"weighting", Short(v1::Weighting_Name(session.weighting()), "WEIGHTING_")},
+          {"observed_dtype", session.observed_dtype()},
+          {"qparam_shape", ToVector(session.qparam_shape())},
+          {"progress", ToJson(session.progress())}};
+}
+
+std::string MissingText(const v1::Progress& progress) {
+  constexpr int kShown = 3;
+  if (progress.missing_range_count() == 0) return "0";
+  std::vector<std::string> parts;
+  for (const v1::IndexRange& range : progress.missing()) {
+    if (parts.size() == kShown) break;
+    parts.push_back(range.end() == range.start() + 1
+                        ? absl::StrCat(range.start())
+                        : absl::StrCat(range.start(), "-", range.end() - 1));
+  }
+  return absl::StrCat(absl::StrJoin(parts, ","),
+                      progress.missing_range_count() > kShown ? ",..." : "");
+}
+
+std::string StrategyText(const v1::QuantizationArgs& args) {
+  std::string text = Short(v1::Strategy_Name(args.strategy()), "STRATEGY_");
+  if (args.has_group_size()) absl::StrAppend(&text, " ", args.group_size());
+  if (!args.block_structure().empty()) {
+    absl::StrAppend(&text, " ", absl::StrJoin(args.block_structure(), "x"));
+  }
+  return text;
+}
+
+std::string ShapeTextOf(const google::protobuf::RepeatedField<std::int64_t>& shape) {
+  return shape.empty() ? "-" : ShapeText(ToVector(shape));
+}
+
+}  // namespace calipers::client

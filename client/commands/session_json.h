@@ -1,0 +1,26 @@
+#ifndef CALIPERS_CLIENT_COMMANDS_SESSION_JSON_H_
+#define CALIPERS_CLIENT_COMMANDS_SESSION_JSON_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "calipers/v1/calibration.pb.h"
+
+namespace calipers::client {
+
+/// The wire's message as JSON, by its field names; numbers as numbers.
+nlohmann::ordered_json ToJson(const v1::Progress& progress);
+nlohmann::ordered_json ToJson(const v1::Session& session);
+
+/// "0", or the first missing ranges: "3-5, 9".
+std::string MissingText(const v1::Progress& progress);
+
+/// "group 128", "block 128x128", "tensor".
+std::string StrategyText(const v1::QuantizationArgs& args);
+
+/// "[32, 1]"; "-" when there is none yet.
+std::string ShapeTextOf(const google::protobuf::RepeatedField<std::int64_t>& shape);
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_COMMANDS_SESSION_JSON_H_

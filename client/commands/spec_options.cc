@@ -1,0 +1,121 @@
+#include "client/commands/spec_options.h"
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/quantization_args.h"
+#include "core/status_macros.h"
+
+namespace calipers::client {
+namespace {
+
+// The wire's name of an enum value, from the flag's: PREFIX_VALUE.
+template <typename Enum>
+Enum FromFlag(bool (*parse)(const std::string&, Enum*), absl::string_view prefix,
+              const std::string& value) {
+  Enum result{};
+  parse(absl::StrCat(prefix, absl::AsciiStrToUpper(value)), &result);
+  return result;
+}
+
+bool ParseStrategyEnum(const std::string& name, v1::Strategy* strategy) {
+  return v1::Strategy_Parse(name, strategy);
+}
+bool ParseArithmeticEnum(const std::string& name, v1::Arithmetic* arithmetic) {
+  return v1::Arithmetic_Parse(name, arithmetic);
+}
+bool ParsePolicyEnum(const std::string& name, v1::NonFinitePolicy* policy) {
+  return v1::NonFinitePolicy_Parse(name, policy);
+}
+bool ParseWeightingEnum(const std::string& name, v1::Weighting* weighting) {
+  return v1::Weighting_Parse(name, weighting);
+}
+
+std::vector<std::string> StrategyNames() {
+  std::vector<std::string> names;
+  for (Strategy strategy : kAllStrategies) names.emplace_back(StrategyName(strategy));
+  return names;
+}
+
+absl::Status SetBlockStructure(const std::string& text, v1::QuantizationArgs& args) {
+  const std::vector<std::string> sides = absl::StrSplit(text, 'x');
+  for (const std::string& side : sides) {
+    std::int64_t size = 0;
+    if (sides.size() != 2 || !absl::SimpleAtoi(side, &size)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--block-structure is \"", text, "\"; give HEIGHTxWIDTH, e.g. 128x128"));
+    }
+    args.add_block_structure(size);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void SpecOptions::AddTo(CLI::App& command) {
+  const CLI::IsMember strategies(StrategyNames());
+  const std::string group = "What is observed, and how it is folded";
+  command.add_option("--strategy", strategy, "Strategy of every session (default: tensor)")
+      ->check(strategies)
+      ->group(group);
+  command.add_option("--weight-strategy", weight_strategy, "Strategy of weights")
+      ->check(strategies)
+      ->group(group);
+  command.add_option("--activation-strategy", activation_strategy, "Strategy of input and output")
+      ->check(strategies)
+      ->group(group);
+  command.add_option("--attention-strategy", attention_strategy, "Strategy of q, k and v")
+      ->check(strategies)
+      ->group(group);
+  command.add_option("--group-size", group_size, "Elements a group, for group and tensor_group")
+      ->group(group);
+  command.add_option("--block-structure", block_structure, "HEIGHTxWIDTH, for block")->group(group);
+  command
+      .add_option("--observer", observer,
+                  "minmax, static_minmax, memoryless_minmax (default: minmax)")
+      ->group(group);
+  command
+      .add_option("--averaging-constant", averaging_constant,
+                  "Weight of the newest record in minmax (default: 0.01)")
+      ->group(group);
+  command.add_option("--arithmetic", arithmetic, "exact, or reference: as llm-compressor rounds")
+      ->check(CLI::IsMember({"exact", "reference"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--non-finite", non_finite, "What to do with NaN and infinity")
+      ->check(CLI::IsMember({"propagate", "reject", "skip"}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--weighting", weighting, "How much an observation weighs in minmax")
+      ->check(CLI::IsMember({"uniform", "num_observations"}))
+      ->capture_default_str()
+      ->group(group);
+}
+
+absl::StatusOr<v1::Session> SpecOptions::ToSession(BaseName base_name) const {
+  const std::string& own = IsWeight(base_name)       ? weight_strategy
+                           : IsActivation(base_name) ? activation_strategy
+                                                     : attention_strategy;
+  const std::string& chosen = own.empty() ? strategy : own;
+  v1::Session session;
+  v1::QuantizationArgs& args = *session.mutable_args();
+  if (!chosen.empty()) args.set_strategy(FromFlag(ParseStrategyEnum, "STRATEGY_", chosen));
+  const bool groups = chosen == "group" || chosen == "tensor_group" || chosen.empty();
+  if (group_size && groups) args.set_group_size(*group_size);
+  if (!block_structure.empty() && chosen == "block") {
+    RETURN_IF_ERROR(SetBlockStructure(block_structure, args));
+  }
+  args.set_observer(observer);
+  if (averaging_constant)
+    args.mutable_observer_kwargs()->set_averaging_constant(*averaging_constant);
+  session.set_arithmetic(FromFlag(ParseArithmeticEnum, "ARITHMETIC_", arithmetic));
+  session.set_non_finite_policy(FromFlag(ParsePolicyEnum, "NON_FINITE_POLICY_", non_finite));
+  session.set_weighting(FromFlag(ParseWeightingEnum, "WEIGHTING_", weighting));
+  return session;
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,40 @@
+#ifndef CALIPERS_CLIENT_COMMANDS_SPEC_OPTIONS_H_
+#define CALIPERS_CLIENT_COMMANDS_SPEC_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "calipers/v1/session.pb.h"
+#include "core/base_name.h"
+
+namespace calipers::client {
+
+/// The flags that say how a session observes and folds.
+struct SpecOptions {
+  std::string strategy;
+  std::string weight_strategy;
+  std::string activation_strategy;
+  std::string attention_strategy;
+  std::optional<std::int64_t> group_size;
+  std::string block_structure;  // HxW
+  std::string observer;
+  std::optional<double> averaging_constant;
+  std::string arithmetic = "exact";
+  std::string non_finite = "propagate";
+  std::string weighting = "uniform";
+
+  /// Adds the flags to a command.
+  void AddTo(CLI::App& command);
+
+  /// The spec of a session of this base name. group_size and block_structure
+  /// go with the strategies that take them. INVALID_ARGUMENT for a bad
+  /// --block-structure.
+  absl::StatusOr<v1::Session> ToSession(BaseName base_name) const;
+};
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_COMMANDS_SPEC_OPTIONS_H_

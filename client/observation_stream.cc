@@ -1,0 +1,225 @@
+#include "client/observation_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/client.h"
+#include "core/status_macros.h"
+
+namespace calipers::client {
+namespace {
+
+constexpr absl::Duration kLongestBackoff = absl::Seconds(5);
+
+// A call that ended like this may go well the next time.
+bool IsTransient(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kOk:  // ended by the server before all was said
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+ObservationStream::ObservationStream(std::shared_ptr<grpc::Channel> channel, StreamOptions options,
+                                     OnRefused on_refused)
+    : channel_(std::move(channel)),
+      stub_(v1::Calibration::NewStub(channel_)),
+      options_(std::move(options)),
+      on_refused_(std::move(on_refused)) {}
+
+ObservationStream::~ObservationStream() {
+  if (context_ != nullptr) context_->TryCancel();
+  Close().IgnoreError();
+}
+
+StreamTotals ObservationStream::totals() const {
+  absl::MutexLock lock(&mu_);
+  return totals_;
+}
+
+void ObservationStream::Open() {
+  context_ = std::make_unique<grpc::ClientContext>();
+  call_ = stub_->Observe(context_.get());
+  worker_sent_ = false;
+  {
+    absl::MutexLock lock(&mu_);
+    broken_ = false;
+  }
+  reader_ = std::thread([this] { ReadAcks(); });
+}
+
+absl::Status ObservationStream::Close() {
+  if (call_ == nullptr) return absl::OkStatus();
+  call_->WritesDone();
+  reader_.join();
+  const absl::Status status = FromGrpc(call_->Finish());
+  call_.reset();
+  context_.reset();
+  return status;
+}
+
+void ObservationStream::ReadAcks() {
+  v1::ObserveResponse response;
+  while (call_->Read(&response)) {
+    for (const v1::ObservationAck& ack : response.acks()) TakeAck(ack);
+  }
+  absl::MutexLock lock(&mu_);
+  broken_ = true;
+}
+
+void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
+  Pending done;
+  {
+    absl::MutexLock lock(&mu_);
+    // Without an ordinal it is about a message, not about an observation; what
+    // that message belonged to has an acknowledgement of its own.
+    if (ack.ordinal() < 0 || pending_.empty()) return;
+    attempts_ = 1;
+    done = std::move(pending_.front());
+    pending_.pop_front();
+    const bool no_room =
+        ack.outcome() == v1::ObservationAck::OUTCOME_REJECTED &&
+        ack.status().code() == static_cast<int>(absl::StatusCode::kResourceExhausted);
+    if (no_room && done.attempts < options_.max_attempts) {
+      ++done.attempts;
+      postponed_.push_back(std::move(done));
+      return;
+    }
+    switch (ack.outcome()) {
+      case v1::ObservationAck::OUTCOME_STORED:
+        ++totals_.stored;
+        return;
+      case v1::ObservationAck::OUTCOME_DUPLICATE:
+        ++totals_.duplicates;
+        return;
+      case v1::ObservationAck::OUTCOME_CONFLICT:
+        ++totals_.conflicts;
+        break;
+      default:
+        ++totals_.rejected;
+    }
+  }
+  on_refused_(done.header, ack);
+}
+
+absl::Status ObservationStream::Observe(v1::ObservationHeader header,
+                                        absl::Span<const std::byte> data) {
+  if (!header.has_index()) {
+    return absl::InvalidArgumentError("an observation that may be sent again needs an index");
+  }
+  if (call_ == nullptr) Open();
+  bool broken = false;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return broken_ || pending_.size() < options_.window;
+    };
+    mu_.Await(absl::Condition(&room));
+    broken = broken_;
+    pending_.push_back({header, data});
+  }
+  if (!broken && Write(header, data)) return absl::OkStatus();
+  return Reconnect(absl::UnavailableError("the stream broke"));
+}
+
+bool ObservationStream::Write(const v1::ObservationHeader& header,
+                              absl::Span<const std::byte> data) {
+  v1::ObserveRequest request;
+  if (!std::exchange(worker_sent_, true)) request.set_worker(options_.worker);
+  *request.mutable_header() = header;
+  do {
+    const absl::Span<const std::byte> piece =
+        data.first(std::min(data.size(), options_.piece_bytes));
+    request.set_data(piece.data(), piece.size());
+    if (!call_->Write(request)) return false;
+    request.Clear();
+    data.remove_prefix(piece.size());
+  } while (!data.empty());
+  return true;
+}
+
+absl::Status ObservationStream::Reconnect(absl::Status why) {
+  while (true) {
+    context_->TryCancel();
+    if (const absl::Status ended = Close(); !ended.ok() && !absl::IsCancelled(ended)) why = ended;
+    std::vector<Pending> again;
+    int attempt = 0;
+    {
+      absl::MutexLock lock(&mu_);
+      attempt = attempts_++;
+      again.assign(pending_.begin(), pending_.end());
+    }
+    if (!IsTransient(why) || attempt >= options_.max_attempts) {
+      return absl::Status(why.code(),
+                          absl::StrCat("gave up after ", attempt, " attempts with ", again.size(),
+                                       " observations not acknowledged: ", why.message()));
+    }
+    Wait(attempt);
+    Open();
+    {
+      absl::MutexLock lock(&mu_);
+      ++totals_.reconnects;
+    }
+    if (std::all_of(again.begin(), again.end(),
+                    [this](const Pending& p) { return Write(p.header, p.data); })) {
+      return absl::OkStatus();
+    }
+  }
+}
+
+absl::Status ObservationStream::AwaitAllAcknowledged() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return broken_ || pending_.empty();
+      };
+      mu_.Await(absl::Condition(&settled));
+      if (pending_.empty()) return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
+  }
+}
+
+absl::Status ObservationStream::Finish() {
+  while (call_ != nullptr) {
+    RETURN_IF_ERROR(AwaitAllAcknowledged());
+    std::vector<Pending> again;
+    {
+      absl::MutexLock lock(&mu_);
+      again = std::exchange(postponed_, {});
+    }
+    if (again.empty()) break;
+    Wait(again.front().attempts - 1);
+    for (const Pending& pending : again) {
+      {
+        absl::MutexLock lock(&mu_);
+        pending_.push_back(pending);
+      }
+      if (!Write(pending.header, pending.data)) {
+        RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
+      }
+    }
+  }
+  // All is acknowledged; how the call itself ends changes nothing.
+  Close().IgnoreError();
+  return absl::OkStatus();
+}
+
+void ObservationStream::Wait(int attempt) {
+  const absl::Duration longest =
+      std::min(options_.backoff * (1 << std::min(attempt - 1, 16)), kLongestBackoff);
+  absl::SleepFor(longest * std::uniform_real_distribution<double>(0.5, 1.0)(random_));
+}
+
+}  // namespace calipers::client

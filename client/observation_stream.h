@@ -1,0 +1,120 @@
+#ifndef CALIPERS_CLIENT_OBSERVATION_STREAM_H_
+#define CALIPERS_CLIENT_OBSERVATION_STREAM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "calipers/v1/calibration.grpc.pb.h"
+#include "grpcpp/grpcpp.h"
+
+namespace calipers::client {
+
+struct StreamOptions {
+  /// The worker's name, for coverage; empty: the server takes the address.
+  std::string worker;
+  /// Bytes of a tensor sent in one message.
+  std::size_t piece_bytes = std::size_t{1} << 20;
+  /// Observations sent and not acknowledged, at most; Observe waits beyond.
+  std::size_t window = 256;
+  /// Connections tried in a row without one acknowledgement coming, and times
+  /// an observation is sent that the server has no room for.
+  int max_attempts = 6;
+  /// Waited before the second attempt; doubled for each further one, with a
+  /// random part, up to 5 s.
+  absl::Duration backoff = absl::Milliseconds(50);
+};
+
+/// What became of the observations of a stream.
+struct StreamTotals {
+  std::int64_t stored = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t conflicts = 0;
+  std::int64_t rejected = 0;
+  /// Connections after the first.
+  std::int64_t reconnects = 0;
+};
+
+/// Sends a worker's observations over one Observe call, and over another when
+/// that breaks: what was not acknowledged is sent again with the same index, so
+/// nothing is lost and nothing counts twice. What the server had no room for
+/// (RESOURCE_EXHAUSTED) is sent again too. To be used by one thread.
+class ObservationStream {
+ public:
+  /// Called, from a thread of the stream's, for each observation that was not
+  /// stored: CONFLICT and REJECTED.
+  using OnRefused =
+      std::function<void(const v1::ObservationHeader& header, const v1::ObservationAck& ack)>;
+
+  ObservationStream(std::shared_ptr<grpc::Channel> channel, StreamOptions options,
+                    OnRefused on_refused);
+  /// Gives up what is not acknowledged.
+  ~ObservationStream();
+  ObservationStream(const ObservationStream&) = delete;
+  ObservationStream& operator=(const ObservationStream&) = delete;
+
+  /// Sends one tensor. `header.index` must be set, and `data` must stay as it
+  /// is until Finish returns. Not OK once the server cannot be reached any more:
+  /// then nothing more is sent.
+  absl::Status Observe(v1::ObservationHeader header, absl::Span<const std::byte> data);
+
+  /// Waits until all is acknowledged. OK if every observation has its
+  /// acknowledgement, whatever that says.
+  absl::Status Finish();
+
+  /// Stable after Finish.
+  StreamTotals totals() const;
+
+ private:
+  struct Pending {
+    v1::ObservationHeader header;
+    absl::Span<const std::byte> data;
+    int attempts = 1;
+  };
+  using Call = grpc::ClientReaderWriterInterface<v1::ObserveRequest, v1::ObserveResponse>;
+
+  void Open();
+  // Ends the call, if there is one, and returns its status.
+  absl::Status Close();
+  void ReadAcks();
+  void TakeAck(const v1::ObservationAck& ack);
+  bool Write(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
+  // Sends everything that is unacknowledged over a new call.
+  absl::Status Reconnect(absl::Status why);
+  absl::Status AwaitAllAcknowledged();
+  void Wait(int attempt);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Calibration::Stub> stub_;
+  const StreamOptions options_;
+  const OnRefused on_refused_;
+  std::mt19937 random_{std::random_device()()};
+  std::unique_ptr<grpc::ClientContext> context_;
+  std::unique_ptr<Call> call_;
+  std::thread reader_;
+  bool worker_sent_ = false;
+
+  mutable absl::Mutex mu_;
+  // In the order in which they were sent over the present call.
+  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  // Refused for want of room; sent again once the rest is through.
+  std::vector<Pending> postponed_ ABSL_GUARDED_BY(mu_);
+  StreamTotals totals_ ABSL_GUARDED_BY(mu_);
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  int attempts_ ABSL_GUARDED_BY(mu_) = 1;  // since the last acknowledgement
+};
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_OBSERVATION_STREAM_H_

@@ -1,0 +1,61 @@
+#include "client/values.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+#include "core/dtype.h"
+
+namespace calipers::client {
+namespace {
+
+template <typename T>
+std::string Shortest(T value) {
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+}  // namespace
+
+Elements ToElements(const v1::Tensor& tensor) {
+  const absl::StatusOr<Dtype> dtype = ParseDtype(tensor.dtype());
+  if (!dtype.ok()) return {};
+  const auto* const data = reinterpret_cast<const std::byte*>(tensor.data().data());
+  return {*dtype, std::vector<std::byte>(data, data + tensor.data().size())};
+}
+
+std::string NumberText(Dtype dtype, double value) {
+  const bool wide = dtype == Dtype::kF64 || !IsFloat(dtype);
+  return wide ? Shortest(value) : Shortest(static_cast<float>(value));
+}
+
+nlohmann::ordered_json ToJson(const v1::Tensor& tensor) {
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
+  const Elements elements = ToElements(tensor);
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const double value = elements[i];
+    if (std::isnan(value)) {
+      values.push_back("NaN");
+    } else if (std::isinf(value)) {
+      values.push_back(value > 0 ? "Infinity" : "-Infinity");
+    } else {
+      values.push_back(value);
+    }
+  }
+  return {{"dtype", tensor.dtype()},
+          {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
+          {"values", std::move(values)}};
+}
+
+std::string BytesText(double bytes) {
+  static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
+  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,28 @@
+#ifndef CALIPERS_CLIENT_VALUES_H_
+#define CALIPERS_CLIENT_VALUES_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "calipers/v1/range.pb.h"
+#include "core/element.h"
+
+namespace calipers::client {
+
+/// The numbers of a tensor from the wire; empty if its dtype is none of ours.
+Elements ToElements(const v1::Tensor& tensor);
+
+/// The shortest decimal that reads back as the same float32; of float64 and
+/// integers as the same float64. "nan", "inf" and "-inf" else.
+std::string NumberText(Dtype dtype, double value);
+
+/// {"dtype", "shape", "values"}; values as JSON numbers that read back as the
+/// same bits, or "NaN", "Infinity" and "-Infinity", for which JSON has none.
+nlohmann::ordered_json ToJson(const v1::Tensor& tensor);
+
+/// "1.5 KiB", "3.0 GiB".
+std::string BytesText(double bytes);
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_VALUES_H_
