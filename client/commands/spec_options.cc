@@ -104,7 +104,10 @@ absl::StatusOr<v1::Session> SpecOptions::ToSession(BaseName base_name) const {
   v1::Session session;
   v1::QuantizationArgs& args = *session.mutable_args();
   if (!chosen.empty()) args.set_strategy(FromFlag(ParseStrategyEnum, "STRATEGY_", chosen));
-  const bool groups = chosen == "group" || chosen == "tensor_group" || chosen.empty();
+  // Without any strategy, a group size means group, as in compressed-tensors.
+  const bool none_named =
+      (strategy + weight_strategy + activation_strategy + attention_strategy).empty();
+  const bool groups = chosen == "group" || chosen == "tensor_group" || none_named;
   if (group_size && groups) args.set_group_size(*group_size);
   if (!block_structure.empty() && chosen == "block") {
     RETURN_IF_ERROR(SetBlockStructure(block_structure, args));

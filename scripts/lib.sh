@@ -1,0 +1,47 @@
+# Shared by the scripts beside it; sourced, not run.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '== %s\n' "$*" >&2; }
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# show_help "$@": prints the caller's usage and ends if help was asked for.
+show_help() {
+  local argument
+  for argument in "$@"; do
+    case $argument in -h | --help) usage; exit 0 ;; esac
+  done
+}
+
+# start_server FOLDER [FLAG...]: a server of the release build on a free loopback
+# port; sets server_pid and server_address. Its log is FOLDER/server.log.
+start_server() {
+  local folder=$1 waited
+  shift
+  rm -f "$folder/port"
+  "$top/build/release/server/calipers-server" --listen 127.0.0.1:0 \
+    --port-file "$folder/port" "$@" 2>"$folder/server.log" &
+  server_pid=$!
+  for ((waited = 0; waited < 300; ++waited)); do
+    if [[ -s $folder/port ]]; then
+      server_address=127.0.0.1:$(<"$folder/port")
+      return
+    fi
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$folder/server.log" >&2
+  die "the server did not start"
+}
+
+# stop_server: ends it as an operator would, and fails if it does not end well.
+stop_server() {
+  local pid=${server_pid:-}
+  server_pid=
+  [[ -n $pid ]] || return 0
+  kill -TERM "$pid" 2>/dev/null || true
+  wait "$pid" || die "the server ended with status $?"
+}
