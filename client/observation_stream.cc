@@ -150,8 +150,8 @@ bool ObservationStream::Write(const v1::ObservationHeader& header,
 
 absl::Status ObservationStream::Reconnect(absl::Status why) {
   while (true) {
-    context_->TryCancel();
-    if (const absl::Status ended = Close(); !ended.ok() && !absl::IsCancelled(ended)) why = ended;
+    // A write or a read has failed, so the call is over and its status is there.
+    if (const absl::Status ended = Close(); !ended.ok()) why = ended;
     std::vector<Pending> again;
     int attempt = 0;
     {
