@@ -125,6 +125,11 @@ int MinMax(const Global& global, const MinMaxOptions& options) {
   const auto names = ResolveSessions(**client, global, options.sessions);
   if (!names.ok()) return Fail(names.status());
   const auto results = (*client)->BatchGetMinMax(global.RunName(), *names, options.wait);
+  if (absl::IsDeadlineExceeded(results.status()) && options.wait > 0) {
+    return Fail(absl::DeadlineExceededError(
+        absl::StrCat("not every session came to hold ", options.wait, " records within ",
+                     global.timeout_seconds, " s; calipers list shows how far they are")));
+  }
   if (!results.ok()) return Fail(results.status());
   const absl::Status first = Print(global, options, *names, *results);
   return first.ok() ? kDone : Fail(first);

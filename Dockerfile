@@ -1,0 +1,31 @@
+# Two stages: one builds, one holds the two programs and the libraries they load.
+FROM docker.io/library/debian:bookworm-slim AS build
+COPY scripts/setup scripts/lib.sh /src/scripts/
+RUN /src/scripts/setup && rm -rf /var/lib/apt/lists/*
+COPY CMakeLists.txt CMakePresets.json /src/
+COPY proto /src/proto
+COPY core /src/core
+COPY server /src/server
+COPY client /src/client
+WORKDIR /src
+RUN cmake --preset release -DCALIPERS_TESTS=OFF -DCALIPERS_BENCHMARKS=OFF \
+    && cmake --build --preset release --target calipers-server calipers \
+    && strip build/release/server/calipers-server build/release/client/calipers
+
+FROM docker.io/library/debian:bookworm-slim
+RUN apt-get update -q \
+    && apt-get install -q -y --no-install-recommends \
+        libabsl20220623 libfmt9 libgrpc++1.51 libhwy1 libprotobuf32 libre2-9 libspdlog1.10 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /src/build/release/server/calipers-server /src/build/release/client/calipers \
+    /usr/local/bin/
+LABEL org.opencontainers.image.title="Calipers" \
+      org.opencontainers.image.description="Calibration service for quantization, over gRPC" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 65532:65532
+EXPOSE 50051
+# The command looks for a server here; so does the health check.
+ENV CALIPERS_SERVER=127.0.0.1:50051
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["calipers", "--timeout", "2", "ping"]
+ENTRYPOINT ["calipers-server", "--listen", "0.0.0.0:50051", "--log-format", "json"]

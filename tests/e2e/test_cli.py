@@ -1,0 +1,258 @@
+"""`calipers` as a person or a script meets it: output, JSON, exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import BUILD, TOP, ServerProcess
+from safetensors.numpy import save_file
+
+DATA = TOP / "tests" / "data"
+SECONDS = 60
+
+
+class Cli:
+    """Runs `calipers` against one server."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BUILD / "client" / "calipers", "--server", self.address]
+            + [str(argument) for argument in arguments],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: object) -> list[dict]:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def cli(server: ServerProcess) -> Cli:
+    return Cli(server.address)
+
+
+def captures(folder: Path, batches: int = 6) -> tuple[Path, dict[str, np.ndarray]]:
+    """A file of captured activations of two sessions, a weight and a bias."""
+    rng = np.random.default_rng(7)
+    tensors = {
+        f"layer.{module}/input/{index}": rng.normal(size=(2, 3, 8)).astype(np.float32)
+        for module in ("up", "down")
+        for index in range(batches)
+    }
+    tensors["layer.up.weight"] = rng.normal(size=(4, 8)).astype(np.float32)
+    tensors["layer.up.bias"] = rng.normal(size=(4,)).astype(np.float32)
+    path = folder / "captures.safetensors"
+    save_file(tensors, path)
+    return path, tensors
+
+
+def moving_average(batches: list[np.ndarray], constant: float = 0.01) -> np.ndarray:
+    """The plain definition, in float64, rounded once."""
+    past = batches[0].astype(np.float64)
+    for current in batches[1:]:
+        past = past * (1 - constant) + current.astype(np.float64) * constant
+    return past.astype(np.float32)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_observe_then_minmax_gives_the_moving_average(cli, tmp_path, workers):
+    path, tensors = captures(tmp_path)
+    (sent,) = cli.json("observe", path, "--workers", workers)
+    assert (sent["stored"], sent["rejected"], sent["skipped_tensors"]) == (13, 0, 1)
+    answers = {answer["session"]: answer for answer in cli.json("minmax")}
+    assert len(answers) == 3
+    for module in ("up", "down"):
+        batches = [tensors[f"layer.{module}/input/{i}"] for i in range(6)]
+        answer = answers[f"runs/default/sessions/layer.{module}/input"]
+        low = moving_average([batch.min() for batch in batches])
+        high = moving_average([batch.max() for batch in batches])
+        assert answer["range"]["min"]["values"] == [float(low)]
+        assert answer["range"]["max"]["values"] == [float(high)]
+        assert answer["current"]["min"]["values"] == [float(batches[-1].min())]
+        assert answer["progress"]["count"] == 6
+
+
+def test_sending_again_is_harmless(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    cli.json("observe", path)
+    before = cli.run("minmax", "--json").stdout
+    (again,) = cli.json("observe", path)
+    assert (again["stored"], again["duplicates"]) == (0, 13)
+    assert cli.run("minmax", "--json").stdout == before
+
+
+def test_another_tensor_at_the_same_index_is_a_conflict(cli, tmp_path):
+    path, tensors = captures(tmp_path)
+    cli.json("observe", path)
+    before = cli.run("minmax", "--json").stdout
+    tensors["layer.up/input/2"] = tensors["layer.up/input/2"] * 3
+    save_file(tensors, path)
+    done = cli.run("observe", path)
+    assert done.returncode == 1
+    assert "layer.up/input index 2" in done.stderr
+    (conflicted,) = cli.json("list", "layer.up/input")
+    assert conflicted["progress"].pop("conflict_count") == 1
+    after = cli.run("minmax", "--json").stdout
+    assert after.replace('"conflict_count":1', '"conflict_count":0') == before
+
+
+def test_npy_files(cli, tmp_path):
+    array = np.arange(24, dtype=np.float16).reshape(2, 3, 4)
+    path = tmp_path / "a.b@output@0.npy"
+    np.save(path, array)
+    cli.json("observe", path)
+    (answer,) = cli.json("minmax", "a.b/output")
+    assert answer["range"]["min"]["values"] == [0.0]
+    assert answer["range"]["max"]["values"] == [23.0]
+
+
+def test_strategies_shape_the_answer(cli, tmp_path):
+    path, tensors = captures(tmp_path)
+    cli.json("observe", path, "--weight-strategy", "group", "--group-size", 4)
+    (weight,) = cli.json("minmax", "layer.up/weight")
+    expected = tensors["layer.up.weight"].reshape(4, 2, 4).min(axis=-1)
+    assert weight["range"]["min"]["shape"] == [4, 2]
+    assert weight["range"]["min"]["values"] == [float(v) for v in expected.ravel()]
+    (activation,) = cli.json("minmax", "layer.up/input")
+    assert activation["range"]["min"]["shape"] == [1]
+
+
+def test_tables_line_up(cli):
+    cli.json("observe", DATA / "minilm-activations-bf16.safetensors")
+    for command in ("minmax", "list"):
+        lines = cli.run(command).stdout.splitlines()
+        assert len(lines) == 7
+        ends = {len(line) for line in lines}
+        assert len(ends) == 1, lines
+
+
+def test_reset_and_delete_ask_first(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    cli.json("observe", path)
+    assert cli.run("reset", "layer.up/input").returncode == 2
+    assert cli.json("list", "layer.up/input")[0]["progress"]["count"] == 6
+    assert cli.run("reset", "layer.up/input", "--yes").returncode == 0
+    assert cli.json("list", "layer.up/input")[0]["progress"]["count"] == 0
+    assert cli.run("minmax", "layer.up/input").returncode == 4
+    assert cli.run("delete", "*/input", "--yes").returncode == 0
+    assert [s["name"] for s in cli.json("list")] == [
+        "runs/default/sessions/layer.up/weight"
+    ]
+    assert cli.run("delete", "--all", "--yes").returncode == 0
+    assert cli.json("list") == []
+    assert cli.run("delete", "--all", "--yes").returncode == 4
+
+
+def test_coverage_names_what_was_never_observed(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    cli.json("observe", path, "--workers", 2, "--worker-name", "gpu")
+    cli.json("create", "layer.gate/input")
+    done = cli.run("coverage", "--json")
+    assert done.returncode == 4
+    coverage = json.loads(done.stdout)
+    assert coverage["unobserved"] == ["runs/default/sessions/layer.gate/input"]
+    assert {w["worker"] for w in coverage["workers"]} == {"gpu-0", "gpu-1"}
+    assert sum(w["batches"] for w in coverage["workers"]) == 13
+    assert sum(w["tokens"] for w in coverage["workers"]) == 2 * 6 * 6 + 1
+
+
+def test_watch_until_ends_by_itself(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    for session in ("layer.up/input", "layer.down/input"):
+        cli.json("create", session)
+    watching = subprocess.Popen(
+        [BUILD / "client" / "calipers", "--server", cli.address]
+        + ["watch", "*/input", "--until", "6", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert json.loads(watching.stdout.readline())["kind"] == "current"
+    cli.json("observe", path)
+    output, _ = watching.communicate(timeout=SECONDS)
+    assert watching.returncode == 0
+    last = {}
+    for line in output.splitlines():
+        event = json.loads(line)
+        last[event["session"]["name"]] = event["session"]["progress"]["count"]
+    assert last["runs/default/sessions/layer.up/input"] == 6
+
+
+def test_wait_answers_once_the_records_are_there(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    cli.json("create", "layer.up/input")
+    waiting = subprocess.Popen(
+        [BUILD / "client" / "calipers", "--server", cli.address]
+        + ["minmax", "layer.up/input", "--wait", "6", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    cli.json("observe", path)
+    output, _ = waiting.communicate(timeout=SECONDS)
+    assert waiting.returncode == 0
+    assert json.loads(output)["progress"]["count"] == 6
+    late = cli.run("minmax", "layer.up/input", "--wait", 7, "--timeout", 0.3)
+    assert late.returncode == 4
+    assert "hold 7 records" in late.stderr
+
+
+def test_errors_say_what_to_do_next(cli, tmp_path):
+    missing = cli.run("minmax", "no.such/input")
+    assert missing.returncode == 4
+    assert "no.such/input" in missing.stderr and "next:" in missing.stderr
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"not one")
+    refused = cli.run("observe", damaged)
+    assert refused.returncode == 1 and "damaged.safetensors" in refused.stderr
+    cli.json("create", "a/input", "--strategy", "token")
+    other = cli.run("create", "a/input")
+    assert other.returncode == 1
+    assert "strategy is token, given tensor" in other.stderr
+
+
+def test_an_unreachable_server_is_exit_status_3():
+    done = Cli("127.0.0.1:1").run("--timeout", 0.5, "ping")
+    assert done.returncode == 3
+    assert "calipers-server" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        [],
+        ["observe"],
+        ["observe", "/nonexistent.safetensors"],
+        ["minmax", "--wait", "-1"],
+        ["create", "a/input", "--strategy", "diagonal"],
+        ["delete"],
+    ],
+)
+def test_wrong_usage_is_exit_status_2(cli, arguments):
+    assert cli.run(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    "ping observe minmax list watch coverage create reset delete".split(),
+)
+def test_help_teaches(cli, command):
+    done = cli.run(command, "--help")
+    assert done.returncode == 0
+    assert f"calipers {command}" in done.stdout or f" {command}" in done.stdout
+    assert "Examples:" in done.stdout
+
+
+def test_ping(cli):
+    assert "is serving" in cli.run("ping").stdout
+    assert cli.json("ping")[0]["status"] == "SERVING"

@@ -1,0 +1,115 @@
+"""llm-compressor of two versions, each in a process and an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+
+from cases import Case
+from formats import Answers, Pair
+
+WORKER = Path(__file__).with_name("reference_worker.py")
+START_SECONDS = 300
+ANSWER_SECONDS = 120
+STOP_SECONDS = 10
+
+
+class ReferenceError(Exception):
+    """The reference refused a job or broke off."""
+
+
+def series_job(
+    dtype: str,
+    tensors: list[tuple[tuple[int, ...], bytes]],
+    checkpoints: tuple[int, ...],
+    *,
+    base_name: str = "input",
+    strategy: str = "tensor",
+    observer: str = "minmax",
+    averaging_constant: float | None = None,
+    group_size: int | None = None,
+    block_structure: tuple[int, int] | None = None,
+) -> dict:
+    """A series for a reference, in the worker's terms."""
+    return locals()
+
+
+def case_job(case: Case) -> dict:
+    return series_job(
+        case.dtype,
+        [(tensor.shape, tensor.tobytes()) for tensor in case.tensors],
+        case.checkpoints,
+        base_name=case.base_name,
+        strategy=case.strategy,
+        observer=case.observer,
+        averaging_constant=case.averaging_constant,
+        group_size=case.group_size,
+        block_structure=case.block_structure,
+    )
+
+
+class Reference:
+    """A worker process. A context manager; `run` answers one job at a time."""
+
+    def __init__(self, environment: Path, log: Path) -> None:
+        ours, theirs = socket.socketpair()
+        self.log = log
+        with log.open("w") as output, theirs:
+            self._process = subprocess.Popen(
+                [environment / "bin" / "python", WORKER, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+            )
+        self._connection = Connection(ours.detach())
+        self.versions: dict[str, str] = {}
+
+    def __enter__(self) -> Reference:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+    def wait_until_ready(self) -> None:
+        """Its imports take seconds: start both, then wait for both."""
+        self.versions = self._receive(START_SECONDS)
+
+    def start(self, job: dict) -> None:
+        self._connection.send(job)
+
+    def finish(self) -> list[Answers]:
+        kind, content = self._receive(ANSWER_SECONDS)
+        if kind == "error":
+            raise ReferenceError(content)
+        return [
+            found and {name: Pair.from_bytes(*parts) for name, parts in found.items()}
+            for found in content
+        ]
+
+    def run(self, job: dict) -> list[Answers]:
+        """The answers, by name, at each checkpoint."""
+        self.start(job)
+        return self.finish()
+
+    def _receive(self, seconds: float):
+        try:
+            if not self._connection.poll(seconds):
+                raise ReferenceError(f"no answer within {seconds} s; see {self.log}")
+            return self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise ReferenceError(f"the worker ended; see {self.log}") from error
