@@ -61,6 +61,8 @@ std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status) 
   app.set_version_flag("--version", CALIPERS_VERSION);
   app.set_config("--config", "", "Read flags from this TOML file");
   app.allow_config_extras(CLI::config_extras_mode::error);
+  // An image's entry point gives flags that its user may want to give again.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--listen", config.listen,
                  "HOST:PORT to serve on; port 0 takes a free one. There is no authentication: "
                  "listen beyond loopback only in a network you trust")

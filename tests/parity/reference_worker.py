@@ -133,7 +133,7 @@ def run(job: dict) -> list[dict[str, tuple] | None]:
 def main() -> None:
     torch.set_num_threads(1)
     connection = Connection(int(sys.argv[1]))
-    connection.send({"llmcompressor": version("llmcompressor"), "torch": torch.__version__})
+    connection.send({"llmcompressor": version("llmcompressor"), "torch": str(torch.__version__)})
     while True:
         try:
             job = connection.recv()

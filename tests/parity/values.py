@@ -12,7 +12,10 @@ def _bit_patterns(rng: np.random.Generator, dtype: np.dtype, count: int) -> np.n
     unsigned = np.dtype(f"u{dtype.itemsize}")
     bits = rng.integers(0, np.iinfo(unsigned).max, count, unsigned, endpoint=True)
     found = bits.view(dtype)
-    return np.where(np.isfinite(found.astype(np.float64)), found, np.ones_like(found))
+    with np.errstate(invalid="ignore"):  # Signalling NaN among them.
+        finite = np.isfinite(found.astype(np.float64))
+    found[~finite] = 1
+    return found
 
 
 def _numbers(rng: np.random.Generator, kind: str, level: float, count: int) -> np.ndarray:

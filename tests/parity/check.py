@@ -1,0 +1,120 @@
+"""Checks one case: both arithmetics of the service, both references, the oracle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cases import Case
+from compare import Tally, with_oracle, with_reference
+from distance import Distances
+from formats import Answers
+from oracle import ExactPair, exact_answers
+from references import Reference, case_job
+from service import Service, quantization_args
+
+OBSERVED_NAMES = ("current", "current_global")
+
+
+@dataclass
+class Corruption:
+    """For the negative control: one bit of one answer, turned over once."""
+
+    wanted: bool
+
+    def apply(self, answers: Answers) -> Answers:
+        found = answers and answers["range"]
+        if not self.wanted or not found or not np.isfinite(found.max).any():
+            return answers
+        self.wanted = False
+        position = int(np.flatnonzero(np.isfinite(found.max))[0])
+        spoilt = found.max.copy()
+        # One unit in the last place of float32, or what the narrower type has.
+        digits = {"F32": 23, "F16": 10, "BF16": 7}[found.dtype]
+        value = spoilt[position]
+        spoilt[position] = value * (1 + 2.0**-digits) if value else 2.0**-14
+        return {**answers, "range": replace(found, max=spoilt)}
+
+
+@dataclass
+class Checker:
+    """What a case is checked with."""
+
+    service: Service
+    references: dict[str, Reference]
+    distances: Distances
+    corruption: Corruption
+
+    def check(self, case: Case) -> Tally:
+        """What was compared, and what differed."""
+        for reference in self.references.values():
+            reference.start(case_job(case))
+        served = self._serve(case)
+        exact = exact_answers(case)
+        referred = {name: worker.finish() for name, worker in self.references.items()}
+        tally = Tally()
+        for step, count in enumerate(case.checkpoints):
+            where = f"after {count}"
+            in_reference, in_exact = served[step]
+            for version, answers in referred.items():
+                label = f"{where}, reference arithmetic, llm-compressor {version}"
+                tally.add(_against_reference(label, answers[step], in_reference))
+            tally.add(_against_oracle(f"{where}, exact arithmetic", case, exact[step], in_exact))
+        for answers in referred.values():
+            self.distances.add(case, answers[-1], exact[-1])
+            break
+        return tally
+
+    def _serve(self, case: Case) -> list[tuple[Answers, Answers]]:
+        """The service's answers in both arithmetics, at each checkpoint."""
+        args = quantization_args(
+            case.strategy,
+            case.observer,
+            case.averaging_constant,
+            case.group_size,
+            case.block_structure,
+        )
+        names = [
+            self.service.create(f"{arithmetic}.{case.number}", case.base_name, args, arithmetic)
+            for arithmetic in ("reference", "exact")
+        ]
+        answers = []
+        start = 0
+        for end in case.checkpoints:
+            self.service.observe(names, case, start, end, seed=case.seed * 1000 + end)
+            answers.append(tuple(self.service.answers(name) for name in names))
+            start = end
+        for name in names:
+            self.service.delete(name)
+        return [(self.corruption.apply(first), second) for first, second in answers]
+
+
+def _seen_differs(label: str, expected: object, given: object) -> Tally | None:
+    """Whether one has an answer where the other has seen nothing."""
+    if (expected is None) == (given is None):
+        return None
+    said = {True: "nothing seen", False: "an answer"}
+    wanted, got = said[expected is None], said[given is None]
+    return Tally(values=1, differences=[f"{label}: expected {wanted}, got {got}"])
+
+
+def _against_reference(label: str, expected: Answers, given: Answers) -> Tally:
+    if (differs := _seen_differs(label, expected, given)) is not None:
+        return differs
+    tally = Tally()
+    for name, pair in (expected or {}).items():
+        tally.add(with_reference(f"{label}, {name}", pair, given[name]))
+    return tally
+
+
+def _against_oracle(
+    label: str, case: Case, expected: dict[str, ExactPair] | None, given: Answers
+) -> Tally:
+    if (differs := _seen_differs(label, expected, given)) is not None:
+        return differs
+    tally = Tally()
+    for name, pair in (expected or {}).items():
+        dtype = case.dtype if name in OBSERVED_NAMES else "F32"
+        tally.add(with_oracle(f"{label}, {name}", pair, dtype, given[name]))
+    return tally
