@@ -29,26 +29,61 @@ struct DataField {
   std::uint32_t size = 0;
 };
 
-bool ReadField(std::uint32_t tag, CodedInputStream& input, v1::ObserveRequest& fields,
-               DataField& data) {
-  switch (tag) {
-    case kWorkerTag:
-      return WireFormatLite::ReadString(&input, fields.mutable_worker()) &&
-             WireFormatLite::VerifyUtf8String(fields.worker().data(),
-                                              static_cast<int>(fields.worker().size()),
-                                              WireFormatLite::PARSE, "worker");
-    case kHeaderTag:
-      return WireFormatLite::ReadMessage(&input, fields.mutable_header());
-    case kReducedTag:
-      return WireFormatLite::ReadMessage(&input, fields.mutable_reduced());
-    case kDataTag:
-      if (!input.ReadVarint32(&data.size)) return false;
-      data.offset = input.CurrentPosition();
-      return data.size <= INT32_MAX && input.Skip(static_cast<int>(data.size));
-    default:
-      return WireFormatLite::SkipField(&input, tag);
+// One message's fields, read one after another from a buffer of known length.
+class FieldReader {
+ public:
+  FieldReader(CodedInputStream& input, std::size_t length) : input_(input), length_(length) {}
+
+  // Reads the field of `tag`; false if it is malformed.
+  bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
+    switch (tag) {
+      case kWorkerTag:
+        return ReadText(*fields.mutable_worker());
+      case kHeaderTag:
+        return ReadMessage(*fields.mutable_header());
+      case kReducedTag:
+        return ReadMessage(*fields.mutable_reduced());
+      case kDataTag:
+        if (!ReadSize(data.size)) return false;
+        data.offset = input_.CurrentPosition();
+        return input_.Skip(static_cast<int>(data.size));
+      default:
+        return WireFormatLite::SkipField(&input_, tag);
+    }
   }
-}
+
+ private:
+  // A size that the buffer holds: protobuf's own readers take the buffer's end for
+  // the end of a message that claims to be longer.
+  bool ReadSize(std::uint32_t& size) {
+    std::uint64_t wide = 0;
+    if (!input_.ReadVarint64(&wide)) return false;
+    if (wide > length_ - static_cast<std::size_t>(input_.CurrentPosition())) return false;
+    size = static_cast<std::uint32_t>(wide);
+    return true;
+  }
+
+  bool ReadText(std::string& text) {
+    std::uint32_t size = 0;
+    return ReadSize(size) && input_.ReadString(&text, static_cast<int>(size)) &&
+           WireFormatLite::VerifyUtf8String(text.data(), static_cast<int>(size),
+                                            WireFormatLite::PARSE,
+                                            "calipers.v1.ObserveRequest.worker");
+  }
+
+  bool ReadMessage(google::protobuf::MessageLite& message) {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
+    const bool readable = message.MergePartialFromCodedStream(&input_) &&
+                          input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
+    input_.PopLimit(limit);
+    return readable;
+  }
+
+  CodedInputStream& input_;
+  const std::size_t length_;
+};
 
 }  // namespace
 
@@ -56,6 +91,7 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
   ObserveRequest request(buffer);
   grpc::ProtoBufferReader reader(&request.buffer_);
   CodedInputStream input(&reader);
+  FieldReader fields(input, buffer.Length());
   DataField data;
   bool readable = reader.status().ok();
   while (readable) {
@@ -64,7 +100,7 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
       readable = input.ConsumedEntireMessage();
       break;
     }
-    readable = ReadField(tag, input, request.fields_, data);
+    readable = fields.Read(tag, request.fields_, data);
   }
   if (!readable) {
     return absl::InvalidArgumentError(

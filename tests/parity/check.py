@@ -9,7 +9,7 @@ import numpy as np
 from cases import Case
 from compare import Tally, with_oracle, with_reference
 from distance import Distances
-from formats import Answers
+from formats import NUMPY_DTYPES, Answers
 from oracle import ExactPair, exact_answers
 from references import Reference, case_job
 from service import Service, quantization_args
@@ -24,16 +24,17 @@ class Corruption:
     wanted: bool
 
     def apply(self, answers: Answers) -> Answers:
-        found = answers and answers["range"]
-        if not self.wanted or not found or not np.isfinite(found.max).any():
+        if not self.wanted or not answers:
+            return answers
+        found = answers["range"]
+        if not np.isfinite(found.max).any():
             return answers
         self.wanted = False
         position = int(np.flatnonzero(np.isfinite(found.max))[0])
-        spoilt = found.max.copy()
-        # One unit in the last place of float32, or what the narrower type has.
-        digits = {"F32": 23, "F16": 10, "BF16": 7}[found.dtype]
-        value = spoilt[position]
-        spoilt[position] = value * (1 + 2.0**-digits) if value else 2.0**-14
+        dtype = NUMPY_DTYPES[found.dtype]
+        elements = found.max.astype(dtype)
+        elements.view(f"u{dtype.itemsize}")[position] ^= 1
+        spoilt = elements.astype(np.float64)
         return {**answers, "range": replace(found, max=spoilt)}
 
 
@@ -103,7 +104,9 @@ def _against_reference(label: str, expected: Answers, given: Answers) -> Tally:
     if (differs := _seen_differs(label, expected, given)) is not None:
         return differs
     tally = Tally()
-    for name, pair in (expected or {}).items():
+    if not expected or not given:
+        return tally
+    for name, pair in expected.items():
         tally.add(with_reference(f"{label}, {name}", pair, given[name]))
     return tally
 
@@ -114,7 +117,9 @@ def _against_oracle(
     if (differs := _seen_differs(label, expected, given)) is not None:
         return differs
     tally = Tally()
-    for name, pair in (expected or {}).items():
+    if not expected or not given:
+        return tally
+    for name, pair in expected.items():
         dtype = case.dtype if name in OBSERVED_NAMES else "F32"
         tally.add(with_oracle(f"{label}, {name}", pair, dtype, given[name]))
     return tally

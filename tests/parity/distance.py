@@ -30,9 +30,7 @@ class Distances:
 
     found: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(
-        self, case: Case, answers: Answers, exact: dict[str, ExactPair] | None
-    ) -> None:
+    def add(self, case: Case, answers: Answers, exact: dict[str, ExactPair] | None) -> None:
         """Takes a case's last answers, where the two mean the same parameters."""
         if case.observer != "minmax" or not answers or not exact:
             return
@@ -49,6 +47,8 @@ class Distances:
     def lines(self) -> list[str]:
         lines = [f"{'dtype':<6} {'values':>8} {'median':>8} {'99 %':>8} {'most':>10}"]
         for dtype, values in sorted(self.found.items()):
+            if not values:
+                continue
             middle, high = np.quantile(values, [0.5, 0.99])
             lines.append(
                 f"{dtype:<6} {len(values):>8} {middle:>8.2f} {high:>8.2f} {max(values):>10.4g}"
@@ -90,6 +90,7 @@ def stall_lines(reference: Reference) -> list[str]:
             tensors = [tensor.astype(NUMPY_DTYPES[dtype]) for tensor in numbers]
             sent = [(tensor.shape, tensor.tobytes()) for tensor in tensors]
             (answers,) = reference.run(series_job(dtype, sent, (BATCHES,)))
+            assert answers
             line += f"{answers['range'].max[0]:>10.6g} {_exact_fold(tensors):>10.6g}"
         lines.append(line)
     return lines

@@ -64,10 +64,10 @@ def average(past: Dyadic, current: Dyadic, constant: Dyadic) -> Dyadic:
         kept = (past.numerator << (exponent - past.exponent)) * keep
         taken = (current.numerator << (exponent - current.exponent)) * constant.numerator
         return Dyadic(kept + taken, exponent + constant.exponent)
-    # Finite terms do not matter beside an infinity or NaN; signs of weights do.
-    kept = (past.special or 0.0) * float(keep > 0)
-    taken = (current.special or 0.0) * float(constant.numerator > 0)
-    return Dyadic(special=kept + taken)
+    # Finite terms do not matter beside an infinity or NaN; a weight of zero does.
+    left = (past.special or 0.0) * float(keep > 0)
+    right = (current.special or 0.0) * float(constant.numerator > 0)
+    return Dyadic(special=left + right)
 
 
 def to_float32(value: Dyadic) -> float:

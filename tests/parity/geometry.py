@@ -29,6 +29,7 @@ def _arrange(
     if strategy == "channel":
         return tensor, (tensor.ndim - 1,), (*tensor.shape[:-1], 1)
     if strategy == "block":
+        assert block_structure
         height, width = block_structure
         padded = _pad_to_blocks(tensor, height, width)
         grid = (padded.shape[0] // height, padded.shape[1] // width)
@@ -37,6 +38,7 @@ def _arrange(
         tensor = tensor[np.newaxis]
     if strategy == "token":
         return tensor, (0, tensor.ndim - 1), tensor.shape[1:-1]
+    assert group_size
     grouped = (*tensor.shape[:-1], tensor.shape[-1] // group_size, group_size)
     reduced = (len(grouped) - 1,) if base_name == "weight" else (0, 1, len(grouped) - 1)
     shape = tuple(n for axis, n in enumerate(grouped) if axis not in reduced)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from cases import COMBINATIONS, Case, make_case
 from compare import Tally
 from distance import Distances, stall_lines
-from references import Reference, ReferenceError
+from references import Reference, WorkerError
 from server import running
 from stubs import generate
 
@@ -62,7 +62,11 @@ def run_cases(checker, seed: int, numbers: range) -> tuple[Tally, int]:
     total, failed = Tally(), 0
     for number in tqdm(numbers, unit="case", disable=None):
         case = make_case(seed, number)
-        tally = checker.check(case)
+        try:
+            tally = checker.check(case)
+        except Exception as error:
+            report(case, [f"broke off: {error}"])
+            raise
         total.add(tally)
         if tally.differences:
             failed += 1
@@ -115,12 +119,12 @@ def main() -> int:
         f"parity: {total.values} values compared in {len(numbers)} cases, "
         f"{len(total.differences)} differ ({total.ties} within 1e-10 of a tie)"
     )
-    print(f"{len(numbers) - failed} passed, {failed} failed")
+    print(f"{len(numbers) - failed} passed, {failed + bool(refusals.differences)} failed")
     return 1 if total.differences or refusals.differences else 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (ReferenceError, RuntimeError) as error:
+    except (WorkerError, RuntimeError) as error:
         sys.exit(f"parity: {error}")

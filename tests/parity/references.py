@@ -18,7 +18,7 @@ ANSWER_SECONDS = 120
 STOP_SECONDS = 10
 
 
-class ReferenceError(Exception):
+class WorkerError(Exception):
     """The reference refused a job or broke off."""
 
 
@@ -95,7 +95,7 @@ class Reference:
     def finish(self) -> list[Answers]:
         kind, content = self._receive(ANSWER_SECONDS)
         if kind == "error":
-            raise ReferenceError(content)
+            raise WorkerError(content)
         return [
             found and {name: Pair.from_bytes(*parts) for name, parts in found.items()}
             for found in content
@@ -109,7 +109,7 @@ class Reference:
     def _receive(self, seconds: float):
         try:
             if not self._connection.poll(seconds):
-                raise ReferenceError(f"no answer within {seconds} s; see {self.log}")
+                raise WorkerError(f"no answer within {seconds} s; see {self.log}")
             return self._connection.recv()
         except (EOFError, ConnectionError) as error:
-            raise ReferenceError(f"the worker ended; see {self.log}") from error
+            raise WorkerError(f"the worker ended; see {self.log}") from error

@@ -6,7 +6,7 @@ import grpc
 
 from cases import ACCEPTED, BASE_NAMES, STRATEGIES
 from compare import Tally
-from references import Reference, ReferenceError, series_job
+from references import Reference, WorkerError, series_job
 from service import Service, quantization_args
 
 SHAPES = {"weight": (4, 6), "input": (2, 4, 6), "output": (2, 4, 6)}
@@ -34,7 +34,7 @@ def _reference_refuses(reference: Reference, base_name: str, strategy: str) -> b
     )
     try:
         reference.run(job)
-    except ReferenceError:
+    except WorkerError:
         return True
     return False
 

@@ -18,7 +18,7 @@ def running(binary: Path, folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     port_file, log = folder / "port", folder / "server.log"
     port_file.unlink(missing_ok=True)
-    command = [binary, "--listen", "127.0.0.1:0", "--port-file", port_file]
+    command = [str(binary), "--listen", "127.0.0.1:0", "--port-file", str(port_file)]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:

@@ -21,7 +21,7 @@ NAMES = ("range", "current", "global", "current_global", "global_of_range")
 UNLIMITED = [("grpc.max_receive_message_length", -1)]
 
 
-class Unexpected(Exception):
+class UnexpectedError(Exception):
     """The service did something else than store what it was sent."""
 
 
@@ -51,7 +51,7 @@ def _pieces(rng: np.random.Generator, data: bytes) -> Iterator[bytes]:
 def _to_pair(found) -> Pair:
     low, high = found.min, found.max
     if (low.dtype, low.shape) != (high.dtype, high.shape):
-        raise Unexpected(f"min is {low.dtype} {low.shape}, max {high.dtype} {high.shape}")
+        raise UnexpectedError(f"min is {low.dtype} {low.shape}, max {high.dtype} {high.shape}")
     return Pair.from_bytes(low.dtype, tuple(low.shape), low.data, high.data)
 
 
@@ -94,10 +94,10 @@ class Service:
         responses = self._stub.Observe(requests(), timeout=SECONDS)
         acks = [ack for response in responses for ack in response.acks]
         if len(acks) != len(order) * len(names):
-            raise Unexpected(f"{len(order) * len(names)} sent, {len(acks)} acknowledged")
+            raise UnexpectedError(f"{len(order) * len(names)} sent, {len(acks)} acknowledged")
         for ack in acks:
             if ack.outcome != observation_pb2.ObservationAck.OUTCOME_STORED:
-                raise Unexpected(f"not stored: {ack}")
+                raise UnexpectedError(f"not stored: {ack}")
 
     def answers(self, name: str) -> Answers:
         """None where the service says that nothing was seen."""

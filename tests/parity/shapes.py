@@ -89,9 +89,7 @@ def _with_gaps(dice: _Dice, layout: Layout) -> Layout:
     return Layout(shapes, layout.group_size, layout.block_structure)
 
 
-def choose_layout(
-    rng: np.random.Generator, base_name: str, strategy: str, batches: int
-) -> Layout:
+def choose_layout(rng: np.random.Generator, base_name: str, strategy: str, batches: int) -> Layout:
     """A layout that the reference takes, and exact arithmetic too."""
     dice = _Dice(rng)
     if base_name == "weight":

@@ -13,7 +13,10 @@ from grpc_tools import protoc
 def generate(proto: Path, out: Path) -> None:
     """From the contract in `proto` into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    sources = [*sorted((proto / "calipers").rglob("*.proto")), *sorted((proto / "google").rglob("*.proto"))]
+    sources = [
+        *sorted((proto / "calipers").rglob("*.proto")),
+        *sorted((proto / "google").rglob("*.proto")),
+    ]
     status = protoc.main(
         [
             "protoc",

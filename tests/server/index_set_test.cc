@@ -26,9 +26,9 @@ TEST(IndexSetTest, AgreesWithAPlainSet) {
   for (int round = 0; round < 300; ++round) {
     IndexSet set;
     std::set<BatchIndex> plain;
-    const unsigned span = 1 + random() % 60;
+    const std::size_t span = 1 + random() % 60;
     for (int i = 0; i < 60; ++i) {
-      const BatchIndex index = random() % span;
+      const auto index = static_cast<BatchIndex>(random() % span);
       ASSERT_EQ(set.Insert(index), plain.insert(index).second);
       BatchIndex prefix = 0;
       while (plain.contains(prefix)) ++prefix;

@@ -1,0 +1,243 @@
+#include "server/session.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "server/memory_store.h"
+#include "server/session_table.h"
+#include "tests/support/records.h"
+#include "tests/support/status_matchers.h"
+
+namespace calipers::server {
+namespace {
+
+using calipers::testing::MakeRecord;
+using calipers::testing::StatusIs;
+using ::testing::HasSubstr;
+
+const std::vector<std::int64_t> kOne = {1};
+
+absl::Status NotInterrupted() { return absl::OkStatus(); }
+
+class SessionTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<Session> Create(const SessionSpec& spec = {}, const std::string& id = "m/input") {
+    return *table_.Create(*SessionName::Make(*RunName::Parse("runs/r"), id), spec);
+  }
+
+  static Ack Add(Session& session, std::optional<BatchIndex> index, double min, double max) {
+    return session.Add(index, kOne, MakeRecord(min, max), "w");
+  }
+
+  MemoryStore store_{1 << 20};
+  SessionTable table_{&store_, 100};
+};
+
+TEST_F(SessionTest, AnswersTheFoldOfItsRecordsInIndexOrder) {
+  const auto session = Create();
+  Add(*session, 1, -2, 20);
+  Add(*session, 0, -1, 10);
+  const auto answer = session->GetMinMax();
+  ASSERT_OK(answer);
+  EXPECT_FLOAT_EQ(static_cast<float>(answer->folded.range.min[0]), -1 * 0.99F - 2 * 0.01F);
+  EXPECT_FLOAT_EQ(static_cast<float>(answer->folded.range.max[0]), 10 * 0.99F + 20 * 0.01F);
+  EXPECT_EQ(LoadElement(Dtype::kF32, answer->current.max.bytes.data()), 20);
+  EXPECT_EQ(answer->progress.count, 2);
+  EXPECT_EQ(answer->progress.contiguous_prefix, 2);
+}
+
+// Asking on the way folds a prefix and keeps it; the answer must not show it.
+TEST_F(SessionTest, EveryOrderWithQuestionsInBetweenGivesTheSameBits) {
+  std::mt19937 random(9);
+  std::vector<std::pair<double, double>> batches;
+  for (int i = 0; i < 30; ++i)
+    batches.push_back({-double(random() % 1000), double(random() % 999)});
+  std::vector<std::size_t> order(batches.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::optional<FoldedRange> expected;
+  for (int round = 0; round < 40; ++round) {
+    const auto session = Create({}, "m" + std::to_string(round) + "/input");
+    for (std::size_t i : order) {
+      Add(*session, static_cast<BatchIndex>(i), batches[i].first, batches[i].second);
+      if (random() % 3 == 0) {
+        ASSERT_OK(session->GetMinMax());
+      }
+    }
+    const auto answer = session->GetMinMax();
+    ASSERT_OK(answer);
+    if (!expected) expected = answer->folded;
+    EXPECT_EQ(answer->folded.range, expected->range);
+    EXPECT_EQ(answer->folded.global, expected->global);
+    EXPECT_EQ(LoadElement(Dtype::kF32, answer->current.max.bytes.data()), batches.back().second);
+    std::shuffle(order.begin(), order.end(), random);
+  }
+}
+
+TEST_F(SessionTest, DuplicatesAndConflictsChangeNothing) {
+  const auto session = Create();
+  EXPECT_EQ(Add(*session, 0, -1, 1).outcome, Outcome::kStored);
+  const auto before = session->GetMinMax();
+  EXPECT_EQ(Add(*session, 0, -1, 1).outcome, Outcome::kDuplicate);
+  const Ack conflict = Add(*session, 0, -1, 2);
+  EXPECT_EQ(conflict.outcome, Outcome::kConflict);
+  EXPECT_THAT(conflict.status,
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("another record")));
+  const auto after = session->GetMinMax();
+  EXPECT_EQ(after->folded.range, before->folded.range);
+  EXPECT_EQ(after->progress.count, 1);
+  EXPECT_EQ(after->progress.conflict_count, 1);
+}
+
+TEST_F(SessionTest, WithoutAnIndexItAppends) {
+  const auto session = Create();
+  EXPECT_EQ(Add(*session, std::nullopt, 0, 1).index, 0);
+  EXPECT_EQ(Add(*session, 7, 0, 1).index, 7);
+  EXPECT_EQ(Add(*session, std::nullopt, 0, 1).index, 8);
+  const Progress progress = session->Snapshot().progress;
+  EXPECT_EQ(progress.missing, (std::vector<IndexRange>{{1, 7}}));
+  EXPECT_EQ(progress.end_index, 9);
+  EXPECT_EQ(progress.contiguous_prefix, 1);
+}
+
+TEST_F(SessionTest, IndicesHaveAnEnd) {
+  const auto session = Create();
+  EXPECT_EQ(Add(*session, kMaxBatchIndex, 0, 1).outcome, Outcome::kStored);
+  for (const std::optional<BatchIndex> index :
+       {std::optional<BatchIndex>(), std::optional<BatchIndex>(kMaxBatchIndex + 1),
+        std::optional<BatchIndex>(-1)}) {
+    const Ack ack = Add(*session, index, 0, 1);
+    EXPECT_EQ(ack.outcome, Outcome::kRejected);
+    EXPECT_THAT(ack.status, StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("index")));
+  }
+}
+
+TEST_F(SessionTest, TheFirstRecordFixesDtypeAndShape) {
+  const auto session = Create();
+  ASSERT_OK(session->Admit(Dtype::kBF16, {1, 2}));
+  Add(*session, 0, 0, 1);
+  EXPECT_THAT(session->Admit(Dtype::kBF16, {1, 2}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("dtype is BF16")));
+  EXPECT_OK(session->Admit(Dtype::kF32, {1, 2}));
+  SessionSpec token;
+  token.args.strategy = Strategy::kToken;
+  const auto tokens = Create(token, "t/input");
+  tokens->Add(0, {3}, MakeRecord(0, 1), "w");
+  EXPECT_THAT(tokens->Admit(Dtype::kF32, {1, 4, 2}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("[4]")));
+  EXPECT_OK(tokens->Admit(Dtype::kF32, {1, 0, 2}));
+}
+
+TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
+  SessionSpec spec;
+  spec.dtype = Dtype::kBF16;
+  const auto session = Create(spec);
+  EXPECT_THAT(session->Admit(Dtype::kF32, {1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16 alone")));
+  SessionSpec reference;
+  reference.arithmetic = Arithmetic::kReference;
+  EXPECT_THAT(Create(reference, "n/input")->Admit(Dtype::kF8E5M2, {1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("F8_E5M2")));
+}
+
+TEST_F(SessionTest, WithoutAnythingToFoldThereIsNoNumber) {
+  SessionSpec spec;
+  spec.non_finite_policy = NonFinitePolicy::kSkip;
+  const auto session = Create(spec);
+  EXPECT_THAT(session->GetMinMax(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no observation")));
+  session->Add(0, kOne, std::make_shared<const Record>(Record::Empty(Dtype::kF32, 0)), "w");
+  Add(*session, 1, NAN, NAN);
+  EXPECT_THAT(session->GetMinMax(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("1 are empty and 1 hold")));
+  EXPECT_EQ(session->Snapshot().progress.count, 2);
+  EXPECT_EQ(session->Snapshot().progress.folded_count, 0);
+}
+
+TEST_F(SessionTest, NonFiniteRecordsMeetThePolicy) {
+  SessionSpec reject;
+  reject.non_finite_policy = NonFinitePolicy::kReject;
+  const auto rejecting = Create(reject, "a/input");
+  const Ack ack = Add(*rejecting, 0, 0, INFINITY);
+  EXPECT_EQ(ack.outcome, Outcome::kRejected);
+  EXPECT_THAT(ack.status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("infinity")));
+  EXPECT_EQ(rejecting->Snapshot().progress.count, 0);
+
+  SessionSpec skip;
+  skip.non_finite_policy = NonFinitePolicy::kSkip;
+  const auto skipping = Create(skip, "b/input");
+  Add(*skipping, 0, 0, 1);
+  Add(*skipping, 1, NAN, NAN);
+  EXPECT_EQ(skipping->GetMinMax()->folded.range.max[0], 1);
+
+  const auto propagating = Create({}, "c/input");
+  Add(*propagating, 0, 0, 1);
+  Add(*propagating, 1, NAN, NAN);
+  EXPECT_TRUE(std::isnan(propagating->GetMinMax()->folded.range.max[0]));
+}
+
+TEST_F(SessionTest, ResetBeginsAgain) {
+  const auto session = Create();
+  Add(*session, 0, -1, 1);
+  ASSERT_OK(session->GetMinMax());
+  ASSERT_OK(session->Reset());
+  EXPECT_FALSE(session->GetMinMax().ok());
+  EXPECT_EQ(session->Snapshot().progress.count, 0);
+  EXPECT_EQ(Add(*session, 0, -5, 5).outcome, Outcome::kStored);
+  EXPECT_EQ(session->GetMinMax()->folded.range.max[0], 5);
+}
+
+TEST_F(SessionTest, ADeletedOneTakesNothing) {
+  const auto session = Create();
+  Add(*session, 0, -1, 1);
+  ASSERT_OK(table_.Delete(session->name().full()));
+  EXPECT_EQ(store_.bytes(), 0);
+  const Ack ack = Add(*session, 1, 0, 1);
+  EXPECT_EQ(ack.outcome, Outcome::kRejected);
+  EXPECT_TRUE(absl::IsNotFound(ack.status)) << ack.status;
+  EXPECT_TRUE(absl::IsNotFound(session->GetMinMax().status()));
+}
+
+TEST_F(SessionTest, WaitsForACount) {
+  const auto session = Create();
+  std::thread waiter(
+      [&] { EXPECT_OK(session->WaitForCount(2, absl::InfiniteFuture(), NotInterrupted)); });
+  Add(*session, 0, 0, 1);
+  Add(*session, 1, 0, 1);
+  waiter.join();
+  EXPECT_OK(session->WaitForCount(2, absl::InfinitePast(), NotInterrupted));
+  EXPECT_THAT(session->WaitForCount(3, absl::Now() + absl::Milliseconds(1), NotInterrupted),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("2 of the 3")));
+  EXPECT_TRUE(absl::IsCancelled(
+      session->WaitForCount(3, absl::InfiniteFuture(), [] { return absl::CancelledError(); })));
+}
+
+TEST_F(SessionTest, DeletionEndsAWait) {
+  const auto session = Create();
+  std::thread waiter([&] {
+    EXPECT_TRUE(absl::IsNotFound(session->WaitForCount(1, absl::InfiniteFuture(), NotInterrupted)));
+  });
+  ASSERT_OK(table_.Delete(session->name().full()));
+  waiter.join();
+}
+
+TEST_F(SessionTest, CoverageIsByWorkerAndWithoutDuplicates) {
+  const auto session = Create();
+  session->Add(0, kOne, MakeRecord(0, 1, 10), "a");
+  session->Add(0, kOne, MakeRecord(0, 1, 10), "b");
+  session->Add(1, kOne, MakeRecord(0, 1, 5), "b");
+  session->Add(2, kOne, std::make_shared<const Record>(Record::Empty(Dtype::kF32, 0)), "b");
+  const SessionCoverage coverage = session->Coverage();
+  EXPECT_EQ(coverage.total.batches, 3);
+  EXPECT_EQ(coverage.total.tokens, 15);
+  EXPECT_EQ(coverage.empty_batches, 1);
+  EXPECT_EQ(coverage.workers.at("a").tokens, 10);
+  EXPECT_EQ(coverage.workers.at("b").batches, 2);
+}
+
+}  // namespace
+}  // namespace calipers::server
