@@ -62,7 +62,7 @@ absl::Status ObservationStream::Close() {
   if (call_ == nullptr) return absl::OkStatus();
   call_->WritesDone();
   reader_.join();
-  const absl::Status status = FromGrpc(call_->Finish());
+  absl::Status status = FromGrpc(call_->Finish());
   call_.reset();
   context_.reset();
   return status;
@@ -112,7 +112,7 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
   on_refused_(done.header, ack);
 }
 
-absl::Status ObservationStream::Observe(v1::ObservationHeader header,
+absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
                                         absl::Span<const std::byte> data) {
   if (!header.has_index()) {
     return absl::InvalidArgumentError("an observation that may be sent again needs an index");

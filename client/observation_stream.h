@@ -67,7 +67,7 @@ class ObservationStream {
   /// Sends one tensor. `header.index` must be set, and `data` must stay as it
   /// is until Finish returns. Not OK once the server cannot be reached any more:
   /// then nothing more is sent.
-  absl::Status Observe(v1::ObservationHeader header, absl::Span<const std::byte> data);
+  absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
 
   /// Waits until all is acknowledged. OK if every observation has its
   /// acknowledgement, whatever that says.

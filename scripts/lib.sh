@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts beside it; sourced, not run.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -27,6 +28,7 @@ start_server() {
   server_pid=$!
   for ((waited = 0; waited < 300; ++waited)); do
     if [[ -s $folder/port ]]; then
+      # shellcheck disable=SC2034  # the caller's
       server_address=127.0.0.1:$(<"$folder/port")
       return
     fi

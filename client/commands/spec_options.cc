@@ -37,6 +37,7 @@ bool ParseWeightingEnum(const std::string& name, v1::Weighting* weighting) {
 
 std::vector<std::string> StrategyNames() {
   std::vector<std::string> names;
+  names.reserve(kAllStrategies.size());
   for (Strategy strategy : kAllStrategies) names.emplace_back(StrategyName(strategy));
   return names;
 }

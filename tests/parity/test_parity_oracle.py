@@ -35,6 +35,8 @@ def _double_fold(case: Case) -> np.ndarray | None:
 @pytest.mark.parametrize("number", range(COMBINATIONS))
 def test_agrees_with_a_float64_fold(number: int) -> None:
     case = make_case(3, number)
+    if not case.layout.exact:
+        pytest.skip("shapes that only reference arithmetic takes")
     expected = _double_fold(case)
     answers = exact_answers(case)[-1]
     if expected is None:

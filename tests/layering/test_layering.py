@@ -1,0 +1,85 @@
+"""Arrows between the layers point down, and protocol types stop at the edge.
+
+Debian puts every library's headers in one folder, so the compiler would let any
+layer include any of them; this reads the #include lines instead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+
+GRPC = re.compile(r"^(grpc|grpcpp|google/protobuf)/")
+PROTO = re.compile(r"^(calipers/v1|google/rpc|grpc/health)/")
+
+# The files of the server that may see protocol types: its edge.
+SERVER_EDGE = {
+    "calibration_service.cc",
+    "calibration_service.h",
+    "convert.cc",
+    "convert.h",
+    "observe_request.cc",
+    "observe_request.h",
+    "observe_stream.cc",
+    "observe_stream.h",
+    "server.cc",
+    "server.h",
+}
+
+
+def violations(layer: str, name: str, text: str) -> list[str]:
+    """The includes of a file that its layer may not have."""
+    found = []
+    for include in INCLUDE.findall(text):
+        wire = bool(GRPC.match(include) or PROTO.match(include))
+        allowed = {
+            "core": not wire
+            and not include.startswith(("server/", "client/", "spdlog/", "CLI/")),
+            "server": not include.startswith("client/")
+            and (not wire or name in SERVER_EDGE),
+            "client": not include.startswith("server/"),
+        }[layer]
+        if not allowed:
+            found.append(f"{layer}/{name} includes {include}")
+    return found
+
+
+@pytest.mark.parametrize("layer", ["core", "server", "client"])
+def test_a_layer_includes_only_what_lies_below(layer):
+    files = [
+        path
+        for suffix in ("*.h", "*.cc")
+        for path in (TOP / layer).rglob(suffix)
+    ]
+    assert len(files) > 10
+    found = [
+        violation
+        for path in files
+        for violation in violations(layer, path.name, path.read_text())
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "include"),
+    [
+        ("core", "record.h", "grpcpp/grpcpp.h"),
+        ("core", "record.h", "calipers/v1/range.pb.h"),
+        ("core", "record.h", "server/names.h"),
+        ("server", "session.h", "google/protobuf/message.h"),
+        ("server", "session.h", "calipers/v1/range.pb.h"),
+        ("server", "convert.h", "client/client.h"),
+        ("client", "client.h", "server/session.h"),
+    ],
+)
+def test_what_is_forbidden_is_found(layer, name, include):
+    assert violations(layer, name, f'#include "{include}"\n')
+
+
+def test_what_is_allowed_is_not_found():
+    assert not violations("core", "record.h", '#include "absl/status/status.h"\n')
+    assert not violations("server", "convert.h", '#include "calipers/v1/range.pb.h"\n')
