@@ -1,0 +1,17 @@
+#ifndef CALIPERS_TESTS_BENCH_LOAD_ONLY_H_
+#define CALIPERS_TESTS_BENCH_LOAD_ONLY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/types/span.h"
+
+namespace calipers::bench {
+
+/// Loads every byte with the widest vectors of the machine and does next to
+/// nothing with them: what no reducer can be faster than.
+std::uint64_t LoadOnly(absl::Span<const std::byte> buffer);
+
+}  // namespace calipers::bench
+
+#endif  // CALIPERS_TESTS_BENCH_LOAD_ONLY_H_

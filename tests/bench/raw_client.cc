@@ -1,0 +1,92 @@
+#include "tests/bench/raw_client.h"
+
+#include <chrono>
+
+#include "tests/bench/raw_server.h"
+
+namespace calipers::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
+// What an event of the completion queue was asked for as.
+enum Tag : std::intptr_t { kStarted, kRead, kWritten, kDone, kFinished };
+void* AsTag(Tag tag) { return reinterpret_cast<void*>(tag); }
+
+}  // namespace
+
+RawClient::RawClient(const std::string& target)
+    : channel_(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments())),
+      stub_(channel_) {}
+
+double RawClient::Stream(const std::string& method, std::vector<grpc::ByteBuffer>& messages,
+                         int answer_every) {
+  const Clock::time_point begin = Clock::now();
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  context.AddMetadata(kAnswerEvery, std::to_string(answer_every));
+  const auto call = stub_.PrepareCall(&context, method, &queue);
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  std::size_t next = 0;
+  call->StartCall(AsTag(kStarted));
+  void* event = nullptr;
+  bool ok = false;
+  while (queue.Next(&event, &ok)) {
+    switch (static_cast<Tag>(reinterpret_cast<std::intptr_t>(event))) {
+      case kStarted:
+        call->Read(&answer, AsTag(kRead));
+        call->Write(messages[next++], AsTag(kWritten));
+        break;
+      case kWritten:
+        if (ok && next < messages.size()) {
+          call->Write(messages[next++], AsTag(kWritten));
+        } else {
+          call->WritesDone(AsTag(kDone));
+        }
+        break;
+      case kRead:
+        if (ok) {
+          call->Read(&answer, AsTag(kRead));
+        } else {
+          call->Finish(&status, AsTag(kFinished));
+        }
+        break;
+      case kDone:
+        break;
+      case kFinished:
+        queue.Shutdown();
+        break;
+    }
+  }
+  return status.ok() ? Seconds(begin) : -1;
+}
+
+double RawClient::Unary(const std::string& method, const grpc::ByteBuffer& request) {
+  const Clock::time_point begin = Clock::now();
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  const auto call = stub_.PrepareUnaryCall(&context, method, request, &queue);
+  call->StartCall();
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  call->Finish(&answer, &status, AsTag(kFinished));
+  void* event = nullptr;
+  bool ok = false;
+  queue.Next(&event, &ok);
+  const double seconds = Seconds(begin);
+  return status.ok() ? seconds : -1;
+}
+
+}  // namespace calipers::bench

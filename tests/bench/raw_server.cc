@@ -1,0 +1,96 @@
+#include "tests/bench/raw_server.h"
+
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "grpcpp/generic/async_generic_service.h"
+#include "grpcpp/grpcpp.h"
+
+namespace calipers::bench {
+namespace {
+
+enum class Mode { kDiscard, kSum, kEcho };
+
+class Reactor final : public grpc::ServerGenericBidiReactor {
+ public:
+  Reactor(Mode mode, int answer_every) : mode_(mode), answer_every_(answer_every) {
+    StartRead(&incoming_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return Finish(grpc::Status::OK);
+    if (mode_ == Mode::kSum) Sum();
+    ++messages_;
+    if (mode_ != Mode::kEcho && messages_ % answer_every_ != 0) return StartRead(&incoming_);
+    outgoing_ = mode_ == Mode::kEcho ? incoming_ : Short();
+    StartWrite(&outgoing_);
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) StartRead(&incoming_);
+    if (!ok) Finish(grpc::Status::CANCELLED);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  static grpc::ByteBuffer Short() {
+    const grpc::Slice slice("an answer");
+    return {&slice, 1};
+  }
+
+  void Sum() {
+    std::vector<grpc::Slice> slices;
+    if (!incoming_.Dump(&slices).ok()) return;
+    for (const grpc::Slice& slice : slices) {
+      sum_ = std::accumulate(slice.begin(), slice.end(), sum_);
+    }
+    // Keeps the sum from being left out.
+    asm volatile("" : : "r"(sum_));
+  }
+
+  const Mode mode_;
+  const int answer_every_;
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  std::int64_t messages_ = 0;
+  std::uint64_t sum_ = 0;
+};
+
+class RawService final : public grpc::CallbackGenericService {
+ public:
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
+    const Mode mode = context->method() == "/raw/Sum"    ? Mode::kSum
+                      : context->method() == "/raw/Echo" ? Mode::kEcho
+                                                         : Mode::kDiscard;
+    int answer_every = 1;
+    const auto& metadata = context->client_metadata();
+    if (const auto it = metadata.find(kAnswerEvery); it != metadata.end()) {
+      if (!absl::SimpleAtoi(absl::string_view(it->second.data(), it->second.size()),
+                            &answer_every)) {
+        answer_every = 1;
+      }
+    }
+    return new Reactor(mode, answer_every);
+  }
+};
+
+}  // namespace
+
+int ServeRaw(const std::string& port_file) {
+  RawService service;
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(-1);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterCallbackGenericService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return 1;
+  std::ofstream(port_file) << port << '\n';
+  server->Wait();
+  return 0;
+}
+
+}  // namespace calipers::bench

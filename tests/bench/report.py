@@ -1,0 +1,86 @@
+"""Makes one table, and one JSON file, of what the benchmarks measured."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+from pathlib import Path
+
+
+def reducer_rows(path: Path) -> list[dict]:
+    """Rows of Google Benchmark's JSON: medians, beside the load-only loop."""
+    medians = {
+        b["run_name"]: b["bytes_per_second"] / 1e9
+        for b in json.loads(path.read_text())["benchmarks"]
+        if b.get("aggregate_name") == "median"
+    }
+    rows = []
+    for name, speed in medians.items():
+        if not name.startswith("reduce/"):
+            continue
+        limit = medians.get("load_only/" + name.rsplit("/", 1)[1])
+        if limit is None:
+            continue
+        rows.append(
+            {
+                "name": name,
+                "unit": "GB/s",
+                "calipers": speed,
+                "limit": limit,
+                "ratio": speed / limit,
+                "peers": {},
+            }
+        )
+    return rows
+
+
+def figure(value: float) -> str:
+    """Three digits or so, with separators."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def table(rows: list[dict]) -> str:
+    """The rows as lines of aligned columns."""
+    cells = [["what", "unit", "Calipers", "limit", "ratio", "peers"]]
+    for row in rows:
+        peers = ", ".join(f"{name}: {figure(v)}" for name, v in row["peers"].items())
+        cells.append(
+            [
+                row["name"],
+                row["unit"],
+                figure(row["calipers"]),
+                figure(row["limit"]),
+                f"{row['ratio']:.2f}",
+                peers,
+            ]
+        )
+    widths = [max(len(line[c]) for line in cells) for c in range(6)]
+    lines = []
+    for line in cells:
+        left = [line[c].ljust(widths[c]) for c in (0, 1)]
+        right = [line[c].rjust(widths[c]) for c in (2, 3, 4)]
+        lines.append("  ".join([*left, *right, line[5]]).rstrip())
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reducer", type=Path, help="Google Benchmark's JSON")
+    parser.add_argument("--ingest", type=Path, help="ingest_bench's rows")
+    parser.add_argument("--only", default="*", help="names to show")
+    parser.add_argument("--json", type=Path, help="where the rows go")
+    arguments = parser.parse_args()
+    rows: list[dict] = []
+    if arguments.reducer:
+        rows += reducer_rows(arguments.reducer)
+    if arguments.ingest:
+        rows += json.loads(arguments.ingest.read_text())
+    rows = [row for row in rows if fnmatch.fnmatch(row["name"], arguments.only)]
+    print(table(rows))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
