@@ -1,0 +1,16 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "client/npy.h"
+
+// Whatever the bytes, what is read lies within them.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto* const begin = reinterpret_cast<const std::byte*>(data);
+  const auto tensor = calipers::client::ParseNpy({begin, size});
+  if (tensor.ok() && !tensor->data.empty() &&
+      (tensor->data.data() < begin || tensor->data.data() + tensor->data.size() > begin + size)) {
+    std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,32 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "grpcpp/support/byte_buffer.h"
+#include "server/observe_request.h"
+
+// The reader of the wire and the generated parser agree on every input. The first
+// byte says how large the slices are that the message comes in.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::size_t slice_bytes = 1 + data[0];
+  const std::string message(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::vector<grpc::Slice> slices;
+  for (std::size_t at = 0; at < message.size(); at += slice_bytes) {
+    slices.emplace_back(message.data() + at, std::min(slice_bytes, message.size() - at));
+  }
+  const grpc::ByteBuffer buffer(slices.data(), slices.size());
+  const auto request = calipers::server::ObserveRequest::Parse(buffer);
+  calipers::v1::ObserveRequest expected;
+  if (expected.ParseFromString(message) != request.ok()) std::abort();
+  if (!request.ok()) return 0;
+  std::string read;
+  request->ForEachDataSlice([&read](absl::Span<const std::byte> slice) {
+    read.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+  });
+  if (read != expected.data()) std::abort();
+  return 0;
+}
