@@ -12,37 +12,42 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-void AccumulateOn(Dtype dtype, const std::byte* data, std::size_t count, std::size_t first_run,
-                  std::size_t run, std::byte* accumulators) {
+// Returns the target it is compiled for, so that what is reported is what ran.
+std::int64_t AccumulateOn(Dtype dtype, const std::byte* data, std::size_t count,
+                          std::size_t first_run, std::size_t run, std::byte* accumulators) {
   switch (dtype) {
     case Dtype::kF64:
-      return TakeRuns<SignMagnitudeExtremes<std::uint64_t>>(data, count, first_run, run,
-                                                            accumulators);
+      TakeRuns<SignMagnitudeExtremes<std::uint64_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kF32:
-      return TakeRuns<SignMagnitudeExtremes<std::uint32_t>>(data, count, first_run, run,
-                                                            accumulators);
+      TakeRuns<SignMagnitudeExtremes<std::uint32_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kF16:
     case Dtype::kBF16:
-      return TakeRuns<SignMagnitudeExtremes<std::uint16_t>>(data, count, first_run, run,
-                                                            accumulators);
+      TakeRuns<SignMagnitudeExtremes<std::uint16_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kF8E4M3:
     case Dtype::kF8E5M2:
-      return TakeRuns<SignMagnitudeExtremes<std::uint8_t>>(data, count, first_run, run,
-                                                           accumulators);
+      TakeRuns<SignMagnitudeExtremes<std::uint8_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kI8:
-      return TakeRuns<IntegerExtremes<std::int8_t>>(data, count, first_run, run, accumulators);
+      TakeRuns<IntegerExtremes<std::int8_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kU8:
-      return TakeRuns<IntegerExtremes<std::uint8_t>>(data, count, first_run, run, accumulators);
+      TakeRuns<IntegerExtremes<std::uint8_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kI16:
-      return TakeRuns<IntegerExtremes<std::int16_t>>(data, count, first_run, run, accumulators);
+      TakeRuns<IntegerExtremes<std::int16_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kI32:
-      return TakeRuns<IntegerExtremes<std::int32_t>>(data, count, first_run, run, accumulators);
+      TakeRuns<IntegerExtremes<std::int32_t>>(data, count, first_run, run, accumulators);
+      break;
     case Dtype::kI64:
-      return TakeRuns<IntegerExtremes<std::int64_t>>(data, count, first_run, run, accumulators);
+      TakeRuns<IntegerExtremes<std::int64_t>>(data, count, first_run, run, accumulators);
+      break;
   }
+  return HWY_TARGET;
 }
-
-const char* TargetOn() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace calipers
@@ -59,7 +64,12 @@ namespace calipers {
 namespace {
 
 HWY_EXPORT(AccumulateOn);
-HWY_EXPORT(TargetOn);
+
+// The one place that chooses a target.
+std::int64_t RunKernel(Dtype dtype, const std::byte* data, std::size_t count, std::size_t first_run,
+                       std::size_t run, std::byte* accumulators) {
+  return HWY_DYNAMIC_DISPATCH(AccumulateOn)(dtype, data, count, first_run, run, accumulators);
+}
 
 // An accumulator that holds nothing: the identities of its extremes.
 template <typename T>
@@ -143,9 +153,8 @@ void ClearAccumulators(Dtype dtype, std::int64_t count, std::byte* accumulators)
 
 void Accumulate(Dtype dtype, const std::byte* data, std::int64_t count, std::int64_t first_run,
                 std::int64_t run, std::byte* accumulators) {
-  HWY_DYNAMIC_DISPATCH(AccumulateOn)
-  (dtype, data, static_cast<std::size_t>(count), static_cast<std::size_t>(first_run),
-   static_cast<std::size_t>(run), accumulators);
+  RunKernel(dtype, data, static_cast<std::size_t>(count), static_cast<std::size_t>(first_run),
+            static_cast<std::size_t>(run), accumulators);
 }
 
 bool AccumulatedRange(Dtype dtype, const std::byte* accumulator, std::byte* min, std::byte* max) {
@@ -167,7 +176,9 @@ bool AccumulatedRange(Dtype dtype, const std::byte* accumulator, std::byte* min,
   }
 }
 
-absl::string_view KernelTargetName() { return HWY_DYNAMIC_DISPATCH(TargetOn)(); }
+absl::string_view KernelTargetName() {
+  return hwy::TargetName(RunKernel(Dtype::kU8, nullptr, 0, 1, 1, nullptr));
+}
 
 }  // namespace calipers
 #endif  // HWY_ONCE

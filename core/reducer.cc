@@ -48,6 +48,7 @@ absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
         absl::StrCat("the tensor has ", total_bytes_, " bytes by its dtype and shape; ",
                      seen_bytes_, " had come and ", piece.size(), " more were given"));
   }
+  if (piece.empty()) return absl::OkStatus();  // It may have no address to copy from.
   const std::size_t size = ByteSize(dtype_);
   if (partial_size_ > 0) {
     const std::size_t taken = std::min(size - partial_size_, piece.size());

@@ -33,7 +33,7 @@ constexpr absl::Duration kGather = absl::Milliseconds(50);
 constexpr absl::Duration kWatchPoll = absl::Milliseconds(200);
 
 grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+  return {static_cast<grpc::StatusCode>(status.code()), MessageText(status)};
 }
 
 // The sessions that match, page by page, so that the table is not locked for
@@ -112,8 +112,7 @@ absl::StatusOr<v1::Coverage> CoverageOf(const SessionTable& sessions,
     if (coverage.total.batches == 0) return true;
     *response.add_sessions() = ToProto(session, coverage);
     for (const auto& [worker, tally] : coverage.workers) {
-      workers[worker].batches += tally.batches;
-      workers[worker].tokens += tally.tokens;
+      workers[worker].Add(tally);
     }
     return true;
   });

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -260,10 +261,21 @@ v1::SessionCoverage ToProto(const Session& session, const SessionCoverage& cover
   return proto;
 }
 
+std::string MessageText(const absl::Status& status) {
+  constexpr std::size_t kMax = 2000;
+  const absl::string_view message = status.message();
+  std::string text(message.substr(0, kMax));
+  for (char& c : text) {
+    if (!absl::ascii_isprint(c)) c = '?';
+  }
+  if (message.size() > kMax) text += "...";
+  return text;
+}
+
 google::rpc::Status ToProto(const absl::Status& status) {
   google::rpc::Status proto;
   proto.set_code(static_cast<int>(status.code()));
-  proto.set_message(std::string(status.message()));
+  proto.set_message(MessageText(status));
   return proto;
 }
 

@@ -26,6 +26,10 @@ v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
                    const google::protobuf::FieldMask& read_mask);
 v1::SessionCoverage ToProto(const Session& session, const SessionCoverage& coverage);
 v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally);
+/// The status's message as it may be sent: it may quote anything that came from
+/// outside, cut anywhere, so what is not printable ASCII is shown as "?"; clipped to
+/// 2,000 characters, since gRPC's trailers hold 8 KiB.
+std::string MessageText(const absl::Status& status);
 google::rpc::Status ToProto(const absl::Status& status);
 v1::ObservationAck ToProto(const Ack& ack);
 

@@ -23,6 +23,10 @@ constexpr std::uint32_t kHeaderTag = LengthDelimitedTag(v1::ObserveRequest::kHea
 constexpr std::uint32_t kReducedTag = LengthDelimitedTag(v1::ObserveRequest::kReducedFieldNumber);
 constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
 
+// Tags and sizes that take more are refused by protobuf's parser, even where they are
+// padding; CodedInputStream does not mind.
+constexpr int kMaxVarint32Bytes = 5;
+
 // Where the last `data` field lies: as with any bytes field, the last one counts.
 struct DataField {
   int offset = 0;
@@ -33,6 +37,13 @@ struct DataField {
 class FieldReader {
  public:
   FieldReader(CodedInputStream& input, std::size_t length) : input_(input), length_(length) {}
+
+  // Reads a tag, 0 at the end; false if it is too long.
+  bool ReadTag(std::uint32_t& tag) {
+    const int start = input_.CurrentPosition();
+    tag = input_.ReadTag();
+    return input_.CurrentPosition() - start <= kMaxVarint32Bytes;
+  }
 
   // Reads the field of `tag`; false if it is malformed.
   bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
@@ -48,16 +59,33 @@ class FieldReader {
         data.offset = input_.CurrentPosition();
         return input_.Skip(static_cast<int>(data.size));
       default:
-        return WireFormatLite::SkipField(&input_, tag);
+        return Skip(tag);
     }
   }
 
  private:
+  bool Skip(std::uint32_t tag) {
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_START_GROUP) {
+      return WireFormatLite::SkipField(&input_, tag);
+    }
+    const int number = WireFormatLite::GetTagFieldNumber(tag);
+    const std::uint32_t end = WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_END_GROUP);
+    if (number == 0 || !input_.IncrementRecursionDepth()) return false;
+    std::uint32_t member = 0;
+    while (ReadTag(member) && member != end) {
+      if (member == 0 || !Skip(member)) return false;
+    }
+    input_.DecrementRecursionDepth();
+    return member == end;
+  }
+
   // A size that the buffer holds: protobuf's own readers take the buffer's end for
   // the end of a message that claims to be longer.
   bool ReadSize(std::uint32_t& size) {
+    const int start = input_.CurrentPosition();
     std::uint64_t wide = 0;
     if (!input_.ReadVarint64(&wide)) return false;
+    if (input_.CurrentPosition() - start > kMaxVarint32Bytes) return false;
     if (wide > length_ - static_cast<std::size_t>(input_.CurrentPosition())) return false;
     size = static_cast<std::uint32_t>(wide);
     return true;
@@ -95,12 +123,13 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
   DataField data;
   bool readable = reader.status().ok();
   while (readable) {
-    const std::uint32_t tag = input.ReadTag();
+    std::uint32_t tag = 0;
+    readable = fields.ReadTag(tag);
     if (tag == 0) {
-      readable = input.ConsumedEntireMessage();
+      readable = readable && input.ConsumedEntireMessage();
       break;
     }
-    readable = fields.Read(tag, request.fields_, data);
+    readable = readable && fields.Read(tag, request.fields_, data);
   }
   if (!readable) {
     return absl::InvalidArgumentError(

@@ -10,7 +10,10 @@
 namespace calipers::server {
 namespace {
 
-constexpr int kMaxPendingAcks = 4096;
+constexpr std::size_t kMaxPendingAcks = 4096;
+// A response of so many stays below the 4 MiB that a gRPC client takes by default,
+// whatever the messages say.
+constexpr int kMaxAcksPerResponse = 1024;
 constexpr int kWriterBlock = 64 << 10;
 
 grpc::Status ShuttingDown() {
@@ -27,6 +30,15 @@ grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
     response.SerializeToZeroCopyStream(&writer);
   }
   return buffer;
+}
+
+// Takes the oldest acknowledgements, as many as one response may hold.
+v1::ObserveResponse TakeResponse(std::deque<Ack>& pending) {
+  v1::ObserveResponse response;
+  for (; !pending.empty() && response.acks_size() < kMaxAcksPerResponse; pending.pop_front()) {
+    *response.add_acks() = ToProto(pending.front());
+  }
+  return response;
 }
 
 // Ends a call that is not to be served.
@@ -77,7 +89,7 @@ void ObserveStream::OnReadDone(bool ok) {
     reading_ = at_work_ = false;
     half_closed_ = !ok;
     in_progress_ = ingest_.in_progress();
-    for (const Ack& ack : ingest_.TakeAcks()) *pending_.add_acks() = ToProto(ack);
+    for (Ack& ack : ingest_.TakeAcks()) pending_.push_back(std::move(ack));
     step = NextStep();
   }
   Do(step);
@@ -110,7 +122,7 @@ void ObserveStream::OnWriteDone(bool ok) {
     absl::MutexLock lock(&mu_);
     writing_ = false;
     // The worker is gone: what else there is to say cannot reach it.
-    if (!ok) pending_.Clear();
+    if (!ok) pending_.clear();
     step = NextStep();
   }
   Do(step);
@@ -133,18 +145,17 @@ void ObserveStream::OnDone() { streams_->Close(this); }
 ObserveStream::Step ObserveStream::NextStep() {
   Step step;
   if (finished_) return step;
-  if (!writing_ && pending_.acks_size() > 0) {
-    outgoing_ = Serialize(pending_);
-    pending_.Clear();
+  if (!writing_ && !pending_.empty()) {
+    outgoing_ = Serialize(TakeResponse(pending_));
     writing_ = step.write = true;
   }
-  const bool quiet = !writing_ && pending_.acks_size() == 0;
+  const bool quiet = !writing_ && pending_.empty();
   if (half_closed_) {
     finished_ = step.finish = quiet;
   } else if (draining_ && !at_work_ && !in_progress_) {
     finished_ = step.finish = quiet;
     step.status = ShuttingDown();
-  } else if (!reading_ && pending_.acks_size() < kMaxPendingAcks) {
+  } else if (!reading_ && pending_.size() < kMaxPendingAcks) {
     reading_ = step.read = true;
   }
   return step;

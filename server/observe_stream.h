@@ -2,6 +2,7 @@
 #define CALIPERS_SERVER_OBSERVE_STREAM_H_
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -56,7 +57,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   grpc::ByteBuffer outgoing_;
 
   absl::Mutex mu_;
-  v1::ObserveResponse pending_ ABSL_GUARDED_BY(mu_);
+  std::deque<Ack> pending_ ABSL_GUARDED_BY(mu_);
   bool reading_ ABSL_GUARDED_BY(mu_) = false;  // asked for a message, or at work on one
   bool at_work_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -20,6 +21,8 @@ Server::Server(const Config& config)
       service_(&sessions_, &budget_, config.max_streams) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  // It would write a line of its own for each message that a client gets wrong.
+  google::protobuf::SetLogHandler(nullptr);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<Server> server(new Server(config));

@@ -1,6 +1,7 @@
 #include "server/session.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,12 +19,22 @@ Elements Copy(Dtype dtype, absl::Span<const std::byte> bytes) {
   return Elements{dtype, std::vector<std::byte>(bytes.begin(), bytes.end())};
 }
 
+std::int64_t SaturatingSum(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::int64_t>::max() : sum;
+}
+
 Ack Rejected(std::optional<BatchIndex> index, absl::Status status) {
   return Ack{
       .index = index.value_or(-1), .outcome = Outcome::kRejected, .status = std::move(status)};
 }
 
 }  // namespace
+
+void Tally::Add(const Tally& other) {
+  batches = SaturatingSum(batches, other.batches);
+  tokens = SaturatingSum(tokens, other.tokens);
+}
 
 Session::Session(SessionName name, SessionSpec spec, absl::Time create_time, SeriesId series,
                  Store* store, ChangeFeed* feed)
@@ -50,7 +61,7 @@ absl::StatusOr<View> Session::Admit(Dtype dtype, absl::Span<const std::int64_t> 
 
 absl::Status Session::CheckFits(Dtype dtype, bool empty,
                                 const std::vector<std::int64_t>& qparam_shape) const {
-  if (deleted_) return absl::NotFoundError(absl::StrCat("session ", name_.full(), " was deleted"));
+  if (deleted_) return Deleted();
   if (series_.dtype && dtype != *series_.dtype) {
     return absl::InvalidArgumentError(
         absl::StrCat("dtype is ", DtypeName(dtype), "; session ", name_.full(), " holds ",
@@ -110,7 +121,8 @@ void Session::Count(BatchIndex index, const std::vector<std::int64_t>& qparam_sh
                     const Record& record, const std::string& worker) {
   series_.indices.Insert(index);
   series_.progress.count += 1;
-  series_.progress.num_observations += record.num_observations();
+  series_.progress.num_observations =
+      SaturatingSum(series_.progress.num_observations, record.num_observations());
   if (!LeftOut(spec_, record)) series_.progress.folded_count += 1;
   if (record.empty()) {
     series_.empty_batches += 1;
@@ -118,9 +130,7 @@ void Session::Count(BatchIndex index, const std::vector<std::int64_t>& qparam_sh
     series_.dtype = record.dtype();
     series_.qparam_shape = qparam_shape;
   }
-  Tally& tally = series_.workers[worker];
-  tally.batches += 1;
-  tally.tokens += record.num_observations();
+  series_.workers[worker].Add({1, record.num_observations()});
 }
 
 Progress Session::ProgressLocked() const {
@@ -159,8 +169,12 @@ void Session::Fold::Add(const SessionSpec& spec, const std::shared_ptr<const Rec
   last = record;
 }
 
+absl::Status Session::Deleted() const {
+  return absl::NotFoundError(absl::StrCat("session ", name_.full(), " was deleted"));
+}
+
 absl::Status Session::NothingSeen() const {
-  if (deleted_) return absl::NotFoundError(absl::StrCat("session ", name_.full(), " was deleted"));
+  if (deleted_) return Deleted();
   if (series_.progress.count == 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("session ", name_.full(), " has seen no observation"));
@@ -220,7 +234,7 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                                       " records waited for"));
     }
   }
-  if (deleted_) return absl::NotFoundError(absl::StrCat("session ", name_.full(), " was deleted"));
+  if (deleted_) return Deleted();
   return absl::OkStatus();
 }
 
@@ -228,14 +242,18 @@ absl::Status Session::Reset() {
   absl::MutexLock fold_lock(&fold_mu_);
   ASSIGN_OR_RETURN(const SeriesId fresh, store_->CreateSeries());
   SeriesId old;
+  bool deleted = false;
   {
     absl::MutexLock lock(&mu_);
-    old = std::exchange(series_, Series{.id = fresh}).id;
+    // Deleted meanwhile: the fresh series would stay in the store for good.
+    old = deleted_ ? fresh : std::exchange(series_, Series{.id = fresh}).id;
+    deleted = deleted_;
     prefix_ = NewFold();
     prefix_end_ = 0;
   }
-  feed_->Changed(name_);
-  return store_->DeleteSeries(old);
+  if (!deleted) feed_->Changed(name_);
+  RETURN_IF_ERROR(store_->DeleteSeries(old));
+  return deleted ? Deleted() : absl::OkStatus();
 }
 
 absl::Status Session::Delete() {

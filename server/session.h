@@ -59,6 +59,9 @@ struct MinMaxAnswer {
 struct Tally {
   std::int64_t batches = 0;
   std::int64_t tokens = 0;
+
+  /// Saturates: tokens are what headers claim.
+  void Add(const Tally& other);
 };
 
 struct SessionCoverage {
@@ -103,7 +106,7 @@ class Session {
   absl::Status WaitForCount(std::int64_t count, absl::Time deadline,
                             const std::function<absl::Status()>& interrupted) const;
 
-  /// Drops the records.
+  /// Drops the records. NOT_FOUND if the session was deleted.
   absl::Status Reset() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
   /// Drops the records and takes no more; to be called once the session cannot
@@ -135,6 +138,7 @@ class Session {
   void Count(BatchIndex index, const std::vector<std::int64_t>& qparam_shape, const Record& record,
              const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Progress ProgressLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Deleted() const;
   absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const SessionName name_;

@@ -1,5 +1,7 @@
 #include "server/session_spec.h"
 
+#include <array>
+#include <charconv>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -31,7 +33,11 @@ std::string Text(NonFinitePolicy p) {
 }
 std::string Text(Strategy s) { return std::string(StrategyName(s)); }
 std::string Text(const std::string& s) { return s; }
-std::string Text(double d) { return absl::StrCat(d); }
+// The shortest text that no other number has.
+std::string Text(double d) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), d).ptr};
+}
 std::string Text(const std::vector<std::int64_t>& v) { return ShapeText(v); }
 
 }  // namespace

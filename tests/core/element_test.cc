@@ -101,9 +101,16 @@ TEST_P(NarrowTest, OverflowsAtHalfAUnitAboveTheGreatest) {
   const double top = format.Value(greatest);
   const double unit = top - format.Value(greatest - 1);
   EXPECT_EQ(Stored(format.dtype, std::nextafter(top + unit / 2, 0.0)), greatest);
+  // Half way the even one again: infinity, whose bits follow those of an odd
+  // greatest number; for F8_E4M3 the greatest, which is even.
+  EXPECT_EQ(Stored(format.dtype, top + unit / 2), greatest + greatest % 2);
   const std::uint64_t beyond = Stored(format.dtype, top + unit / 2 * 1.0001);
   const double stored = LoadElement(format.dtype, FromBits(beyond).data());
   EXPECT_TRUE(format.has_infinity ? stored == kInf : std::isnan(stored)) << stored;
+  // NaN has no sign, even where its bits are the next after the greatest number's.
+  const std::uint64_t sign = format.count() / 2;
+  EXPECT_EQ(Stored(format.dtype, -(top + unit)),
+            format.has_infinity ? sign | (greatest + 1) : Stored(format.dtype, kNan));
   const double infinite = LoadElement(format.dtype, FromBits(Stored(format.dtype, -kInf)).data());
   EXPECT_TRUE(format.has_infinity ? infinite == -kInf : std::isnan(infinite));
 }

@@ -68,10 +68,13 @@ TEST(RecordTest, NanOnOneEndIsOnBothAndCanonical) {
 }
 
 TEST(RecordTest, SaysWhetherItSawInfinity) {
-  const auto record = Make({-kInf, 0}, {0, 1}, -kInf, 1);
-  ASSERT_OK(record);
-  EXPECT_TRUE(record->saw_inf());
-  EXPECT_FALSE(record->saw_nan());
+  const auto below = Make({-kInf, 0}, {0, 1}, -kInf, 1);
+  const auto above = Make({-1, 0}, {0, kInf}, -1, kInf);
+  for (const auto& record : {below, above}) {
+    ASSERT_OK(record);
+    EXPECT_TRUE(record->saw_inf());
+    EXPECT_FALSE(record->saw_nan());
+  }
 }
 
 TEST(RecordTest, EqualityIsOfEverything) {
@@ -102,6 +105,34 @@ TEST(RecordTest, BadOnesAreRefused) {
   const std::vector<std::byte> three(3);
   EXPECT_THAT(Record::Make(Dtype::kF32, 1, three, three, one, one),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
+}
+
+TEST(RecordTest, NanIsInTheGlobalRangeIfAndOnlyIfInAParameter) {
+  EXPECT_OK(Make({kNan, 1}, {kNan, 2}, kNan, kNan));
+  EXPECT_THAT(Make({kNan, 1}, {kNan, 2}, 1, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NaN")));
+  EXPECT_THAT(Make({1}, {2}, kNan, kNan),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NaN")));
+}
+
+TEST(RecordTest, NanHidesAnInfinityOfItsParameterAlone) {
+  EXPECT_FALSE(Make({kNan}, {kInf}, kNan, kNan)->saw_inf());
+  EXPECT_TRUE(Make({kNan, -kInf}, {kNan, 1}, kNan, kNan)->saw_inf());
+}
+
+TEST(RecordTest, OrderIsThatOfElements) {
+  EXPECT_OK(Make({-0.0}, {0.0}, -0.0, 0.0));
+  EXPECT_THAT(Make({0.0}, {-0.0}, 0.0, 0.0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
+  // Apart by one where float64 sees them as equal.
+  std::vector<std::byte> low = Pack(Dtype::kI64, {0x1p60});
+  std::vector<std::byte> high = low;
+  high[0] = std::byte{1};
+  EXPECT_OK(Record::Make(Dtype::kI64, 1, low, high, low, high));
+  EXPECT_THAT(Record::Make(Dtype::kI64, 1, high, low, low, low),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
+  EXPECT_THAT(Record::Make(Dtype::kI64, 1, low, low, low, high),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global_max")));
 }
 
 TEST(RecordTest, PaddingMayWidenParametersBeyondTheGlobalRange) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -21,6 +22,9 @@ using ::testing::HasSubstr;
 using testing::SlowReduce;
 using testing::StatusIs;
 using Bytes = std::vector<std::byte>;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 View MakeTestView(std::int64_t rows, std::int64_t row_length, std::int64_t reduced_outer,
                   std::int64_t reduced_inner) {
@@ -174,6 +178,106 @@ TEST(ReducerTest, PaddingIsZeroInTheParametersAndAbsentFromTheGlobalRange) {
   EXPECT_EQ(LoadElement(Dtype::kF32, record.global_min().data()), 5.0);
 }
 
+// Reduces `values`, all of one parameter unless the view says otherwise.
+Record ReduceValues(Dtype dtype, const std::vector<double>& values, const View& view) {
+  Bytes tensor(values.size() * ByteSize(dtype));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    StoreElement(dtype, values[i], tensor.data() + i * ByteSize(dtype));
+  }
+  std::mt19937_64 random(19);
+  return Reduce(dtype, view, tensor, 1, 3, random);
+}
+
+Record ReduceValues(Dtype dtype, const std::vector<double>& values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  return ReduceValues(dtype, values, MakeTestView(1, n, 1, n));
+}
+
+double At(Dtype dtype, absl::Span<const std::byte> elements, std::size_t i = 0) {
+  return LoadElement(dtype, elements.data() + i * ByteSize(dtype));
+}
+
+TEST(ReducerTest, OneElementIsBothEndsOfEveryRange) {
+  for (Dtype dtype : kAllDtypes) {
+    const Record record = ReduceValues(dtype, {3});
+    EXPECT_EQ(record.num_params(), 1U);
+    for (const auto& end : {record.min(), record.max(), record.global_min(), record.global_max()}) {
+      EXPECT_EQ(At(dtype, end), 3) << DtypeName(dtype);
+    }
+    EXPECT_FALSE(record.saw_nan() || record.saw_inf()) << DtypeName(dtype);
+  }
+}
+
+TEST(ReducerTest, NanAloneIsARangeOfNan) {
+  for (Dtype dtype : kAllDtypes) {
+    if (!IsFloat(dtype)) continue;
+    const Record record = ReduceValues(dtype, std::vector<double>(100, kNan));
+    EXPECT_TRUE(record.saw_nan()) << DtypeName(dtype);
+    EXPECT_TRUE(std::isnan(At(dtype, record.min()))) << DtypeName(dtype);
+    EXPECT_TRUE(std::isnan(At(dtype, record.global_max()))) << DtypeName(dtype);
+  }
+}
+
+TEST(ReducerTest, NanStaysInItsParameterAndReachesTheGlobalRange) {
+  for (const std::vector<double>& values :
+       {std::vector<double>{kNan, 1, 2, 3}, std::vector<double>{2, 3, kNan, 1}}) {
+    const Record record = ReduceValues(Dtype::kF32, values, MakeTestView(1, 4, 1, 2));
+    const std::size_t clean = std::isnan(values[0]) ? 1 : 0;
+    EXPECT_EQ(At(Dtype::kF32, record.min(), clean), 2);
+    EXPECT_EQ(At(Dtype::kF32, record.max(), clean), 3);
+    EXPECT_TRUE(std::isnan(At(Dtype::kF32, record.min(), 1 - clean)));
+    EXPECT_TRUE(std::isnan(At(Dtype::kF32, record.global_min())));
+    EXPECT_TRUE(std::isnan(At(Dtype::kF32, record.global_max())));
+  }
+}
+
+TEST(ReducerTest, InfinitiesAreEndsAndAreNoted) {
+  for (Dtype dtype : kAllDtypes) {
+    // F8_E4M3 has none.
+    if (!IsFloat(dtype) || dtype == Dtype::kF8E4M3) continue;
+    const Record record = ReduceValues(dtype, {1, -kInf, kInf, 0});
+    EXPECT_EQ(At(dtype, record.min()), -kInf) << DtypeName(dtype);
+    EXPECT_EQ(At(dtype, record.global_max()), kInf) << DtypeName(dtype);
+    EXPECT_TRUE(record.saw_inf()) << DtypeName(dtype);
+    EXPECT_FALSE(record.saw_nan()) << DtypeName(dtype);
+    // NaN hides an infinity of its own parameter.
+    EXPECT_FALSE(ReduceValues(dtype, {kNan, kInf}).saw_inf()) << DtypeName(dtype);
+  }
+}
+
+TEST(ReducerTest, PaddingIsAPositiveZeroOfAnyDtype) {
+  const View view = MakeTestView(1, 1, 1, 2);
+  const Record above = ReduceValues(Dtype::kU8, {5}, view);
+  EXPECT_EQ(At(Dtype::kU8, above.min()), 0);
+  EXPECT_EQ(At(Dtype::kU8, above.max()), 5);
+  EXPECT_EQ(At(Dtype::kU8, above.global_min()), 5);
+  const Record below = ReduceValues(Dtype::kI8, {-5}, view);
+  EXPECT_EQ(At(Dtype::kI8, below.min()), -5);
+  EXPECT_EQ(At(Dtype::kI8, below.max()), 0);
+  EXPECT_EQ(At(Dtype::kI8, below.global_max()), -5);
+  const Record zero = ReduceValues(Dtype::kF16, {-0.0}, view);
+  EXPECT_TRUE(std::signbit(At(Dtype::kF16, zero.min())));
+  EXPECT_FALSE(std::signbit(At(Dtype::kF16, zero.max())));
+  EXPECT_TRUE(std::signbit(At(Dtype::kF16, zero.global_max())));
+  EXPECT_TRUE(std::isnan(At(Dtype::kF16, ReduceValues(Dtype::kF16, {kNan}, view).min())));
+}
+
+TEST(ReducerTest, AnEmptyPieceChangesNothing) {
+  const Bytes tensor(8, std::byte{0x3F});
+  const absl::Span<const std::byte> all = tensor;
+  Reducer whole(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
+  EXPECT_OK(whole.Update(all));
+  Reducer reducer(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
+  EXPECT_OK(reducer.Update({}));
+  EXPECT_OK(reducer.Update(all.first(5)));
+  // Inside an element.
+  EXPECT_OK(reducer.Update({}));
+  EXPECT_EQ(reducer.remaining_bytes(), 3);
+  EXPECT_OK(reducer.Update(all.subspan(5)));
+  EXPECT_OK(reducer.Update({}));
+  EXPECT_EQ(*std::move(reducer).Finish(), *std::move(whole).Finish());
+}
+
 TEST(ReducerTest, TooManyBytesAreRefusedAndNoneTaken) {
   Reducer reducer(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
   EXPECT_THAT(reducer.Update(Bytes(9)),
@@ -188,7 +292,8 @@ TEST(ReducerTest, TooFewBytesAreRefusedWithTheirCount) {
   Reducer reducer(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
   EXPECT_OK(reducer.Update(Bytes(7)));
   EXPECT_THAT(std::move(reducer).Finish(),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("8 bytes")));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("the tensor has 8 bytes by its dtype and shape; 7 came")));
 }
 
 TEST(ReducerTest, ATensorWithoutElementsIsAnEmptyRecord) {

@@ -105,6 +105,12 @@ TEST(ObserveRequestTest, DamagedMessagesAsProtobufHasIt) {
   EXPECT_GT(unreadable, 100);
 }
 
+// Found by the fuzzer: a tag of more than five bytes.
+TEST(ObserveRequestTest, OverlongTagsAsProtobufHasIt) {
+  std::mt19937 random(24);
+  ExpectLikeTheGeneratedParser("\xc0\xc0\xc0\xc0\xc0\x29L", random);
+}
+
 TEST(ObserveRequestTest, SaysWhatItIsNot) {
   std::mt19937 random(23);
   EXPECT_THAT(

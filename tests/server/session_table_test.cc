@@ -90,6 +90,31 @@ TEST_F(SessionTableTest, PagesOfAnySizeShowEachSessionOnceInOrder) {
   }
 }
 
+// A page stops looking after many names, and the next goes on from there: a filter that
+// matches little is slow for nobody else.
+TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
+  constexpr int kSessions = 45'000;
+  SessionTable table(&store_, kSessions);
+  for (int i = 0; i < kSessions; ++i) {
+    const std::string id = absl::StrCat("m.", 100'000 + i, i % 22'000 == 7 ? "/weight" : "/input");
+    ASSERT_OK(table.Create(*SessionName::Make(*RunName::Parse("runs/a"), id), {}));
+  }
+  const NameFilter filter = *NameFilter::Make("runs/a", "*/weight");
+  std::vector<std::string> found;
+  int pages = 0;
+  std::string after;
+  do {
+    const SessionTable::Page page = table.List(filter, after, 10);
+    ASSERT_LT(++pages, 10);
+    for (const auto& session : page.sessions) found.push_back(session->name().full());
+    after = page.next_after;
+  } while (!after.empty());
+  EXPECT_GT(pages, 1);
+  EXPECT_EQ(found, (std::vector<std::string>{"runs/a/sessions/m.100007/weight",
+                                             "runs/a/sessions/m.122007/weight",
+                                             "runs/a/sessions/m.144007/weight"}));
+}
+
 TEST_F(SessionTableTest, DeletesOneOrARun) {
   ASSERT_OK(Create("runs/a", "m/input"));
   ASSERT_OK(Create("runs/a", "n/input"));

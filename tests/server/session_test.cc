@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -75,6 +78,61 @@ TEST_F(SessionTest, EveryOrderWithQuestionsInBetweenGivesTheSameBits) {
     EXPECT_EQ(answer->folded.global, expected->global);
     EXPECT_EQ(LoadElement(Dtype::kF32, answer->current.max.bytes.data()), batches.back().second);
     std::shuffle(order.begin(), order.end(), random);
+  }
+}
+
+// A series of every kind of record, in an order and with questions of its own each
+// time, against the definition: the moving average of what is to be folded, in double.
+TEST_F(SessionTest, AgreesWithAPlainFoldOverAnyPartOfASeries) {
+  constexpr double kConstant = 0.125;
+  std::mt19937 random(31);
+  SessionSpec spec;
+  spec.non_finite_policy = NonFinitePolicy::kSkip;
+  spec.args.averaging_constant = kConstant;
+  for (int round = 0; round < 60; ++round) {
+    const auto session = Create(spec, "o" + std::to_string(round) + "/input");
+    std::map<BatchIndex, double> max;  // NaN: skipped; -1: empty
+    std::int64_t conflicts = 0;
+    for (int step = 0; step < 40; ++step) {
+      const auto index = static_cast<BatchIndex>(random() % 25);
+      const std::size_t kind = random() % 5;
+      const double value = kind == 0 ? NAN : kind == 1 ? -1 : double(random() % 50);
+      const auto record = kind == 1 ? std::make_shared<const Record>(Record::Empty(Dtype::kF32, 0))
+                                    : MakeRecord(std::isnan(value) ? NAN : 0, value);
+      const Ack ack = session->Add(index, kOne, record, "w");
+      const auto [at, is_new] = max.emplace(index, value);
+      const bool same = at->second == value || (std::isnan(at->second) && std::isnan(value));
+      ASSERT_EQ(ack.outcome, is_new ? Outcome::kStored
+                             : same ? Outcome::kDuplicate
+                                    : Outcome::kConflict);
+      conflicts += ack.outcome == Outcome::kConflict ? 1 : 0;
+      if (random() % 3 != 0) continue;
+      std::optional<double> average;
+      double last = 0;
+      std::int64_t folded = 0;
+      BatchIndex prefix = 0;
+      for (const auto& [i, current] : max) {
+        prefix += i == prefix ? 1 : 0;
+        if (std::isnan(current) || current == -1) continue;
+        ++folded;
+        last = current;
+        average = average ? *average * (1 - kConstant) + current * kConstant : current;
+      }
+      const auto answer = session->GetMinMax();
+      ASSERT_EQ(answer.ok(), average.has_value()) << answer.status();
+      const Progress progress = session->Snapshot().progress;
+      EXPECT_EQ(progress.count, static_cast<std::int64_t>(max.size()));
+      EXPECT_EQ(progress.folded_count, folded);
+      EXPECT_EQ(progress.contiguous_prefix, prefix);
+      EXPECT_EQ(progress.conflict_count, conflicts);
+      if (!average) continue;
+      EXPECT_EQ(answer->folded.range.max[0], static_cast<float>(*average));
+      EXPECT_EQ(answer->folded.range.min[0], 0);
+      EXPECT_EQ(answer->folded.global.max[0], static_cast<float>(*average));
+      EXPECT_EQ(answer->current.max[0], last);
+      EXPECT_EQ(answer->current_global.max[0], last);
+      EXPECT_EQ(answer->progress.folded_count, folded);
+    }
   }
 }
 
@@ -200,6 +258,21 @@ TEST_F(SessionTest, ADeletedOneTakesNothing) {
   EXPECT_EQ(ack.outcome, Outcome::kRejected);
   EXPECT_TRUE(absl::IsNotFound(ack.status)) << ack.status;
   EXPECT_TRUE(absl::IsNotFound(session->GetMinMax().status()));
+}
+
+// Whoever found the session just before it was deleted must not be told that it was
+// reset, and must not leave a series behind that nobody can delete.
+TEST_F(SessionTest, ADeletedOneCannotBeReset) {
+  const auto session = Create();
+  ASSERT_OK(table_.Delete(session->name().full()));
+  const auto changes = table_.feed().Subscribe(*NameFilter::Make("runs/-", ""));
+  EXPECT_THAT(session->Reset(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("m/input")));
+  EXPECT_TRUE(changes->Take(absl::ZeroDuration()).empty());
+  EXPECT_TRUE(absl::IsNotFound(Add(*session, 0, 0, 1).status));
+  EXPECT_TRUE(absl::IsNotFound(session->WaitForCount(1, absl::InfiniteFuture(), NotInterrupted)));
+  // Series are numbered: that of the refused reset is the one before the next.
+  const auto next = static_cast<std::uint64_t>(*store_.CreateSeries());
+  EXPECT_TRUE(absl::IsNotFound(store_.Scan(SeriesId{next - 1}, 0, [](BatchIndex, const auto&) {})));
 }
 
 TEST_F(SessionTest, WaitsForACount) {
