@@ -32,7 +32,8 @@ def reducer_rows(path: Path) -> list[dict]:
                 "peers": {},
             }
         )
-    return rows
+    # They were measured in random order.
+    return sorted(rows, key=lambda row: row["name"])
 
 
 def figure(value: float) -> str:
