@@ -140,7 +140,11 @@ void ObserveStream::OnCancel() {
   Do(step);
 }
 
-void ObserveStream::OnDone() { streams_->Close(this); }
+void ObserveStream::OnDone() {
+  // What the last steps did, on other threads, comes before the end.
+  { absl::MutexLock lock(&mu_); }
+  streams_->Close(this);
+}
 
 ObserveStream::Step ObserveStream::NextStep() {
   Step step;

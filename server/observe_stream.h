@@ -33,7 +33,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnDone() override;
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // What to do next; decided under the lock, done outside of it.
@@ -72,6 +72,11 @@ class ObserveStreams {
  public:
   ObserveStreams(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams)
       : sessions_(sessions), budget_(budget), max_streams_(max_streams) {}
+  /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
+  /// lock, come before whatever is destroyed after it.
+  ~ObserveStreams() { absl::MutexLock lock(&mu_); }
+  ObserveStreams(const ObserveStreams&) = delete;
+  ObserveStreams& operator=(const ObserveStreams&) = delete;
 
   /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
   /// there are too many, or with UNAVAILABLE after Drain.
