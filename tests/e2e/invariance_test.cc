@@ -18,6 +18,7 @@
 #include "calipers/v1/calibration.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/server.h"
+#include "tests/support/connect.h"
 
 namespace calipers {
 namespace {
@@ -164,8 +165,7 @@ class InvarianceTest : public ::testing::Test {
     auto server = Server::Start(config);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
-                                   grpc::InsecureChannelCredentials());
+    channel_ = calipers::testing::Connect(server_->port());
     stub_ = v1::Calibration::NewStub(channel_);
   }
 
@@ -201,12 +201,9 @@ class InvarianceTest : public ::testing::Test {
            i += static_cast<std::size_t>(workers)) {
         share.push_back(work[i]);
       }
-      grpc::ChannelArguments own_connection;
-      own_connection.SetInt("calipers.worker", w);
-      crew.push_back(std::make_unique<Worker>(
-          grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
-                                    grpc::InsecureChannelCredentials(), own_connection),
-          parent, cases_, share, seed * 100 + static_cast<unsigned>(w)));
+      crew.push_back(std::make_unique<Worker>(calipers::testing::Connect(server_->port()), parent,
+                                              cases_, share,
+                                              seed * 100 + static_cast<unsigned>(w)));
     }
     for (auto& worker : crew) threads.emplace_back([&worker] { worker->Run(); });
     for (std::thread& thread : threads) thread.join();

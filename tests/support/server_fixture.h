@@ -17,6 +17,7 @@
 #include "grpcpp/grpcpp.h"
 #include "server/config.h"
 #include "server/server.h"
+#include "tests/support/connect.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers::testing {
@@ -140,9 +141,7 @@ class ServerTest : public ::testing::Test {
 
   /// With a connection of its own.
   std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments = {}) const {
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                     grpc::InsecureChannelCredentials(), arguments);
+    return Connect(server_->port(), std::move(arguments));
   }
 
   template <typename Request, typename Response>
