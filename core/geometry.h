@@ -39,7 +39,9 @@ struct View {
 
   std::int64_t num_params() const { return kept_outer * kept_inner; }
   std::int64_t num_elements() const { return rows * row_length; }
-  /// True if parameter `p` covers padding, so that 0 belongs to its range.
+  /// True if some parameter covers padding.
+  bool IsPadded() const { return rows % reduced_outer != 0 || row_length % reduced_inner != 0; }
+  /// True if parameter `p` does, so that 0 belongs to its range.
   bool IsPadded(std::int64_t p) const;
 };
 

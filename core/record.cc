@@ -62,16 +62,18 @@ absl::StatusOr<Record> Record::Make(Dtype dtype, std::int64_t num_observations,
   }
   std::byte* const lowest = values.data() + 2 * min.size();
   Canonicalize(dtype, lowest, lowest + size);
-  Record record = FromReduced(dtype, num_observations, std::move(values));
+  Record record = FromReduced(dtype, num_observations, std::move(values), {});
+  record.SetFlags();
   RETURN_IF_ERROR(record.CheckOrder());
   return record;
 }
 
 Record Record::FromReduced(Dtype dtype, std::int64_t num_observations,
-                           std::vector<std::byte> values) {
+                           std::vector<std::byte> values, const Specials& specials) {
   Record record = Empty(dtype, num_observations);
   record.values_ = std::move(values);
-  record.SetFlags();
+  record.saw_nan_ = specials.nan;
+  record.saw_inf_ = specials.inf;
   return record;
 }
 

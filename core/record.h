@@ -11,6 +11,7 @@
 #include "core/dtype.h"
 #include "core/element.h"
 #include "core/geometry.h"
+#include "core/minmax/specials.h"
 
 namespace calipers {
 
@@ -63,9 +64,9 @@ class Record {
  private:
   friend class Reducer;
   Record() = default;
-  // Takes values in the layout below, canonical and in order.
+  // Takes values in the layout below, canonical and in order, and what they have.
   static Record FromReduced(Dtype dtype, std::int64_t num_observations,
-                            std::vector<std::byte> values);
+                            std::vector<std::byte> values, const Specials& specials);
   // INVALID_ARGUMENT if the values contradict each other.
   absl::Status CheckOrder() const;
   // Sets saw_nan_ and saw_inf_ from the values.

@@ -4,29 +4,33 @@
 #include <cstring>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/minmax_kernels.h"
 
 namespace calipers {
 namespace {
 
 std::int64_t ElementBytes(Dtype dtype) { return static_cast<std::int64_t>(ByteSize(dtype)); }
 
-// The lower (sign -1) or higher (+1) of two elements, left in `into`.
-void TakeExtreme(Dtype dtype, int sign, const std::byte* element, std::byte* into) {
-  if (sign * CompareElements(dtype, element, into) > 0) {
-    std::memcpy(into, element, ByteSize(dtype));
+// Parameters follow each other without a seam where rows share none: then the rows are
+// one.
+View InOneRow(View view) {
+  if (view.reduced_outer == 1 && view.row_length % view.reduced_inner == 0) {
+    view.row_length = view.num_elements();
+    view.rows = 1;
+    view.kept_inner = view.num_params();
+    view.kept_outer = 1;
   }
+  return view;
 }
 
 }  // namespace
 
 std::int64_t Reducer::StateBytes(Dtype dtype, const View& view) {
   constexpr std::int64_t kFixed = 256;
-  const std::int64_t each =
-      static_cast<std::int64_t>(AccumulatorBytes(dtype)) + 2 * ElementBytes(dtype);
+  const auto each = static_cast<std::int64_t>(2 * ByteSize(dtype));
   const std::int64_t params = view.num_elements() == 0 ? 0 : view.num_params();
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   return params > (kMost - kFixed) / each ? kMost : params * each + kFixed;
@@ -34,13 +38,10 @@ std::int64_t Reducer::StateBytes(Dtype dtype, const View& view) {
 
 Reducer::Reducer(Dtype dtype, View view, std::int64_t num_observations)
     : dtype_(dtype),
-      view_(std::move(view)),
+      view_(InOneRow(std::move(view))),
       num_observations_(num_observations),
-      total_bytes_(view_.num_elements() * ElementBytes(dtype)) {
-  if (total_bytes_ == 0) return;
-  state_.resize(static_cast<std::size_t>(view_.num_params()) * AccumulatorBytes(dtype));
-  ClearAccumulators(dtype, view_.num_params(), state_.data());
-}
+      total_bytes_(view_.num_elements() * ElementBytes(dtype)),
+      accumulators_(dtype, total_bytes_ == 0 ? 0 : view_.num_params()) {}
 
 absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
   if (static_cast<std::int64_t>(piece.size()) > remaining_bytes()) {
@@ -71,15 +72,14 @@ absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
 }
 
 void Reducer::ReduceElements(const std::byte* data, std::int64_t count) {
-  const std::size_t each = AccumulatorBytes(dtype_);
   while (count > 0) {
     const std::int64_t row = next_element_ / view_.row_length;
     const std::int64_t column = next_element_ % view_.row_length;
     const std::int64_t param =
         row / view_.reduced_outer * view_.kept_inner + column / view_.reduced_inner;
     const std::int64_t in_row = std::min(count, view_.row_length - column);
-    Accumulate(dtype_, data, in_row, view_.reduced_inner - column % view_.reduced_inner,
-               view_.reduced_inner, state_.data() + static_cast<std::size_t>(param) * each);
+    accumulators_.Take(data, in_row, param, view_.reduced_inner - column % view_.reduced_inner,
+                       view_.reduced_inner);
     data += in_row * ElementBytes(dtype_);
     next_element_ += in_row;
     count -= in_row;
@@ -92,38 +92,23 @@ absl::StatusOr<Record> Reducer::Finish() && {
         "the tensor has ", total_bytes_, " bytes by its dtype and shape; ", seen_bytes_, " came"));
   }
   if (total_bytes_ == 0) return Record::Empty(dtype_, num_observations_);
-  const std::size_t size = ByteSize(dtype_);
-  const auto params = static_cast<std::size_t>(view_.num_params());
-  std::vector<std::byte> values(2 * (params + 1) * size);
-  std::byte* const min = values.data();
-  std::byte* const max = min + params * size;
-  // The tensor's own range, which knows nothing of padding.
-  std::byte* const global_min = max + params * size;
-  std::byte* const global_max = global_min + size;
-  std::array<std::byte, 8> zero{};
-  bool has_nan = false;
-  for (std::size_t p = 0; p < params; ++p) {
-    std::byte* const low = min + p * size;
-    std::byte* const high = max + p * size;
-    if (!AccumulatedRange(dtype_, state_.data() + p * AccumulatorBytes(dtype_), low, high)) {
-      std::memcpy(global_min, low, size);
-      std::memcpy(global_max, high, size);
-      has_nan = true;
-      continue;
-    }
-    if (p == 0) {
-      std::memcpy(global_min, low, size);
-      std::memcpy(global_max, high, size);
-    } else if (!has_nan) {
-      TakeExtreme(dtype_, -1, low, global_min);
-      TakeExtreme(dtype_, +1, high, global_max);
-    }
-    if (view_.IsPadded(static_cast<std::int64_t>(p))) {
-      TakeExtreme(dtype_, -1, zero.data(), low);
-      TakeExtreme(dtype_, +1, zero.data(), high);
-    }
+  Accumulators::Finished finished = std::move(accumulators_).Finish();
+  for (std::int64_t p = 0; view_.IsPadded() && p < view_.num_params(); ++p) {
+    if (view_.IsPadded(p)) TakePadding(p, finished.values);
   }
-  return Record::FromReduced(dtype_, num_observations_, std::move(values));
+  return Record::FromReduced(dtype_, num_observations_, std::move(finished.values),
+                             finished.specials);
+}
+
+// Padding is zeros. It comes after the tensor's own range, which knows nothing of it.
+void Reducer::TakePadding(std::int64_t param, std::vector<std::byte>& values) const {
+  const std::size_t size = ByteSize(dtype_);
+  std::byte* const min = values.data() + static_cast<std::size_t>(param) * size;
+  std::byte* const max = min + static_cast<std::size_t>(view_.num_params()) * size;
+  constexpr std::array<std::byte, 8> kZero{};
+  if (IsNan(dtype_, min)) return;
+  if (CompareElements(dtype_, kZero.data(), min) < 0) std::memcpy(min, kZero.data(), size);
+  if (CompareElements(dtype_, kZero.data(), max) > 0) std::memcpy(max, kZero.data(), size);
 }
 
 }  // namespace calipers

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/accumulators.h"
 #include "core/dtype.h"
 #include "core/geometry.h"
 #include "core/record.h"
@@ -39,6 +40,7 @@ class Reducer {
 
  private:
   void ReduceElements(const std::byte* data, std::int64_t count);
+  void TakePadding(std::int64_t param, std::vector<std::byte>& values) const;
 
   Dtype dtype_;
   View view_;
@@ -49,8 +51,7 @@ class Reducer {
   // An element cut by the end of a piece.
   std::array<std::byte, 8> partial_{};
   std::size_t partial_size_ = 0;
-  // Accumulators, laid out by the kernels of the dtype (minmax_kernels.h).
-  std::vector<std::byte> state_;
+  Accumulators accumulators_;
 };
 
 }  // namespace calipers

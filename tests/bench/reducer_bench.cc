@@ -1,10 +1,12 @@
 // Reduces tensors beside the limit of the machine: a loop that only loads the
-// same buffer, with vectors of the same width. Prints bytes a second for both and
-// their ratio. tests/bench/report.py makes the table of it.
+// same buffer, with vectors of the same width. The two take turns, so that what
+// the machine's neighbours do meets both. tests/bench/report.py makes the table.
 
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <random>
 #include <string>
@@ -18,22 +20,28 @@
 namespace calipers {
 namespace {
 
-// Fits the second-level cache; is far larger than what a last-level cache gives.
+// Fits a second-level cache; is far larger than any last-level cache.
 constexpr std::int64_t kSmall = 512 << 10;
-constexpr std::int64_t kLarge = 256 << 20;
+constexpr std::int64_t kLarge = std::int64_t{2} << 30;
 
 struct Shape {
   const char* name;
   BaseName base_name;
   Strategy strategy;
   std::int64_t group_size;
+  bool positive = false;  // All elements, as ReLU leaves them.
 };
 
 constexpr Shape kShapes[] = {
     {"tensor", BaseName::kInput, Strategy::kTensor, 0},
+    {"tensor_positive", BaseName::kInput, Strategy::kTensor, 0, true},
     {"channel", BaseName::kWeight, Strategy::kChannel, 0},
     {"group16_weight", BaseName::kWeight, Strategy::kGroup, 16},
+    {"group16_weight_positive", BaseName::kWeight, Strategy::kGroup, 16, true},
+    {"group32_weight", BaseName::kWeight, Strategy::kGroup, 32},
+    {"group64_weight", BaseName::kWeight, Strategy::kGroup, 64},
     {"group128_weight", BaseName::kWeight, Strategy::kGroup, 128},
+    {"group16_input", BaseName::kInput, Strategy::kGroup, 16},
     {"group128_input", BaseName::kInput, Strategy::kGroup, 128},
     {"block128", BaseName::kWeight, Strategy::kBlock, 128},
     {"attn_head", BaseName::kQ, Strategy::kAttnHead, 0},
@@ -61,48 +69,53 @@ View ViewFor(const Shape& shape, Dtype dtype, std::int64_t bytes) {
                    ShapeFor(shape, dtype, bytes));
 }
 
-// Random bits, pre-faulted by being written; the same for all of one size.
-const std::vector<std::byte>& Buffer(std::int64_t bytes) {
-  static std::map<std::int64_t, std::vector<std::byte>> buffers;
-  std::vector<std::byte>& buffer = buffers[bytes];
+// Random bits, pre-faulted by being written; the same for all of one size and sign.
+const std::vector<std::byte>& Buffer(std::int64_t bytes, bool positive) {
+  static std::map<std::pair<std::int64_t, bool>, std::vector<std::byte>> buffers;
+  std::vector<std::byte>& buffer = buffers[{bytes, positive}];
   if (buffer.empty()) {
     std::mt19937_64 random(1);
     buffer.resize(static_cast<std::size_t>(bytes));
-    // Finite in every dtype: clear a bit of each exponent.
-    for (std::byte& b : buffer) b = static_cast<std::byte>(random() & 0xBB);
+    // Finite in every dtype: without a bit of each exponent. Without a sign, too.
+    const std::uint64_t mask = positive ? 0x3B3B3B3B3B3B3B3B : 0xBBBBBBBBBBBBBBBB;
+    for (std::size_t i = 0; i < buffer.size(); i += sizeof(mask)) {
+      const std::uint64_t bits = random() & mask;
+      std::memcpy(buffer.data() + i, &bits, sizeof(bits));
+    }
   }
   return buffer;
 }
 
 void Reduce(benchmark::State& state, const Shape& shape, Dtype dtype, std::int64_t bytes) {
-  const std::vector<std::byte>& buffer = Buffer(bytes);
+  using Clock = std::chrono::steady_clock;
+  const std::vector<std::byte>& buffer = Buffer(bytes, shape.positive);
   const View view = ViewFor(shape, dtype, bytes);
+  std::chrono::duration<double> loading{};
   for (auto _ : state) {
+    const Clock::time_point begin = Clock::now();
     Reducer reducer(dtype, view, 1);
     benchmark::DoNotOptimize(reducer.Update(buffer));
     benchmark::DoNotOptimize(std::move(reducer).Finish());
+    const Clock::time_point reduced = Clock::now();
+    benchmark::DoNotOptimize(bench::LoadOnly(buffer));
+    loading += Clock::now() - reduced;
+    state.SetIterationTime(std::chrono::duration<double>(reduced - begin).count());
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
-}
-
-void Load(benchmark::State& state, std::int64_t bytes) {
-  const std::vector<std::byte>& buffer = Buffer(bytes);
-  for (auto _ : state) benchmark::DoNotOptimize(bench::LoadOnly(buffer));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
+  const double total = static_cast<double>(state.iterations() * bytes);
+  state.SetBytesProcessed(static_cast<std::int64_t>(total));
+  state.counters["load_only"] = total / loading.count();
 }
 
 void RegisterAll() {
   for (const auto& [size_name, bytes] : {std::pair("L2", kSmall), std::pair("DRAM", kLarge)}) {
     const std::string size = size_name;
-    benchmark::RegisterBenchmark(("load_only/" + size).c_str(),
-                                 [bytes = bytes](benchmark::State& state) { Load(state, bytes); });
     for (Dtype dtype : kDtypes) {
       for (const Shape& shape : kShapes) {
         const std::string name =
             std::string("reduce/") + std::string(DtypeName(dtype)) + "/" + shape.name + "/" + size;
         benchmark::RegisterBenchmark(name.c_str(), [=, bytes = bytes](benchmark::State& state) {
           Reduce(state, shape, dtype, bytes);
-        });
+        })->UseManualTime();
       }
     }
   }

@@ -10,21 +10,14 @@ from pathlib import Path
 
 def reducer_rows(path: Path) -> list[dict]:
     """Rows of Google Benchmark's JSON: medians, beside the load-only loop."""
-    medians = {
-        b["run_name"]: b["bytes_per_second"] / 1e9
-        for b in json.loads(path.read_text())["benchmarks"]
-        if b.get("aggregate_name") == "median"
-    }
     rows = []
-    for name, speed in medians.items():
-        if not name.startswith("reduce/"):
+    for b in json.loads(path.read_text())["benchmarks"]:
+        if b.get("aggregate_name") != "median":
             continue
-        limit = medians.get("load_only/" + name.rsplit("/", 1)[1])
-        if limit is None:
-            continue
+        speed, limit = b["bytes_per_second"] / 1e9, b["load_only"] / 1e9
         rows.append(
             {
-                "name": name,
+                "name": b["run_name"].removesuffix("/manual_time"),
                 "unit": "GB/s",
                 "calipers": speed,
                 "limit": limit,

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/minmax_kernels.h"
+#include "core/accumulators.h"
 #include "hwy/targets.h"
 #include "tests/support/slow_reduce.h"
 #include "tests/support/status_matchers.h"
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Targets, TargetTest, ::testing::ValuesIn(Targets()),
                          });
 
 TEST_P(TargetTest, TheForcedTargetIsTheOneThatRuns) {
-  EXPECT_EQ(KernelTargetName(), hwy::TargetName(GetParam()));
+  EXPECT_EQ(Accumulators::TargetName(), hwy::TargetName(GetParam()));
 }
 
 // 0 to 16 vectors of elements at every offset in a vector, NaN anywhere.

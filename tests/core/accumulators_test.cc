@@ -1,4 +1,4 @@
-#include "core/minmax_kernels.h"
+#include "core/accumulators.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/element.h"
@@ -61,26 +62,33 @@ Bytes Random(Dtype dtype, std::size_t count, std::mt19937_64& random) {
   return run;
 }
 
-Bytes Cleared(Dtype dtype, std::int64_t count) {
-  Bytes accumulators(static_cast<std::size_t>(count) * AccumulatorBytes(dtype));
-  ClearAccumulators(dtype, count, accumulators.data());
-  return accumulators;
-}
-
-// min and max, one behind the other.
-Bytes RangeOf(Dtype dtype, const std::byte* accumulator) {
+// Each parameter's min and max, one behind the other, and at last that of them all.
+std::vector<Bytes> RangesOf(Dtype dtype, Accumulators accumulators) {
+  const Accumulators::Finished finished = std::move(accumulators).Finish();
   const std::size_t size = ByteSize(dtype);
-  Bytes range(2 * size);
-  const bool ordered = AccumulatedRange(dtype, accumulator, range.data(), range.data() + size);
-  EXPECT_EQ(ordered, !IsNan(dtype, range.data()));
-  return range;
+  const std::size_t params = finished.values.size() / size / 2 - 1;
+  std::vector<Bytes> ranges;
+  Specials expected;
+  const auto add = [&](const std::byte* min, const std::byte* max) {
+    ranges.emplace_back(min, min + size);
+    ranges.back().insert(ranges.back().end(), max, max + size);
+    const bool nan = IsNan(dtype, min);
+    expected.nan |= nan;
+    expected.inf |= !nan && (IsInf(dtype, min) || IsInf(dtype, max));
+  };
+  const std::byte* const values = finished.values.data();
+  for (std::size_t p = 0; p < params; ++p) add(values + p * size, values + (params + p) * size);
+  EXPECT_EQ(finished.specials.nan, expected.nan) << DtypeName(dtype);
+  EXPECT_EQ(finished.specials.inf, expected.inf) << DtypeName(dtype);
+  add(values + 2 * params * size, values + (2 * params + 1) * size);
+  return ranges;
 }
 
 Bytes RangeOfRun(Dtype dtype, const std::byte* data, std::size_t count) {
-  Bytes accumulator = Cleared(dtype, 1);
+  Accumulators accumulators(dtype, 1);
   const auto run = static_cast<std::int64_t>(count);
-  Accumulate(dtype, data, run, run, run, accumulator.data());
-  return RangeOf(dtype, accumulator.data());
+  accumulators.Take(data, run, 0, run, run);
+  return RangesOf(dtype, std::move(accumulators))[0];
 }
 
 Bytes SlowRangeOfRun(Dtype dtype, const std::byte* data, std::size_t count) {
@@ -103,25 +111,25 @@ std::vector<OddOneOut> OddOnes(Dtype dtype) {
   return {{1, 3}, {1, 0.5}, {1, -2}, {-1, -4}, {-1, -0.5}, {-1, kNan}, {1, -kNan}};
 }
 
-class KernelTest : public ::testing::TestWithParam<std::int64_t> {
+class AccumulatorsTest : public ::testing::TestWithParam<std::int64_t> {
  protected:
   void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam()); }
   void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, KernelTest,
+INSTANTIATE_TEST_SUITE_P(Targets, AccumulatorsTest,
                          ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
                          [](const auto& param_info) {
                            return std::string(hwy::TargetName(param_info.param));
                          });
 
-TEST_P(KernelTest, TheForcedTargetIsTheOneThatRuns) {
-  EXPECT_EQ(KernelTargetName(), hwy::TargetName(GetParam()));
+TEST_P(AccumulatorsTest, TheForcedTargetIsTheOneThatRuns) {
+  EXPECT_EQ(Accumulators::TargetName(), hwy::TargetName(GetParam()));
 }
 
 // Runs of up to 16 vectors, with an odd element in each place in turn. The
 // elements on either side of the run would show in its range.
-TEST_P(KernelTest, SeesEveryElementOfARunAndNoOther) {
+TEST_P(AccumulatorsTest, SeesEveryElementOfARunAndNoOther) {
   for (Dtype dtype : kAllDtypes) {
     const std::size_t size = ByteSize(dtype);
     // Without vectors a run has nothing but a loop, and that is slow.
@@ -157,7 +165,7 @@ TEST_P(KernelTest, SeesEveryElementOfARunAndNoOther) {
 
 // Allocations that end where the run does: AddressSanitizer would see a load
 // behind them.
-TEST_P(KernelTest, EveryLengthAtEveryOffset) {
+TEST_P(AccumulatorsTest, EveryLengthAtEveryOffset) {
   std::mt19937_64 random(23);
   for (Dtype dtype : kAllDtypes) {
     const std::size_t size = ByteSize(dtype);
@@ -176,43 +184,70 @@ TEST_P(KernelTest, EveryLengthAtEveryOffset) {
   }
 }
 
-// Runs of all lengths that a group or a block may have, in two calls that meet
-// anywhere, so that accumulators must keep what they hold.
-TEST_P(KernelTest, ConsecutiveRunsFillConsecutiveAccumulators) {
-  std::mt19937_64 random(29);
-  for (int round = 0; round < 3000; ++round) {
-    const Dtype dtype = kAllDtypes[random() % kAllDtypes.size()];
-    const std::size_t size = ByteSize(dtype);
-    const std::size_t run = 1 + random() % (round % 4 == 0 ? 300 : 20);
-    const std::size_t count = 1 + random() % (6 * run);
-    const std::size_t params = (count + run - 1) / run;
-    const Bytes data = Random(dtype, count, random);
+// How the elements of a test's runs are drawn.
+enum class Signs { kBoth, kPositive, kNegative };
 
-    // One more than needed, to see that it stays as it was.
-    Bytes accumulators = Cleared(dtype, static_cast<std::int64_t>(params) + 1);
-    const std::size_t each = AccumulatorBytes(dtype);
-    const std::size_t cut = random() % count;
-    if (cut > 0) {
-      Accumulate(dtype, data.data(), static_cast<std::int64_t>(cut), static_cast<std::int64_t>(run),
-                 static_cast<std::int64_t>(run), accumulators.data());
-    }
-    Accumulate(dtype, data.data() + cut * size, static_cast<std::int64_t>(count - cut),
-               static_cast<std::int64_t>(run - cut % run), static_cast<std::int64_t>(run),
-               accumulators.data() + cut / run * each);
-
-    for (std::size_t p = 0; p < params; ++p) {
-      ASSERT_EQ(RangeOf(dtype, accumulators.data() + p * each),
-                SlowRangeOfRun(dtype, data.data() + p * run * size, std::min(run, count - p * run)))
-          << DtypeName(dtype) << ": " << count << " elements in runs of " << run << ", cut at "
-          << cut << ", parameter " << p;
-    }
-    accumulators.erase(accumulators.begin(),
-                       accumulators.begin() + static_cast<std::ptrdiff_t>(params * each));
-    ASSERT_EQ(accumulators, Cleared(dtype, 1)) << DtypeName(dtype);
+void GiveSign(Dtype dtype, Signs signs, Bytes& run) {
+  if (signs == Signs::kBoth || dtype == Dtype::kU8) return;
+  for (std::size_t i = ByteSize(dtype); i <= run.size(); i += ByteSize(dtype)) {
+    run[i - 1] =
+        signs == Signs::kPositive ? run[i - 1] & std::byte{0x7F} : run[i - 1] | std::byte{0x80};
   }
 }
 
-TEST_P(KernelTest, EveryPatternOfTheNarrowFloatsAlone) {
+// Runs of all lengths that a group or a block may have, in two calls that meet
+// anywhere, so that accumulators must keep what they hold; in a second tensor of
+// another sign, as rows that share their parameters have it.
+TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
+  std::mt19937_64 random(29);
+  constexpr std::size_t kGroups[] = {2, 4, 8, 16, 32, 48, 64, 96, 128, 200, 256};
+  for (int round = 0; round < 3000; ++round) {
+    const Dtype dtype = kAllDtypes[random() % kAllDtypes.size()];
+    const std::size_t size = ByteSize(dtype);
+    const std::size_t run = round % 3 == 0   ? kGroups[random() % std::size(kGroups)]
+                            : round % 3 == 1 ? 1 + random() % 300
+                                             : 1 + random() % 20;
+    const std::size_t count = 1 + random() % (run * (1 + random() % 150));
+    const std::size_t params = (count + run - 1) / run;
+    // One more than needed on either side, to see that they stay as they were.
+    Accumulators accumulators(dtype, static_cast<std::int64_t>(params) + 2);
+    const Bytes zero(size);
+    accumulators.Take(zero.data(), 1, 0, 1, 1);
+    accumulators.Take(zero.data(), 1, static_cast<std::int64_t>(params) + 1, 1, 1);
+    std::vector<SlowRange> expected(params, SlowRange(dtype));
+    SlowRange global(dtype);
+    global.TakeZero();
+    for (int row = 0; row < 1 + round % 3; ++row) {
+      Bytes data = Random(dtype, count, random);
+      GiveSign(dtype, static_cast<Signs>(random() % 3), data);
+      const auto take = [&](std::size_t from, std::size_t to) {
+        if (from == to) return;
+        accumulators.Take(data.data() + from * size, static_cast<std::int64_t>(to - from),
+                          static_cast<std::int64_t>(1 + from / run),
+                          static_cast<std::int64_t>(run - from % run),
+                          static_cast<std::int64_t>(run));
+      };
+      const std::size_t cut = random() % count;
+      take(0, cut);
+      take(cut, count);
+      for (std::size_t i = 0; i < count; ++i) {
+        expected[i / run].Take(data.data() + i * size);
+        global.Take(data.data() + i * size);
+      }
+    }
+    const std::vector<Bytes> ranges = RangesOf(dtype, std::move(accumulators));
+    for (std::size_t p = 0; p < params; ++p) {
+      ASSERT_EQ(ranges[p + 1], Concatenated(expected[p].min(), expected[p].max()))
+          << DtypeName(dtype) << ": " << count << " elements in runs of " << run << ", parameter "
+          << p << ", round " << round;
+    }
+    ASSERT_EQ(ranges[0], Concatenated(zero, zero)) << DtypeName(dtype);
+    ASSERT_EQ(ranges[params + 1], Concatenated(zero, zero)) << DtypeName(dtype);
+    ASSERT_EQ(ranges[params + 2], Concatenated(global.min(), global.max())) << DtypeName(dtype);
+  }
+}
+
+TEST_P(AccumulatorsTest, EveryPatternOfTheNarrowFloatsAlone) {
   for (Dtype dtype : {Dtype::kF16, Dtype::kBF16, Dtype::kF8E4M3, Dtype::kF8E5M2}) {
     const unsigned patterns = 1U << (8 * ByteSize(dtype));
     for (unsigned bits = 0; bits < patterns; ++bits) {
@@ -223,7 +258,7 @@ TEST_P(KernelTest, EveryPatternOfTheNarrowFloatsAlone) {
   }
 }
 
-TEST_P(KernelTest, EveryPairOfOneByteElements) {
+TEST_P(AccumulatorsTest, EveryPairOfOneByteElements) {
   for (Dtype dtype : {Dtype::kF8E4M3, Dtype::kF8E5M2, Dtype::kI8, Dtype::kU8}) {
     for (unsigned a = 0; a < 256; ++a) {
       for (unsigned b = 0; b < 256; ++b) {
@@ -235,7 +270,7 @@ TEST_P(KernelTest, EveryPairOfOneByteElements) {
   }
 }
 
-TEST_P(KernelTest, NanWithAnyPayloadIsNanAndInfinityIsNot) {
+TEST_P(AccumulatorsTest, NanWithAnyPayloadIsNanAndInfinityIsNot) {
   struct Edge {
     Dtype dtype;
     std::uint64_t infinity;  // F8_E4M3, which has none: its greatest number.
@@ -264,7 +299,7 @@ TEST_P(KernelTest, NanWithAnyPayloadIsNanAndInfinityIsNot) {
   }
 }
 
-TEST_P(KernelTest, NegativeZeroIsBelowPositiveZeroInEitherOrder) {
+TEST_P(AccumulatorsTest, NegativeZeroIsBelowPositiveZeroInEitherOrder) {
   for (Dtype dtype : kAllDtypes) {
     if (!IsFloat(dtype)) continue;
     const Bytes minus = Element(dtype, -0.0);
@@ -275,7 +310,7 @@ TEST_P(KernelTest, NegativeZeroIsBelowPositiveZeroInEitherOrder) {
   }
 }
 
-TEST_P(KernelTest, IntegersReachTheirExtremes) {
+TEST_P(AccumulatorsTest, IntegersReachTheirExtremes) {
   for (Dtype dtype : {Dtype::kI8, Dtype::kI16, Dtype::kI32, Dtype::kI64}) {
     const std::uint64_t sign = std::uint64_t{1} << (8 * ByteSize(dtype) - 1);
     const Bytes least = FromBits(dtype, sign);
