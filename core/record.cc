@@ -1,5 +1,6 @@
 #include "core/record.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -104,6 +105,32 @@ absl::Status Record::CheckOrder() const {
   return absl::InvalidArgumentError(absl::StrCat(
       below ? "global_max is above the greatest max" : "global_min is below the least min",
       ": the tensor's own range lies within its parameters'"));
+}
+
+absl::Status Record::CheckAgainst(const View& view) const {
+  if (empty() || saw_nan_) return absl::OkStatus();
+  const std::size_t size = ByteSize(dtype_);
+  constexpr std::array<std::byte, 8> kZero{};
+  const std::byte* low = min().data();
+  const std::byte* high = max().data();
+  for (std::size_t p = 0; p < num_params(); ++p) {
+    const std::byte* const param_min = min().data() + p * size;
+    const std::byte* const param_max = max().data() + p * size;
+    if (CompareElements(dtype_, param_min, low) < 0) low = param_min;
+    if (CompareElements(dtype_, param_max, high) > 0) high = param_max;
+    if (view.IsPadded() && view.IsPadded(static_cast<std::int64_t>(p)) &&
+        (CompareElements(dtype_, kZero.data(), param_min) < 0 ||
+         CompareElements(dtype_, kZero.data(), param_max) > 0)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "parameter ", p, " covers padding, which is zeros, and its range does not hold zero"));
+    }
+  }
+  if (!view.IsPadded() && (CompareElements(dtype_, low, global_min().data()) != 0 ||
+                           CompareElements(dtype_, high, global_max().data()) != 0)) {
+    return absl::InvalidArgumentError(
+        "the global range is not the parameters' extremes, and nothing is padded");
+  }
+  return absl::OkStatus();
 }
 
 void Record::SetFlags() {

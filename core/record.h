@@ -38,6 +38,11 @@ class Record {
                                      absl::Span<const std::byte> global_min,
                                      absl::Span<const std::byte> global_max);
 
+  /// INVALID_ARGUMENT, naming the parameter, if no tensor of `view` can have this
+  /// record: the global range is the parameters' extremes but where padding, which is
+  /// zeros, belongs to them; a padded parameter's range holds zero.
+  absl::Status CheckAgainst(const View& view) const;
+
   Dtype dtype() const { return dtype_; }
   std::int64_t num_observations() const { return num_observations_; }
   bool empty() const { return values_.empty(); }

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 
 namespace calipers {
 namespace {
@@ -43,12 +44,15 @@ Reducer::Reducer(Dtype dtype, View view, std::int64_t num_observations)
       total_bytes_(view_.num_elements() * ElementBytes(dtype)),
       accumulators_(dtype, total_bytes_ == 0 ? 0 : view_.num_params()) {}
 
+absl::Status Reducer::CheckRemain(std::size_t bytes) const {
+  if (bytes <= static_cast<std::size_t>(remaining_bytes())) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the tensor has ", total_bytes_,
+                                                 " bytes by its dtype and shape; ", seen_bytes_,
+                                                 " had come and ", bytes, " more were given"));
+}
+
 absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
-  if (static_cast<std::int64_t>(piece.size()) > remaining_bytes()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the tensor has ", total_bytes_, " bytes by its dtype and shape; ",
-                     seen_bytes_, " had come and ", piece.size(), " more were given"));
-  }
+  RETURN_IF_ERROR(CheckRemain(piece.size()));
   if (piece.empty()) return absl::OkStatus();  // It may have no address to copy from.
   const std::size_t size = ByteSize(dtype_);
   if (partial_size_ > 0) {

@@ -30,6 +30,9 @@ class Reducer {
   std::int64_t total_bytes() const { return total_bytes_; }
   std::int64_t remaining_bytes() const { return total_bytes_ - seen_bytes_; }
 
+  /// INVALID_ARGUMENT, with the counts, if `bytes` are more than remain.
+  absl::Status CheckRemain(std::size_t bytes) const;
+
   /// Takes the tensor's next bytes, cut anywhere. INVALID_ARGUMENT if they are
   /// more than remain; then none of them is taken.
   absl::Status Update(absl::Span<const std::byte> piece);

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "core/status_macros.h"
 #include "server/convert.h"
+#include "server/log.h"
 #include "server/name_filter.h"
 #include "server/names.h"
 
@@ -30,10 +31,20 @@ constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 20;
 // How long changes gather before a watcher is told, and how often a watch looks
 // whether it is still wanted.
 constexpr absl::Duration kGather = absl::Milliseconds(50);
+// What an answer may need to reach its client.
+constexpr absl::Duration kAnswerTime = absl::Milliseconds(250);
 constexpr absl::Duration kWatchPoll = absl::Milliseconds(200);
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), MessageText(status)};
+}
+
+// When a call has to stop waiting, so that what it knows by then, the answers of a batch
+// among it, reaches the client before the client's own deadline.
+absl::Time WaitDeadline(const grpc::ServerContext& context) {
+  const absl::Time deadline = absl::FromChrono(context.deadline());
+  const absl::Duration left = deadline - absl::Now();
+  return deadline - std::clamp(left / 4, absl::ZeroDuration(), kAnswerTime);
 }
 
 // The sessions that match, page by page, so that the table is not locked for
@@ -90,6 +101,7 @@ absl::StatusOr<v1::ListSessionsResponse> List(const SessionTable& sessions,
 absl::StatusOr<v1::Session> Reset(const SessionTable& sessions, const std::string& name) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Find(name));
   RETURN_IF_ERROR(session->Reset());
+  LogInfo("session reset", {{"session", session->name().full()}});
   return ToProto(*session);
 }
 
@@ -140,6 +152,7 @@ grpc::Status CalibrationService::CreateSession(grpc::ServerContext* /*context*/,
                                                v1::Session* response) {
   const absl::StatusOr<std::shared_ptr<Session>> session = Create(*sessions_, *request);
   if (!session.ok()) return ToGrpc(session.status());
+  LogDebug("session created", {{"session", (*session)->name().full()}});
   *response = ToProto(**session);
   return grpc::Status::OK;
 }
@@ -168,13 +181,17 @@ grpc::Status CalibrationService::ResetSession(grpc::ServerContext* /*context*/,
 grpc::Status CalibrationService::DeleteSession(grpc::ServerContext* /*context*/,
                                                const v1::DeleteSessionRequest* request,
                                                google::protobuf::Empty* /*response*/) {
-  return ToGrpc(sessions_->Delete(request->name()));
+  const absl::Status status = sessions_->Delete(request->name());
+  if (status.ok()) LogInfo("session deleted", {{"session", request->name()}});
+  return ToGrpc(status);
 }
 
 grpc::Status CalibrationService::DeleteRun(grpc::ServerContext* /*context*/,
                                            const v1::DeleteRunRequest* request,
                                            google::protobuf::Empty* /*response*/) {
-  return ToGrpc(DeleteTheRun(*sessions_, request->name()));
+  const absl::Status status = DeleteTheRun(*sessions_, request->name());
+  if (status.ok()) LogInfo("run deleted", {{"run", request->name()}});
+  return ToGrpc(status);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* CalibrationService::Observe(
@@ -198,10 +215,16 @@ absl::StatusOr<v1::MinMax> CalibrationService::MinMaxOf(
         absl::StrCat("wait_count is ", wait_count, "; it may not be negative"));
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions_->Find(name));
-  RETURN_IF_ERROR(session->WaitForCount(wait_count, absl::FromChrono(context->deadline()),
-                                        [&] { return Interrupted(*context); }));
+  RETURN_IF_ERROR(Wait(*context, *session, wait_count));
   ASSIGN_OR_RETURN(const MinMaxAnswer answer, session->GetMinMax());
   return ToProto(*session, answer, read_mask);
+}
+
+absl::Status CalibrationService::Wait(const grpc::ServerContext& context, const Session& session,
+                                      std::int64_t count) {
+  if (session.HasCount(count)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const WaitSlots::Slot slot, wait_slots_.Take());
+  return session.WaitForCount(count, WaitDeadline(context), [&] { return Interrupted(context); });
 }
 
 grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
@@ -247,6 +270,8 @@ grpc::Status CalibrationService::WatchSessions(grpc::ServerContext* context,
   const absl::StatusOr<NameFilter> filter =
       NameFilter::Make(request->parent(), request->module_glob());
   if (!filter.ok()) return ToGrpc(filter.status());
+  const absl::StatusOr<WaitSlots::Slot> slot = wait_slots_.Take();
+  if (!slot.ok()) return ToGrpc(slot.status());
   // Before the first listing, so that no change falls between the two.
   const std::unique_ptr<ChangeFeed::Subscription> changes = sessions_->feed().Subscribe(*filter);
   bool wanted = SendAll(*filter, writer);

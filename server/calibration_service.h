@@ -8,6 +8,7 @@
 #include "server/memory_budget.h"
 #include "server/observe_stream.h"
 #include "server/session_table.h"
+#include "server/wait_slots.h"
 
 namespace calipers::server {
 
@@ -18,8 +19,9 @@ class CalibrationService final
     : public v1::Calibration::WithRawCallbackMethod_Observe<v1::Calibration::Service> {
  public:
   /// `sessions` and `budget` outlive the service.
-  CalibrationService(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams)
-      : sessions_(sessions), streams_(sessions, budget, max_streams) {}
+  CalibrationService(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams,
+                     std::size_t max_calls)
+      : sessions_(sessions), streams_(sessions, budget, max_streams), wait_slots_(max_calls) {}
 
   /// Ends streams, waits and watches as soon as nothing of theirs is half done.
   void Drain();
@@ -52,6 +54,8 @@ class CalibrationService final
   absl::StatusOr<v1::MinMax> MinMaxOf(grpc::ServerContext* context, absl::string_view name,
                                       std::int64_t wait_count,
                                       const google::protobuf::FieldMask& read_mask);
+  // Waits for the session's records, unless they are there.
+  absl::Status Wait(const grpc::ServerContext& context, const Session& session, std::int64_t count);
   // Why a waiting call has to end now, if it has.
   absl::Status Interrupted(const grpc::ServerContext& context) const;
   bool SendAll(const NameFilter& filter, grpc::ServerWriter<v1::SessionEvent>* writer);
@@ -59,6 +63,7 @@ class CalibrationService final
 
   SessionTable* const sessions_;
   ObserveStreams streams_;
+  WaitSlots wait_slots_;
   std::atomic<bool> draining_{false};
 };
 

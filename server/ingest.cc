@@ -48,22 +48,27 @@ void Ingest::Begin(const ObservationHeader& header) {
   if (tensor_->reducer.remaining_bytes() == 0) Complete();
 }
 
-void Ingest::Data(absl::Span<const std::byte> piece) {
-  if (piece.empty() || dropping_) return;
+void Ingest::ExpectData(std::size_t bytes) {
+  if (bytes == 0 || dropping_) return;
   if (!tensor_) {
     Reject(-1, std::nullopt,
            absl::InvalidArgumentError(
-               absl::StrCat(piece.size(),
+               absl::StrCat(bytes,
                             " bytes of data belong to no observation: the one before "
                             "was complete, and no header came since")));
     return;
   }
-  if (absl::Status status = tensor_->reducer.Update(piece); !status.ok()) {
+  if (absl::Status status = tensor_->reducer.CheckRemain(bytes); !status.ok()) {
     const Tensor tensor = *std::move(tensor_);
     tensor_.reset();
     Reject(tensor.ordinal, tensor.index, std::move(status));
-    return;
   }
+}
+
+void Ingest::Data(absl::Span<const std::byte> piece) {
+  ExpectData(piece.size());
+  if (piece.empty() || !tensor_) return;
+  tensor_->reducer.Update(piece).IgnoreError();  // It fits: ExpectData saw to it.
   if (tensor_->reducer.remaining_bytes() == 0) Complete();
 }
 
@@ -76,7 +81,8 @@ void Ingest::Reduced(const ReducedObservation& observation) {
   absl::StatusOr<Record> record = MakeRecord(*admitted, observation);
   if (!record.ok()) return Reject(ordinal, header.index, record.status());
   Ack ack = admitted->session->Add(header.index, admitted->view.qparam_shape,
-                                   std::make_shared<const Record>(*std::move(record)), worker_);
+                                   std::make_shared<const Record>(*std::move(record)), worker_,
+                                   admitted->series);
   ack.ordinal = ordinal;
   acks_.push_back(std::move(ack));
   dropping_ = false;
@@ -96,13 +102,15 @@ absl::StatusOr<Ingest::Admitted> Ingest::Admit(const ObservationHeader& header) 
   }
   ASSIGN_OR_RETURN(std::shared_ptr<Session> session, sessions_->Find(header.session));
   ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(header.dtype));
-  ASSIGN_OR_RETURN(View view, session->Admit(dtype, header.shape));
-  const std::int64_t num_observations = header.num_observations.value_or(view.num_observations);
+  ASSIGN_OR_RETURN(Session::Admission admission, session->Admit(dtype, header.shape));
+  const std::int64_t num_observations =
+      header.num_observations.value_or(admission.view.num_observations);
   if (num_observations < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_observations is ", num_observations, "; it may not be negative"));
   }
-  return Admitted{std::move(session), dtype, std::move(view), num_observations};
+  return Admitted{std::move(session), admission.series, dtype, std::move(admission.view),
+                  num_observations};
 }
 
 absl::Status Ingest::Start(const ObservationHeader& header, std::int64_t ordinal) {
@@ -111,9 +119,10 @@ absl::Status Ingest::Start(const ObservationHeader& header, std::int64_t ordinal
   ASSIGN_OR_RETURN(MemoryBudget::Lease lease,
                    budget_->Take(Reducer::StateBytes(admitted.dtype, admitted.view)));
   std::vector<std::int64_t> qparam_shape = admitted.view.qparam_shape;
-  tensor_.emplace(Tensor{
-      ordinal, header.index, std::move(admitted.session), std::move(qparam_shape), std::move(lease),
-      Reducer(admitted.dtype, std::move(admitted.view), admitted.num_observations)});
+  tensor_.emplace(
+      Tensor{ordinal, header.index, std::move(admitted.session), admitted.series,
+             std::move(qparam_shape), std::move(lease),
+             Reducer(admitted.dtype, std::move(admitted.view), admitted.num_observations)});
   return absl::OkStatus();
 }
 
@@ -137,12 +146,20 @@ absl::StatusOr<Record> Ingest::MakeRecord(const Admitted& admitted,
     return absl::InvalidArgumentError("global_min and global_max must be given together");
   }
   const bool derived = observation.global_min.empty();
+  if (derived && admitted.view.IsPadded()) {
+    return absl::InvalidArgumentError(
+        "global_min and global_max are missing: some parameters cover padding, so the "
+        "tensor's own range cannot be told from theirs");
+  }
   const absl::string_view global_min =
       derived ? Extreme(admitted.dtype, observation.min, -1) : observation.global_min;
   const absl::string_view global_max =
       derived ? Extreme(admitted.dtype, observation.max, 1) : observation.global_max;
-  return Record::Make(admitted.dtype, admitted.num_observations, AsBytes(observation.min),
-                      AsBytes(observation.max), AsBytes(global_min), AsBytes(global_max));
+  ASSIGN_OR_RETURN(Record record, Record::Make(admitted.dtype, admitted.num_observations,
+                                               AsBytes(observation.min), AsBytes(observation.max),
+                                               AsBytes(global_min), AsBytes(global_max)));
+  RETURN_IF_ERROR(record.CheckAgainst(admitted.view));
+  return record;
 }
 
 void Ingest::Complete() {
@@ -151,7 +168,8 @@ void Ingest::Complete() {
   absl::StatusOr<Record> record = std::move(tensor.reducer).Finish();
   if (!record.ok()) return Reject(tensor.ordinal, tensor.index, record.status());
   Ack ack = tensor.session->Add(tensor.index, tensor.qparam_shape,
-                                std::make_shared<const Record>(*std::move(record)), worker_);
+                                std::make_shared<const Record>(*std::move(record)), worker_,
+                                tensor.series);
   ack.ordinal = tensor.ordinal;
   acks_.push_back(std::move(ack));
 }

@@ -44,8 +44,14 @@ class Ingest {
   /// then the old name stays.
   absl::Status SetWorker(absl::string_view worker);
 
+  const std::string& worker() const { return worker_; }
+
   /// Starts a tensor; one in progress is REJECTED for what it lacks.
   void Begin(const ObservationHeader& header);
+
+  /// A message brings so many bytes of data, which come now. If the tensor in progress
+  /// lacks fewer it is REJECTED, wherever the bytes are cut.
+  void ExpectData(std::size_t bytes);
 
   /// The next bytes of the tensor in progress. What follows a rejected header
   /// is dropped.
@@ -71,6 +77,7 @@ class Ingest {
     std::int64_t ordinal;
     std::optional<BatchIndex> index;
     std::shared_ptr<Session> session;
+    SeriesId series;
     std::vector<std::int64_t> qparam_shape;
     MemoryBudget::Lease lease;
     Reducer reducer;
@@ -78,6 +85,7 @@ class Ingest {
   // What a header comes to once it is checked against its session.
   struct Admitted {
     std::shared_ptr<Session> session;
+    SeriesId series;
     Dtype dtype;
     View view;
     std::int64_t num_observations;

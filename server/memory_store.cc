@@ -7,9 +7,16 @@
 namespace calipers::server {
 namespace {
 
-// What a record takes: its values, itself, its control block and map entry.
+// What a record takes: its values, itself, its control block, its entry in the map
+// and in its session's set of indices.
 std::int64_t Footprint(const Record& record) {
-  return static_cast<std::int64_t>(record.heap_bytes() + sizeof(Record)) + 64;
+  return static_cast<std::int64_t>(record.heap_bytes() + sizeof(Record)) + 128;
+}
+
+// What a session takes as soon as it is asked: its fold, in float64, and a second one
+// for records beyond the prefix.
+std::int64_t FoldFootprint(const Record& record) {
+  return static_cast<std::int64_t>(record.num_params() * 4 * sizeof(double));
 }
 
 absl::Status Gone() {
@@ -35,7 +42,7 @@ absl::Status MemoryStore::DeleteSeries(SeriesId id) {
   }
   absl::MutexLock lock(&series->mu);
   series->deleted = true;
-  std::int64_t freed = 0;
+  std::int64_t freed = series->fold_bytes;
   for (const auto& [index, record] : series->records) freed += Footprint(*record);
   series->records.clear();
   bytes_.fetch_sub(freed, std::memory_order_relaxed);
@@ -52,11 +59,13 @@ absl::StatusOr<PutOutcome> MemoryStore::PutIfAbsent(SeriesId id, BatchIndex inde
   if (auto it = series->records.find(index); it != series->records.end()) {
     return *it->second == *record ? PutOutcome::kDuplicate : PutOutcome::kConflict;
   }
-  if (!Reserve(size)) {
+  const std::int64_t fold = series->fold_bytes == 0 ? FoldFootprint(*record) : 0;
+  if (!Reserve(size + fold)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the record takes ", size, " bytes and the store holds ", bytes(), " of ",
-                     max_bytes_, " (--max-store-bytes): delete a run or raise the limit"));
+        absl::StrCat("the record takes ", size + fold, " bytes and the store holds ", bytes(),
+                     " of ", max_bytes_, " (--max-store-bytes): delete a run or raise the limit"));
   }
+  series->fold_bytes += fold;
   series->records.emplace(index, std::move(record));
   return PutOutcome::kStored;
 }

@@ -33,6 +33,8 @@ class MemoryStore final : public Store {
   struct Series {
     absl::Mutex mu;
     absl::btree_map<BatchIndex, std::shared_ptr<const Record>> records ABSL_GUARDED_BY(mu);
+    // Kept free for the session's fold; 0 until a record has parameters.
+    std::int64_t fold_bytes ABSL_GUARDED_BY(mu) = 0;
     bool deleted ABSL_GUARDED_BY(mu) = false;
   };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "grpcpp/support/proto_buffer_reader.h"
@@ -21,6 +22,8 @@ constexpr std::uint32_t LengthDelimitedTag(int field) {
 constexpr std::uint32_t kWorkerTag = LengthDelimitedTag(v1::ObserveRequest::kWorkerFieldNumber);
 constexpr std::uint32_t kHeaderTag = LengthDelimitedTag(v1::ObserveRequest::kHeaderFieldNumber);
 constexpr std::uint32_t kReducedTag = LengthDelimitedTag(v1::ObserveRequest::kReducedFieldNumber);
+constexpr std::uint32_t kObservationTag =
+    LengthDelimitedTag(v1::ReducedBatch::kObservationsFieldNumber);
 constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
 
 // Tags and sizes that take more are refused by protobuf's parser, even where they are
@@ -45,6 +48,9 @@ class FieldReader {
     return input_.CurrentPosition() - start <= kMaxVarint32Bytes;
   }
 
+  // Reading stopped because there are more reduced observations than allowed.
+  bool too_many() const { return too_many_; }
+
   // Reads the field of `tag`; false if it is malformed.
   bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
     switch (tag) {
@@ -53,7 +59,7 @@ class FieldReader {
       case kHeaderTag:
         return ReadMessage(*fields.mutable_header());
       case kReducedTag:
-        return ReadMessage(*fields.mutable_reduced());
+        return ReadReduced(*fields.mutable_reduced());
       case kDataTag:
         if (!ReadSize(data.size)) return false;
         data.offset = input_.CurrentPosition();
@@ -87,6 +93,8 @@ class FieldReader {
     if (!input_.ReadVarint64(&wide)) return false;
     if (input_.CurrentPosition() - start > kMaxVarint32Bytes) return false;
     if (wide > length_ - static_cast<std::size_t>(input_.CurrentPosition())) return false;
+    const int left = input_.BytesUntilLimit();
+    if (left >= 0 && wide > static_cast<std::uint64_t>(left)) return false;
     size = static_cast<std::uint32_t>(wide);
     return true;
   }
@@ -109,8 +117,31 @@ class FieldReader {
     return readable;
   }
 
+  // Counts observations before it makes them.
+  bool ReadReduced(v1::ReducedBatch& batch) {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
+    std::uint32_t tag = 0;
+    bool readable = true;
+    while (readable && (readable = ReadTag(tag)) && tag != 0) {
+      if (tag != kObservationTag) {
+        readable = Skip(tag);
+      } else if (batch.observations_size() == kMaxReducedObservations) {
+        too_many_ = true;
+        readable = false;
+      } else {
+        readable = ReadMessage(*batch.add_observations());
+      }
+    }
+    readable = readable && input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
+    input_.PopLimit(limit);
+    return readable;
+  }
+
   CodedInputStream& input_;
   const std::size_t length_;
+  bool too_many_ = false;
 };
 
 }  // namespace
@@ -130,6 +161,11 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
       break;
     }
     readable = readable && fields.Read(tag, request.fields_, data);
+  }
+  if (fields.too_many()) {
+    return absl::InvalidArgumentError(absl::StrCat("reduced.observations has more than ",
+                                                   kMaxReducedObservations,
+                                                   " entries: send them in several messages"));
   }
   if (!readable) {
     return absl::InvalidArgumentError(

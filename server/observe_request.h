@@ -12,13 +12,18 @@
 
 namespace calipers::server {
 
+/// Reduced observations that one message may hold: each takes a hundred times what
+/// an empty one has on the wire.
+inline constexpr int kMaxReducedObservations = 16'384;
+
 /// A message of the Observe stream as it came from the wire: its small fields
 /// parsed, its tensor bytes left where they lie.
 class ObserveRequest {
  public:
   /// Reads everything but the data. Fields may come in any order, more than
   /// once, and unknown ones are skipped, as protobuf has it. INVALID_ARGUMENT if
-  /// the bytes are not an ObserveRequest. `buffer` is shared, not copied.
+  /// the bytes are not an ObserveRequest or hold too many reduced observations. `buffer` is shared,
+  /// not copied.
   static absl::StatusOr<ObserveRequest> Parse(const grpc::ByteBuffer& buffer);
 
   /// All fields but `data`.

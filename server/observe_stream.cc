@@ -1,10 +1,12 @@
 #include "server/observe_stream.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/support/proto_buffer_writer.h"
 #include "server/convert.h"
+#include "server/log.h"
 #include "server/observe_request.h"
 
 namespace calipers::server {
@@ -50,6 +52,22 @@ class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 
 }  // namespace
 
+void StreamTally::Count(const Ack& ack) {
+  std::int64_t* const counts[] = {&stored, &duplicates, &conflicts, &rejected};
+  ++*counts[static_cast<std::size_t>(ack.outcome)];
+  first_problem.Update(ack.status);
+}
+
+void StreamTally::Log(absl::string_view worker, std::int64_t messages) const {
+  LogFields fields = {
+      {"worker", std::string(worker)},        {"messages", absl::StrCat(messages)},
+      {"stored", absl::StrCat(stored)},       {"duplicates", absl::StrCat(duplicates)},
+      {"conflicts", absl::StrCat(conflicts)}, {"rejected", absl::StrCat(rejected)}};
+  if (first_problem.ok()) return LogInfo("stream ended", fields);
+  fields.emplace_back("first_problem", first_problem.ToString());
+  LogWarning("stream ended", fields);
+}
+
 ObserveStream::ObserveStream(ObserveStreams* streams, Ingest ingest)
     : streams_(streams), ingest_(std::move(ingest)) {}
 
@@ -89,7 +107,10 @@ void ObserveStream::OnReadDone(bool ok) {
     reading_ = at_work_ = false;
     half_closed_ = !ok;
     in_progress_ = ingest_.in_progress();
-    for (Ack& ack : ingest_.TakeAcks()) pending_.push_back(std::move(ack));
+    for (Ack& ack : ingest_.TakeAcks()) {
+      tally_.Count(ack);
+      pending_.push_back(std::move(ack));
+    }
     step = NextStep();
   }
   Do(step);
@@ -113,6 +134,7 @@ void ObserveStream::Take(const grpc::ByteBuffer& message) {
   for (const v1::ReducedObservation& reduced : fields.reduced().observations()) {
     ingest_.Reduced(FromProto(reduced));
   }
+  ingest_.ExpectData(request->data_size());
   request->ForEachDataSlice([this](absl::Span<const std::byte> slice) { ingest_.Data(slice); });
 }
 
@@ -143,6 +165,7 @@ void ObserveStream::OnCancel() {
 void ObserveStream::OnDone() {
   // What the last steps did, on other threads, comes before the end.
   { absl::MutexLock lock(&mu_); }
+  tally_.Log(ingest_.worker(), messages_);
   streams_->Close(this);
 }
 
@@ -178,6 +201,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ObserveStreams::Ope
     absl::MutexLock lock(&mu_);
     if (draining_) return new RefusedStream(ShuttingDown());
     if (open_.size() >= max_streams_) {
+      LogWarning("stream refused", {{"peer", peer}, {"open", absl::StrCat(open_.size())}});
       return new RefusedStream(
           grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                        absl::StrCat(open_.size(),

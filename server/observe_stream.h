@@ -8,6 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "calipers/v1/observation.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -16,6 +18,18 @@
 namespace calipers::server {
 
 class ObserveStreams;
+
+/// What became of a stream's observations, for the log.
+struct StreamTally {
+  std::int64_t stored = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t conflicts = 0;
+  std::int64_t rejected = 0;
+  absl::Status first_problem;
+
+  void Count(const Ack& ack);
+  void Log(absl::string_view worker, std::int64_t messages) const;
+};
 
 /// The gRPC side of one Observe call: reads messages one at a time, feeds its
 /// Ingest, writes the acknowledgements. Reading stops while acknowledgements
@@ -49,9 +63,10 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   void Do(const Step& step);
 
   ObserveStreams* const streams_;
-  // Touched by OnReadDone alone, and reads come one after another.
+  // Touched by OnReadDone alone, and reads come one after another; then by OnDone.
   Ingest ingest_;
   std::int64_t messages_ = 0;
+  StreamTally tally_;
   grpc::ByteBuffer incoming_;
   // Touched by whoever was told to write, and by nobody until OnWriteDone.
   grpc::ByteBuffer outgoing_;

@@ -18,7 +18,7 @@ Server::Server(const Config& config)
       store_(std::make_unique<MemoryStore>(static_cast<std::int64_t>(config.max_store_bytes))),
       sessions_(store_.get(), config.max_sessions),
       budget_(static_cast<std::int64_t>(config.max_inflight_bytes)),
-      service_(&sessions_, &budget_, config.max_streams) {}
+      service_(&sessions_, &budget_, config.max_streams, config.max_calls) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   // It would write a line of its own for each message that a client gets wrong.

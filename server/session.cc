@@ -10,7 +10,13 @@
 namespace calipers::server {
 namespace {
 
+// Ranges in an answer, and in a session that is shown among many: a page of those has
+// to fit into a message.
 constexpr std::size_t kMaxMissingRanges = 1000;
+constexpr std::size_t kMaxMissingRangesShown = 100;
+// Worker names that are kept apart; a name is a client's to choose.
+constexpr std::size_t kMaxWorkers = 4096;
+constexpr char kOtherWorkers[] = "(others)";
 // A gRPC call of the synchronous kind cannot be woken by its cancellation, so a
 // waiting one looks after it this often.
 constexpr absl::Duration kInterruptionPoll = absl::Milliseconds(100);
@@ -46,7 +52,8 @@ Session::Session(SessionName name, SessionSpec spec, absl::Time create_time, Ser
       prefix_(NewFold()),
       series_{.id = series} {}
 
-absl::StatusOr<View> Session::Admit(Dtype dtype, absl::Span<const std::int64_t> shape) const {
+absl::StatusOr<Session::Admission> Session::Admit(Dtype dtype,
+                                                  absl::Span<const std::int64_t> shape) const {
   if (spec_.dtype && dtype != *spec_.dtype) {
     return absl::InvalidArgumentError(absl::StrCat("dtype is ", DtypeName(dtype), "; session ",
                                                    name_.full(), " takes ", DtypeName(*spec_.dtype),
@@ -56,7 +63,7 @@ absl::StatusOr<View> Session::Admit(Dtype dtype, absl::Span<const std::int64_t> 
   ASSIGN_OR_RETURN(View view, MakeView(name_.base_name(), spec_.args, spec_.arithmetic, shape));
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckFits(dtype, view.num_elements() == 0, view.qparam_shape));
-  return view;
+  return Admission{std::move(view), series_.id};
 }
 
 absl::Status Session::CheckFits(Dtype dtype, bool empty,
@@ -76,7 +83,8 @@ absl::Status Session::CheckFits(Dtype dtype, bool empty,
 }
 
 Ack Session::Add(std::optional<BatchIndex> index, const std::vector<std::int64_t>& qparam_shape,
-                 std::shared_ptr<const Record> record, const std::string& worker) {
+                 std::shared_ptr<const Record> record, const std::string& worker,
+                 std::optional<SeriesId> admitted_to) {
   if (spec_.non_finite_policy == NonFinitePolicy::kReject &&
       (record->saw_nan() || record->saw_inf())) {
     return Rejected(index, absl::InvalidArgumentError(absl::StrCat(
@@ -88,6 +96,12 @@ Ack Session::Add(std::optional<BatchIndex> index, const std::vector<std::int64_t
     absl::MutexLock lock(&mu_);
     if (absl::Status fits = CheckFits(record->dtype(), record->empty(), qparam_shape); !fits.ok()) {
       return Rejected(index, std::move(fits));
+    }
+    if (admitted_to && *admitted_to != series_.id) {
+      return Rejected(index, absl::AbortedError(absl::StrCat(
+                                 "session ", name_.full(),
+                                 " was reset while the observation was on its way: send it again "
+                                 "if it belongs to what comes after")));
     }
     ack.index = index.value_or(series_.indices.End());
     if (ack.index < 0 || ack.index > kMaxBatchIndex) {
@@ -124,27 +138,28 @@ void Session::Count(BatchIndex index, const std::vector<std::int64_t>& qparam_sh
   series_.progress.num_observations =
       SaturatingSum(series_.progress.num_observations, record.num_observations());
   if (!LeftOut(spec_, record)) series_.progress.folded_count += 1;
+  series_.dtype = record.dtype();
   if (record.empty()) {
     series_.empty_batches += 1;
   } else {
-    series_.dtype = record.dtype();
     series_.qparam_shape = qparam_shape;
   }
-  series_.workers[worker].Add({1, record.num_observations()});
+  const bool known = series_.workers.contains(worker) || series_.workers.size() < kMaxWorkers;
+  series_.workers[known ? worker : kOtherWorkers].Add({1, record.num_observations()});
 }
 
-Progress Session::ProgressLocked() const {
+Progress Session::ProgressLocked(std::size_t max_missing) const {
   Progress progress = series_.progress;
   progress.contiguous_prefix = series_.indices.ContiguousPrefix();
   progress.end_index = series_.indices.End();
-  progress.missing = series_.indices.Missing(kMaxMissingRanges);
+  progress.missing = series_.indices.Missing(max_missing);
   progress.missing_range_count = series_.indices.MissingRangeCount();
   return progress;
 }
 
 SessionSnapshot Session::Snapshot() const {
   absl::MutexLock lock(&mu_);
-  return {ProgressLocked(), series_.dtype, series_.qparam_shape};
+  return {ProgressLocked(kMaxMissingRangesShown), series_.dtype, series_.qparam_shape};
 }
 
 SessionCoverage Session::Coverage() const {
@@ -194,7 +209,7 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax() {
     // Pointers alone are gathered here; folding waits until the lock is gone.
     absl::MutexLock lock(&mu_);
     if (series_.progress.folded_count == 0) return NothingSeen();
-    answer.progress = ProgressLocked();
+    answer.progress = ProgressLocked(kMaxMissingRanges);
     answer.qparam_shape = *series_.qparam_shape;
     RETURN_IF_ERROR(store_->Scan(
         series_.id, prefix_end_, [&](BatchIndex index, std::shared_ptr<const Record> record) {
@@ -217,6 +232,11 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax() {
   answer.current = {Copy(dtype, last->min()), Copy(dtype, last->max())};
   answer.current_global = {Copy(dtype, last->global_min()), Copy(dtype, last->global_max())};
   return answer;
+}
+
+bool Session::HasCount(std::int64_t count) const {
+  absl::MutexLock lock(&mu_);
+  return series_.progress.count >= count;
 }
 
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,

@@ -84,14 +84,21 @@ class Session {
   const SessionSpec& spec() const { return spec_; }
   absl::Time create_time() const { return create_time_; }
 
-  /// The view of a tensor that may be observed here. INVALID_ARGUMENT if its
-  /// dtype or shape does not fit the spec, or the records that are there.
-  absl::StatusOr<View> Admit(Dtype dtype, absl::Span<const std::int64_t> shape) const;
+  /// What a tensor that may be observed here comes to.
+  struct Admission {
+    View view;
+    SeriesId series;  // That of the moment; Reset begins another.
+  };
+  /// INVALID_ARGUMENT if the dtype or shape does not fit the spec, or the records
+  /// that are there.
+  absl::StatusOr<Admission> Admit(Dtype dtype, absl::Span<const std::int64_t> shape) const;
 
   /// Adds a record to the series; without an index, at its end. `qparam_shape`
-  /// is that of the view it was reduced in. The ack's ordinal is left alone.
+  /// is that of the view it was reduced in. REJECTED, with ABORTED, if the session was
+  /// reset since it was admitted to `admitted_to`. The ack's ordinal is left alone.
   Ack Add(std::optional<BatchIndex> index, const std::vector<std::int64_t>& qparam_shape,
-          std::shared_ptr<const Record> record, const std::string& worker);
+          std::shared_ptr<const Record> record, const std::string& worker,
+          std::optional<SeriesId> admitted_to = std::nullopt);
 
   SessionSnapshot Snapshot() const;
   SessionCoverage Coverage() const;
@@ -99,6 +106,9 @@ class Session {
   /// The fold, in index order, of all records present. FAILED_PRECONDITION,
   /// with the reason, if there is nothing to fold.
   absl::StatusOr<MinMaxAnswer> GetMinMax() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
+
+  /// True if `count` records are there.
+  bool HasCount(std::int64_t count) const;
 
   /// Waits until `count` records are there. DEADLINE_EXCEEDED, with the count
   /// there is, at `deadline`; NOT_FOUND if the session is deleted meanwhile;
@@ -137,7 +147,7 @@ class Session {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Count(BatchIndex index, const std::vector<std::int64_t>& qparam_shape, const Record& record,
              const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Progress ProgressLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Progress ProgressLocked(std::size_t max_missing) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Deleted() const;
   absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

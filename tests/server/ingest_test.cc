@@ -143,6 +143,28 @@ TEST_F(IngestTest, TooManyBytesRejectTheObservation) {
   EXPECT_EQ((*table_.Find(kInput))->Snapshot().progress.count, 0);
 }
 
+TEST_F(IngestTest, TooManyBytesAreTooManyEvenIfTheFirstSliceFits) {
+  ingest_.Begin(Header(kInput, 0, {1, 2}));
+  ingest_.ExpectData(12);
+  Data(8);
+  Data(4);
+  const Ack ack = Only();
+  EXPECT_EQ(ack.ordinal, 0);
+  EXPECT_EQ(ack.outcome, Outcome::kRejected);
+  EXPECT_THAT(ack.status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("12 more")));
+}
+
+TEST_F(IngestTest, ResetIsABarrierForTensorsUnderWay) {
+  ingest_.Begin(Header(kInput, 0, {1, 2}));
+  Data(4);
+  ASSERT_OK((*table_.Find(kInput))->Reset());
+  Data(4);
+  const Ack ack = Only();
+  EXPECT_EQ(ack.outcome, Outcome::kRejected);
+  EXPECT_THAT(ack.status, StatusIs(absl::StatusCode::kAborted, HasSubstr("was reset")));
+  EXPECT_EQ((*table_.Find(kInput))->Snapshot().progress.count, 0);
+}
+
 TEST_F(IngestTest, DataAfterTheEndBelongToNothing) {
   ingest_.Begin(Header(kInput, 0, {1, 2}));
   Data(8);
@@ -204,6 +226,7 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
       {{header(), two, low, "", ""}, "min is above max"},
       {{header(), two, two, one, ""}, "together"},
       {{header(), two, two, one, nine}, "global_max"},
+      {{header(), Floats({-1, 0}), two, Floats({-0.5F}), Floats({2})}, "parameters' extremes"},
       {{Header(kInput, 0, {0, 8}), one, one, "", ""}, "must be empty"},
       {{header(), with_nan, two, one, one}, "NaN"},
   };
@@ -213,6 +236,32 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
   }
   ingest_.Reduced({header(), with_nan, two, "", ""});
   EXPECT_EQ(Only().outcome, Outcome::kStored);
+}
+
+TEST_F(IngestTest, AReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
+  SessionSpec blocks;
+  blocks.args.strategy = Strategy::kBlock;
+  blocks.args.block_structure = {{2, 2}};
+  constexpr char kWeight[] = "runs/r/sessions/m/weight";
+  ASSERT_OK(table_.Create(*SessionName::Parse(kWeight), blocks));
+  // 1 x 3: the first block lacks a row, the second a row and a column.
+  const auto header = [&] { return Header(kWeight, 0, {1, 3}); };
+  const std::string min = Floats({0, -3});
+  const std::string max = Floats({2, 0});
+  const std::string low = Floats({-3});
+  const std::string high = Floats({2});
+  ingest_.Reduced({header(), min, max, "", ""});
+  EXPECT_THAT(Only().status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("missing")));
+  const std::string one = Floats({1, -3});
+  ingest_.Reduced({header(), one, max, low, high});
+  EXPECT_THAT(Only().status, StatusIs(absl::StatusCode::kInvalidArgument,
+                                      HasSubstr("parameter 0 covers padding")));
+  ingest_.Reduced({header(), min, max, low, high});
+  EXPECT_EQ(Only().outcome, Outcome::kStored);
+  ingest_.Begin(header());
+  const std::string tensor = Floats({1, 2, -3});
+  ingest_.Data({reinterpret_cast<const std::byte*>(tensor.data()), tensor.size()});
+  EXPECT_EQ(Only().outcome, Outcome::kDuplicate);
 }
 
 TEST_F(IngestTest, TheWorkersNameHasALimit) {

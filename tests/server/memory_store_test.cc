@@ -28,6 +28,9 @@ TEST(MemoryStoreTest, IsFullAtItsLimitAndEmptyAfterDeletion) {
   EXPECT_LE(store.bytes(), 1000);
   EXPECT_THAT(store.PutIfAbsent(series, index, testing::MakeRecord(0, 1)),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("--max-store-bytes")));
+  // A session's fold is paid for with its first record.
+  EXPECT_GE(1000 - store.bytes(), 0);
+  EXPECT_LT(index * 150, store.bytes());
   // What is there is still known.
   EXPECT_EQ(*store.PutIfAbsent(series, 0, testing::MakeRecord(0, 1)), PutOutcome::kDuplicate);
   EXPECT_OK(store.DeleteSeries(series));

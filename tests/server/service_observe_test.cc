@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/observe_request.h"
 #include "tests/support/raw_call.h"
 #include "tests/support/server_fixture.h"
 
@@ -197,14 +198,17 @@ TEST_F(ServiceObserveTest, ReducedOnesAreEachAcknowledged) {
 // much to say must not go beyond it.
 TEST_F(ServiceObserveTest, ManyLongRefusalsReachAClientOfDefaultLimits) {
   const std::string strange(600, 's');
-  v1::ObserveRequest request;
-  constexpr std::size_t kMany = 80'000;
-  for (std::size_t i = 0; i < kMany; ++i) {
-    request.mutable_reduced()->add_observations()->mutable_header()->set_session(i < 400 ? strange
-                                                                                         : "s");
-  }
+  constexpr std::size_t kMessages = 5;
+  constexpr std::size_t kMany = kMessages * kMaxReducedObservations;
   ObserveCall call(stub_);
-  ASSERT_TRUE(call.Send(request));
+  for (std::size_t m = 0; m < kMessages; ++m) {
+    v1::ObserveRequest request;
+    for (int i = 0; i < kMaxReducedObservations; ++i) {
+      request.mutable_reduced()->add_observations()->mutable_header()->set_session(i < 100 ? strange
+                                                                                           : "s");
+    }
+    ASSERT_TRUE(call.Send(request));
+  }
   ASSERT_TRUE(call.Send(Tensor(kInput, 0, {1})));
   call.HalfClose();
   const std::vector<v1::ObservationAck> acks = call.RemainingAcks();
@@ -215,6 +219,30 @@ TEST_F(ServiceObserveTest, ManyLongRefusalsReachAClientOfDefaultLimits) {
     ASSERT_EQ(acks[i].status().code(), grpc::StatusCode::NOT_FOUND);
   }
   EXPECT_EQ(acks.back().outcome(), v1::ObservationAck::OUTCOME_STORED);
+}
+
+// Two bytes each on the wire; none of them is made.
+TEST_F(ServiceObserveTest, TooManyReducedObservationsInOneMessageAreRefusedTogether) {
+  v1::ObserveRequest request;
+  for (int i = 0; i <= kMaxReducedObservations; ++i) request.mutable_reduced()->add_observations();
+  ObserveCall call(stub_);
+  ASSERT_TRUE(call.Send(request));
+  ExpectRefused(call.NextAck(), -1, grpc::StatusCode::INVALID_ARGUMENT, "more than 16384");
+  ASSERT_TRUE(call.Send(Tensor(kInput, 0, {1})));
+  EXPECT_EQ(call.NextAck().outcome(), v1::ObservationAck::OUTCOME_STORED);
+}
+
+// The surplus makes the message many slices, and one may end where the tensor does.
+TEST_F(ServiceObserveTest, ATensorWithASurplusIsRejectedWhereverItIsCut) {
+  ObserveCall call(stub_);
+  v1::ObserveRequest request = Tensor(kInput, 0, {1, 2});
+  for (std::size_t surplus : {std::size_t{1}, std::size_t{20'000}, std::size_t{300'000}}) {
+    request.mutable_data()->resize(8 + surplus);
+    ASSERT_TRUE(call.Send(request));
+    ExpectRefused(call.NextAck(), request.header().index(), grpc::StatusCode::INVALID_ARGUMENT,
+                  "the tensor has 8 bytes");
+    request.mutable_header()->set_index(request.header().index() + 1);
+  }
 }
 
 TEST_F(ServiceObserveTest, AStrangeNameInAHeaderLeavesTheAnswerReadable) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -158,9 +159,53 @@ TEST_F(ServiceQueryTest, AWaitEndsOnceTheCountIsThere) {
 TEST_F(ServiceQueryTest, AWaitEndsAtItsDeadline) {
   ASSERT_OK(Create("m/input"));
   Observe(kInput, 0, {1});
-  EXPECT_EQ(GetMinMax(kInput, 2, std::chrono::milliseconds(20)).status().code(),
-            absl::StatusCode::kDeadlineExceeded);
+  // The server's words, not the client's own deadline.
+  EXPECT_THAT(GetMinMax(kInput, 2, std::chrono::milliseconds(1000)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("holds 1 of the 2 records")));
   EXPECT_OK(GetMinMax(kInput, 1));
+}
+
+TEST_F(ServiceQueryTest, ABatchThatWaitsForOneStillAnswersForTheOthers) {
+  ASSERT_OK(Create("m/input"));
+  ASSERT_OK(Create("n/input"));
+  Observe(kInput, 0, {1});
+  v1::BatchGetMinMaxRequest request;
+  request.set_parent("runs/r");
+  request.add_names("runs/r/sessions/n/input");
+  request.add_names(kInput);
+  request.set_wait_count(1);
+  const auto response = Call(&Stub::BatchGetMinMax, request, std::chrono::milliseconds(1000));
+  ASSERT_OK(response);
+  EXPECT_EQ(response->results(0).status().code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(response->results(1).has_min_max());
+}
+
+class FewCallsTest : public calipers::testing::ServerTest {
+ protected:
+  static server::Config FewCalls() {
+    server::Config config = DefaultConfig();
+    config.max_calls = 8;
+    return config;
+  }
+  FewCallsTest() : ServerTest(FewCalls()) {}
+};
+
+TEST_F(FewCallsTest, CallsThatWaitLeaveRoomForTheOthers) {
+  ASSERT_OK(Create("m/input"));
+  std::vector<std::thread> waiters;
+  for (int i = 0; i < 4; ++i) {
+    waiters.emplace_back([&] { EXPECT_OK(GetMinMax(kInput, 1)); });
+  }
+  // Refused at once as soon as the four wait, not at its deadline.
+  const auto bound = std::chrono::steady_clock::now() + calipers::testing::kBound;
+  absl::Status fifth;
+  while (!absl::IsResourceExhausted(fifth) && std::chrono::steady_clock::now() < bound) {
+    fifth = GetMinMax(kInput, 1, std::chrono::milliseconds(100)).status();
+  }
+  EXPECT_THAT(fifth, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("--max-calls")));
+  EXPECT_OK(Create("n/input"));
+  EXPECT_EQ(Observe(kInput, 0, {1}).outcome(), v1::ObservationAck::OUTCOME_STORED);
+  for (std::thread& waiter : waiters) waiter.join();
 }
 
 TEST_F(ServiceQueryTest, ADeletionEndsAWait) {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/memory_store.h"
 #include "server/session_table.h"
@@ -188,6 +189,38 @@ TEST_F(SessionTest, TheFirstRecordFixesDtypeAndShape) {
   EXPECT_THAT(tokens->Admit(Dtype::kF32, {1, 4, 2}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("[4]")));
   EXPECT_OK(tokens->Admit(Dtype::kF32, {1, 0, 2}));
+}
+
+TEST_F(SessionTest, AnEmptyRecordFixesTheDtypeToo) {
+  for (const bool empty_first : {true, false}) {
+    const auto session = Create({}, empty_first ? "a/input" : "b/input");
+    const auto add_empty = [&] {
+      return session->Add(0, kOne, std::make_shared<const Record>(Record::Empty(Dtype::kBF16, 0)),
+                          "w");
+    };
+    const auto add_other = [&] { return Add(*session, 1, 0, 1); };
+    EXPECT_EQ((empty_first ? add_empty() : add_other()).outcome, Outcome::kStored);
+    EXPECT_EQ((empty_first ? add_other() : add_empty()).outcome, Outcome::kRejected);
+  }
+}
+
+TEST_F(SessionTest, WorkersBeyondAnyCountAreTalliedTogether) {
+  const auto session = Create();
+  for (int i = 0; i < 5000; ++i) {
+    session->Add(i, kOne, MakeRecord(0, 1), absl::StrCat("w", i));
+  }
+  const SessionCoverage coverage = session->Coverage();
+  EXPECT_EQ(coverage.total.batches, 5000);
+  EXPECT_LE(coverage.workers.size(), 4097U);
+  EXPECT_EQ(coverage.workers.at("(others)").batches, 5000 - 4096);
+}
+
+TEST_F(SessionTest, AShownSessionNamesFewerMissingRangesThanItsAnswer) {
+  const auto session = Create();
+  for (int i = 0; i < 300; ++i) Add(*session, 2 * i + 1, 0, 1);
+  EXPECT_EQ(session->Snapshot().progress.missing.size(), 100U);
+  EXPECT_EQ(session->Snapshot().progress.missing_range_count, 300);
+  EXPECT_EQ(session->GetMinMax()->progress.missing.size(), 300U);
 }
 
 TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
