@@ -203,7 +203,7 @@ def test_wait_answers_once_the_records_are_there(cli, tmp_path):
     assert json.loads(output)["progress"]["count"] == 6
     late = cli.run("minmax", "layer.up/input", "--wait", 7, "--timeout", 0.3)
     assert late.returncode == 4
-    assert "hold 7 records" in late.stderr
+    assert "holds 6 of the 7 records" in late.stderr
 
 
 def test_errors_say_what_to_do_next(cli, tmp_path):

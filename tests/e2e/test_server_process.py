@@ -66,14 +66,14 @@ def test_sigterm_finishes_the_tensor_in_flight(server_with):
     server = server_with("--max-inflight-bytes", "1MiB")
     client = Reflected(server.address)
     session = create(client, "m/weight", args={"group_size": 1})
-    shape = [1, 40_000]
+    shape = [1, 80_000]
     stopping = threading.Event()
     request = client.message("ObserveRequest")
 
     def requests():
-        yield request(header=header(client, session, 0, shape), data=bytes(80_000))
+        yield request(header=header(client, session, 0, shape), data=bytes(160_000))
         assert stopping.wait(20)
-        yield request(data=bytes(80_000))
+        yield request(data=bytes(160_000))
 
     responses = client.observe(requests())
     probed = create(client, "n/weight", args={"group_size": 1})
@@ -216,7 +216,7 @@ def test_a_flood_of_accumulators_is_refused_and_nothing_is_lost(server_with):
 
 
 def test_a_full_store_refuses_until_a_run_is_deleted(server_with):
-    server = server_with("--max-store-bytes", "64KiB")
+    server = server_with("--max-store-bytes", "180KiB")
     client = Reflected(server.address)
     session = create(client, "m/weight", args={"group_size": 1})
     request = client.message("ObserveRequest")

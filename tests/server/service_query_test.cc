@@ -194,7 +194,13 @@ TEST_F(FewCallsTest, CallsThatWaitLeaveRoomForTheOthers) {
   ASSERT_OK(Create("m/input"));
   std::vector<std::thread> waiters;
   for (int i = 0; i < 4; ++i) {
-    waiters.emplace_back([&] { EXPECT_OK(GetMinMax(kInput, 1)); });
+    waiters.emplace_back([&] {
+      absl::Status end;
+      do {
+        end = GetMinMax(kInput, 1).status();
+      } while (absl::IsResourceExhausted(end));  // The fifth may have been before it.
+      EXPECT_OK(end);
+    });
   }
   // Refused at once as soon as the four wait, not at its deadline.
   const auto bound = std::chrono::steady_clock::now() + calipers::testing::kBound;
