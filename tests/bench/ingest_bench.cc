@@ -2,6 +2,8 @@
 // the same bytes in the same messages to calipers-server and to a server that only
 // discards them, or only adds them up. Rounds alternate; medians are compared.
 
+#include <fnmatch.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
@@ -29,6 +31,7 @@ struct Options {
   int rounds = 9;
   std::string server;
   std::string json;
+  std::string only = "*";
 };
 
 // One line of the table. `peers` are other servers' figures, in the same unit.
@@ -80,7 +83,7 @@ class Bench {
       discard.push_back(gigabytes / raw_.Stream("/raw/Discard", messages, pieces));
       sum.push_back(gigabytes / raw_.Stream("/raw/Sum", messages, pieces));
     }
-    return {absl::StrCat("ingest/BF16/", tensor_bytes >> 10, "KiB/piece", piece_bytes >> 10, "KiB"),
+    return {"",
             "GB/s",
             Median(calipers),
             Median(discard),
@@ -100,12 +103,7 @@ class Bench {
       calipers.push_back(records / calipers_.Stream(kObserve, messages, 1));
       discard.push_back(records / raw_.Stream("/raw/Discard", messages, 1));
     }
-    return {absl::StrCat("records/batch", records_a_message),
-            "records/s",
-            Median(calipers),
-            Median(discard),
-            false,
-            {}};
+    return {"", "records/s", Median(calipers), Median(discard), false, {}};
   }
 
   Row Queries() {
@@ -122,7 +120,7 @@ class Bench {
       calipers.push_back(1e6 * calipers_.Unary("/calipers.v1.Calibration/GetMinMax", bytes));
       echo.push_back(1e6 * raw_.Unary("/raw/Echo", bytes));
     }
-    return {"GetMinMax/idle, median", "us", Median(calipers), Median(echo), true, {}};
+    return {"", "us", Median(calipers), Median(echo), true, {}};
   }
 
  private:
@@ -230,13 +228,21 @@ int Run(const Options& options, const std::string& self) {
       {64 * kKiB, 64 * kKiB},      {256 * kKiB, 256 * kKiB},    {1024 * kKiB, 1024 * kKiB},
       {4096 * kKiB, 1024 * kKiB},  {65536 * kKiB, 256 * kKiB},  {65536 * kKiB, 1024 * kKiB},
       {65536 * kKiB, 4096 * kKiB}, {65536 * kKiB, 15360 * kKiB}};
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  std::vector<std::pair<std::string, std::function<Row()>>> all;
   for (const auto& [tensor, piece] : sizes) {
-    rows.push_back(ToJson(bench.Tensors(tensor, piece)));
+    all.emplace_back(absl::StrCat("ingest/BF16/", tensor / kKiB, "KiB/piece", piece / kKiB, "KiB"),
+                     [&bench, tensor, piece] { return bench.Tensors(tensor, piece); });
+  }
+  all.emplace_back("records/batch1000", [&bench] { return bench.Records(1000); });
+  all.emplace_back("GetMinMax/idle, median", [&bench] { return bench.Queries(); });
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const auto& [name, measure] : all) {
+    if (fnmatch(options.only.c_str(), name.c_str(), 0) != 0) continue;
+    Row row = measure();
+    row.name = name;
+    rows.push_back(ToJson(row));
     std::cerr << '.' << std::flush;
   }
-  rows.push_back(ToJson(bench.Records(1000)));
-  rows.push_back(ToJson(bench.Queries()));
   std::cerr << '\n';
   std::ofstream(options.json) << rows.dump(2) << '\n';
   return 0;
@@ -253,6 +259,7 @@ int main(int argc, char** argv) {
   app.add_option("--server", options.server, "The calipers-server to measure");
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--json", options.json, "Where the rows go");
+  app.add_option("--only", options.only, "Rows whose name matches")->capture_default_str();
   app.add_flag("--serve-raw", serve_raw, "Be the raw server (the bench starts itself so)");
   app.add_option("--port-file", port_file);
   CLI11_PARSE(app, argc, argv);
