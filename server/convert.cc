@@ -279,13 +279,11 @@ google::rpc::Status ToProto(const absl::Status& status) {
   return proto;
 }
 
-v1::ObservationAck ToProto(const Ack& ack) {
-  v1::ObservationAck proto;
+void ToProto(const Ack& ack, v1::ObservationAck& proto) {
   proto.set_ordinal(ack.ordinal);
   proto.set_index(ack.index);
   proto.set_outcome(ToProto(ack.outcome));
   if (!ack.status.ok()) *proto.mutable_status() = ToProto(ack.status);
-  return proto;
 }
 
 ObservationHeader FromProto(const v1::ObservationHeader& proto) {

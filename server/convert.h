@@ -31,7 +31,8 @@ v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally);
 /// 2,000 characters, since gRPC's trailers hold 8 KiB.
 std::string MessageText(const absl::Status& status);
 google::rpc::Status ToProto(const absl::Status& status);
-v1::ObservationAck ToProto(const Ack& ack);
+/// Into `proto`, a new one, which may lie in an arena.
+void ToProto(const Ack& ack, v1::ObservationAck& proto);
 
 /// Its views point into `proto`.
 ObservationHeader FromProto(const v1::ObservationHeader& proto);

@@ -160,7 +160,7 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
       readable = readable && input.ConsumedEntireMessage();
       break;
     }
-    readable = readable && fields.Read(tag, request.fields_, data);
+    readable = readable && fields.Read(tag, *request.fields_, data);
   }
   if (fields.too_many()) {
     return absl::InvalidArgumentError(absl::StrCat("reduced.observations has more than ",

@@ -2,12 +2,14 @@
 #define CALIPERS_SERVER_OBSERVE_REQUEST_H_
 
 #include <cstddef>
+#include <memory>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "calipers/v1/observation.pb.h"
+#include "google/protobuf/arena.h"
 #include "grpcpp/support/byte_buffer.h"
 
 namespace calipers::server {
@@ -27,17 +29,22 @@ class ObserveRequest {
   static absl::StatusOr<ObserveRequest> Parse(const grpc::ByteBuffer& buffer);
 
   /// All fields but `data`.
-  const v1::ObserveRequest& fields() const { return fields_; }
+  const v1::ObserveRequest& fields() const { return *fields_; }
   std::size_t data_size() const { return data_size_; }
 
   /// Hands over the data in order, slice by slice, without copying.
   void ForEachDataSlice(absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const;
 
  private:
-  explicit ObserveRequest(const grpc::ByteBuffer& buffer) : buffer_(buffer) {}
+  explicit ObserveRequest(const grpc::ByteBuffer& buffer)
+      : buffer_(buffer),
+        arena_(std::make_unique<google::protobuf::Arena>()),
+        fields_(google::protobuf::Arena::CreateMessage<v1::ObserveRequest>(arena_.get())) {}
 
   grpc::ByteBuffer buffer_;
-  v1::ObserveRequest fields_;
+  // A batch of records is thousands of small messages, all gone at once.
+  std::unique_ptr<google::protobuf::Arena> arena_;
+  v1::ObserveRequest* fields_;
   int data_offset_ = 0;
   std::size_t data_size_ = 0;
 };

@@ -34,13 +34,14 @@ grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
   return buffer;
 }
 
-// Takes the oldest acknowledgements, as many as one response may hold.
-v1::ObserveResponse TakeResponse(std::deque<Ack>& pending) {
-  v1::ObserveResponse response;
+// Takes the oldest acknowledgements, as many as one response may hold, and writes them.
+grpc::ByteBuffer TakeResponse(std::deque<Ack>& pending) {
+  google::protobuf::Arena arena;
+  auto& response = *google::protobuf::Arena::CreateMessage<v1::ObserveResponse>(&arena);
   for (; !pending.empty() && response.acks_size() < kMaxAcksPerResponse; pending.pop_front()) {
-    *response.add_acks() = ToProto(pending.front());
+    ToProto(pending.front(), *response.add_acks());
   }
-  return response;
+  return Serialize(response);
 }
 
 // Ends a call that is not to be served.
@@ -173,7 +174,7 @@ ObserveStream::Step ObserveStream::NextStep() {
   Step step;
   if (finished_) return step;
   if (!writing_ && !pending_.empty()) {
-    outgoing_ = Serialize(TakeResponse(pending_));
+    outgoing_ = TakeResponse(pending_);
     writing_ = step.write = true;
   }
   const bool quiet = !writing_ && pending_.empty();

@@ -210,6 +210,12 @@ TEST_F(ReadMaskTest, KnowsEveryMemberAndNoOther) {
   }
 }
 
+v1::ObservationAck AckProto(const Ack& ack) {
+  v1::ObservationAck proto;
+  ToProto(ack, proto);
+  return proto;
+}
+
 TEST(ConvertTest, AcksKeepOutcomeIndexAndReason) {
   const std::pair<Outcome, v1::ObservationAck::Outcome> outcomes[] = {
       {Outcome::kStored, v1::ObservationAck::OUTCOME_STORED},
@@ -218,13 +224,13 @@ TEST(ConvertTest, AcksKeepOutcomeIndexAndReason) {
       {Outcome::kRejected, v1::ObservationAck::OUTCOME_REJECTED}};
   for (const auto& [outcome, expected] : outcomes) {
     const v1::ObservationAck ack =
-        ToProto(Ack{.ordinal = 3, .index = 7, .outcome = outcome, .status = absl::OkStatus()});
+        AckProto(Ack{.ordinal = 3, .index = 7, .outcome = outcome, .status = absl::OkStatus()});
     EXPECT_EQ(ack.outcome(), expected);
     EXPECT_EQ(ack.ordinal(), 3);
     EXPECT_EQ(ack.index(), 7);
     EXPECT_FALSE(ack.has_status());
   }
-  const v1::ObservationAck rejected = ToProto(Ack{.status = absl::DataLossError("why")});
+  const v1::ObservationAck rejected = AckProto(Ack{.status = absl::DataLossError("why")});
   EXPECT_EQ(rejected.status().code(), static_cast<int>(absl::StatusCode::kDataLoss));
   EXPECT_EQ(rejected.status().message(), "why");
 }
