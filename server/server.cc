@@ -43,10 +43,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
                      ": is the address this machine's, and does another program hold the port?"));
   }
   server->server_->GetHealthCheckService()->SetServingStatus("calipers.v1.Calibration", true);
+  server->poll_keeper_.emplace(server->InProcessChannel());
   return server;
 }
 
 Server::~Server() {
+  poll_keeper_.reset();
   if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
 }
 
@@ -57,6 +59,7 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
 }
 
 void Server::Stop() {
+  poll_keeper_.reset();
   server_->GetHealthCheckService()->SetServingStatus(false);
   service_.Drain();
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(config_.drain_seconds));

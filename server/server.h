@@ -2,12 +2,14 @@
 #define CALIPERS_SERVER_SERVER_H_
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "grpcpp/grpcpp.h"
 #include "server/calibration_service.h"
 #include "server/config.h"
 #include "server/memory_budget.h"
+#include "server/poll_keeper.h"
 #include "server/session_table.h"
 #include "server/store.h"
 
@@ -43,6 +45,7 @@ class Server {
   CalibrationService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
+  std::optional<PollKeeper> poll_keeper_;
 };
 
 }  // namespace calipers::server
