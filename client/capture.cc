@@ -1,8 +1,10 @@
 #include "client/capture.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,8 @@
 
 namespace calipers::client {
 namespace {
+
+constexpr std::size_t kMaxModule = 512;
 
 // MODULE, BASE_NAME and INDEX with `separator` between them.
 std::optional<CaptureName> ParseParts(absl::string_view name, char separator) {
@@ -34,11 +38,13 @@ std::optional<CaptureName> ParseParts(absl::string_view name, char separator) {
 void Sort(std::vector<TensorView> tensors, CaptureFile& file) {
   for (TensorView& tensor : tensors) {
     std::optional<CaptureName> name = ParseTensorName(tensor.name);
-    if (name && ParseDtype(tensor.dtype).ok()) {
+    const bool known = ParseDtype(tensor.dtype).ok();
+    if (name && known) {
       file.captures.push_back({*std::move(name), std::move(tensor)});
-    } else {
-      file.skipped.push_back(std::move(tensor.name));
+      continue;
     }
+    if (!known) file.skipped_dtypes[tensor.dtype].push_back(tensor.name);
+    file.skipped.push_back(std::move(tensor.name));
   }
 }
 
@@ -60,9 +66,28 @@ std::optional<CaptureName> ParseNpyName(absl::string_view file_name) {
   return ParseParts(file_name.substr(file_name.rfind('/') + 1), '@');
 }
 
+std::string Quoted(absl::string_view name) {
+  constexpr std::size_t kShown = 200;
+  std::string safe;
+  for (const char c : name.substr(0, kShown)) safe += absl::ascii_isprint(c) ? c : '?';
+  return absl::StrCat("\"", safe, name.size() > kShown ? "...\"" : "\"");
+}
+
+absl::Status CheckModule(const Capture& capture) {
+  const absl::string_view id = capture.name.session_id;
+  const absl::string_view module = id.substr(0, id.rfind('/'));
+  const bool allowed = std::all_of(module.begin(), module.end(), [](char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains("_.:/-", c);
+  });
+  if (allowed && !module.empty() && module.size() <= kMaxModule) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tensor ", Quoted(capture.tensor.name),
+                                                 ": its module ", Quoted(module), " is not 1 to ",
+                                                 kMaxModule, " characters of [A-Za-z0-9_.:/-]"));
+}
+
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  CaptureFile file{std::move(mapped), {}, {}};
+  CaptureFile file{std::move(mapped), {}, {}, {}};
   if (absl::EndsWith(path, ".safetensors")) {
     auto tensors = ParseSafetensors(file.file.bytes());
     if (!tensors.ok()) return InFile(path, tensors.status());

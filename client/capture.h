@@ -2,10 +2,12 @@
 #define CALIPERS_CLIENT_CAPTURE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/mapped_file.h"
@@ -42,7 +44,16 @@ struct CaptureFile {
   std::vector<Capture> captures;
   /// Tensors whose name or dtype is not one that is observed.
   std::vector<std::string> skipped;
+  /// Those among them whose dtype is not, by that dtype.
+  std::map<std::string, std::vector<std::string>> skipped_dtypes;
 };
+
+/// INVALID_ARGUMENT, naming the tensor, if the server allows no session of that
+/// name: MODULE is 1 to 512 characters of [A-Za-z0-9_.:/-].
+absl::Status CheckModule(const Capture& capture);
+
+/// A name from a file, in quotes, fit for a terminal.
+std::string Quoted(absl::string_view name);
 
 /// Opens a .safetensors or .npy file. INVALID_ARGUMENT with the path if it is
 /// damaged, or of neither kind, or an .npy file whose name says nothing.

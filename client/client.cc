@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,8 +17,28 @@ namespace {
 constexpr std::size_t kNamesACall = 1000;
 constexpr int kPageSize = 1000;
 
-grpc::ChannelArguments Arguments() {
+// gRPC's own bound of an attempt to connect.
+constexpr absl::Duration kLongestConnect = absl::Seconds(20);
+
+using Results = std::vector<v1::BatchGetMinMaxResponse::Result>;
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(std::clamp<std::int64_t>(absl::ToInt64Milliseconds(duration), 1,
+                                                   std::numeric_limits<int>::max()));
+}
+
+grpc::ChannelArguments Arguments(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
+  // A stream has no deadline: a server that is there and says nothing, stopped or
+  // behind a cable that was pulled, would hold it for ever.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.timeout));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+  // As many in a row as it takes: a watch may send nothing for days.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // By its name the pause between attempts; it bounds an attempt, too.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                   Milliseconds(std::min(options.timeout, kLongestConnect)));
   // Answers of large sessions are larger than gRPC's default of 4 MiB.
   arguments.SetMaxReceiveMessageSize(-1);
   // Channels of equal arguments would share one connection.
@@ -24,8 +46,14 @@ grpc::ChannelArguments Arguments() {
   return arguments;
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments());
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
+                                           const ClientOptions& options) {
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments(options));
+}
+
+// The server fills an answer up to a size and leaves the rest for another call.
+bool LeftOut(const v1::BatchGetMinMaxResponse::Result& result) {
+  return result.status().code() == static_cast<int>(absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace
@@ -35,28 +63,28 @@ absl::Status FromGrpc(const grpc::Status& status) {
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& target,
-                                                        absl::Duration timeout) {
-  std::shared_ptr<grpc::Channel> channel = MakeChannel(target);
-  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + timeout))) {
-    return absl::UnavailableError(
-        absl::StrCat("no server answers at ", target, " within ", absl::FormatDuration(timeout),
-                     ": is calipers-server running there, and is it the address it listens on?"));
+                                                        const ClientOptions& options) {
+  std::shared_ptr<grpc::Channel> channel = MakeChannel(target, options);
+  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + options.timeout))) {
+    return absl::UnavailableError(absl::StrCat(
+        "no server answers at ", target, " within ", absl::FormatDuration(options.timeout),
+        ": is calipers-server running there, and is it the address it listens on?"));
   }
-  auto client = std::make_unique<Client>(std::move(channel), timeout);
+  auto client = std::make_unique<Client>(std::move(channel), options);
   client->target_ = target;
   return client;
 }
 
-Client::Client(std::shared_ptr<grpc::Channel> channel, absl::Duration timeout)
-    : timeout_(timeout), channel_(std::move(channel)), stub_(v1::Calibration::NewStub(channel_)) {}
+Client::Client(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options)
+    : options_(options), channel_(std::move(channel)), stub_(v1::Calibration::NewStub(channel_)) {}
 
 std::shared_ptr<grpc::Channel> Client::NewChannel() const {
-  return target_.empty() ? channel_ : MakeChannel(target_);
+  return target_.empty() ? channel_ : MakeChannel(target_, options_);
 }
 
 std::unique_ptr<grpc::ClientContext> Client::NewContext() const {
   auto context = std::make_unique<grpc::ClientContext>();
-  context->set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+  context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
   return context;
 }
 
@@ -123,22 +151,47 @@ absl::StatusOr<v1::MinMax> Client::GetMinMax(const std::string& name,
   return answer;
 }
 
-absl::StatusOr<std::vector<v1::BatchGetMinMaxResponse::Result>> Client::BatchGetMinMax(
-    const std::string& parent, const std::vector<std::string>& names,
-    std::int64_t wait_count) const {
-  std::vector<v1::BatchGetMinMaxResponse::Result> results;
-  for (std::size_t begin = 0; begin < names.size(); begin += kNamesACall) {
-    v1::BatchGetMinMaxRequest request;
-    request.set_parent(parent);
-    request.set_wait_count(wait_count);
-    const std::size_t end = std::min(names.size(), begin + kNamesACall);
-    for (std::size_t i = begin; i < end; ++i) request.add_names(names[i]);
-    v1::BatchGetMinMaxResponse response;
-    RETURN_IF_ERROR(FromGrpc(stub_->BatchGetMinMax(NewContext().get(), request, &response)));
-    std::move(response.mutable_results()->begin(), response.mutable_results()->end(),
-              std::back_inserter(results));
+absl::StatusOr<Results> Client::BatchGetMinMax(const std::string& parent,
+                                               const std::vector<std::string>& names,
+                                               std::int64_t wait_count,
+                                               const std::vector<std::string>& members) const {
+  v1::BatchGetMinMaxRequest request;
+  request.set_parent(parent);
+  request.set_wait_count(wait_count);
+  for (const std::string& member : members) request.mutable_read_mask()->add_paths(member);
+  Results results(names.size());
+  std::vector<std::size_t> open(names.size());
+  std::iota(open.begin(), open.end(), std::size_t{0});
+  while (!open.empty()) {
+    std::vector<std::size_t> left_out;
+    for (std::size_t begin = 0; begin < open.size(); begin += kNamesACall) {
+      const auto batch = absl::MakeConstSpan(open).subspan(begin, kNamesACall);
+      RETURN_IF_ERROR(GetBatch(request, names, batch, results));
+      std::copy_if(batch.begin(), batch.end(), std::back_inserter(left_out),
+                   [&results](std::size_t i) { return LeftOut(results[i]); });
+    }
+    // Without any progress it is no use to ask once more.
+    if (left_out.size() == open.size()) break;
+    open = std::move(left_out);
   }
   return results;
+}
+
+absl::Status Client::GetBatch(v1::BatchGetMinMaxRequest& request,
+                              const std::vector<std::string>& names,
+                              absl::Span<const std::size_t> which, Results& results) const {
+  request.clear_names();
+  for (const std::size_t i : which) request.add_names(names[i]);
+  v1::BatchGetMinMaxResponse response;
+  RETURN_IF_ERROR(FromGrpc(stub_->BatchGetMinMax(NewContext().get(), request, &response)));
+  if (response.results_size() != request.names_size()) {
+    return absl::InternalError(absl::StrCat("the server gave ", response.results_size(),
+                                            " results for ", request.names_size(), " names"));
+  }
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    results[which[i]] = std::move(*response.mutable_results(static_cast<int>(i)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Coverage> Client::GetCoverage(const std::string& parent,

@@ -1,6 +1,7 @@
 #ifndef CALIPERS_CLIENT_CLIENT_H_
 #define CALIPERS_CLIENT_CLIENT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "calipers/v1/calibration.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 
@@ -19,17 +21,27 @@ namespace calipers::client {
 /// gRPC's outcome as Abseil's.
 absl::Status FromGrpc(const grpc::Status& status);
 
+struct ClientOptions {
+  /// How long connecting may take, each call that is not a stream, and a server's
+  /// sign of life.
+  absl::Duration timeout = absl::Seconds(60);
+  /// After this much silence on a connection in use the server is asked for a
+  /// sign of life; without one within `timeout` the connection counts as broken.
+  /// calipers-server allows no less than 5 s.
+  absl::Duration keepalive_time = absl::Seconds(10);
+};
+
 /// A connection to a server, for sessions and answers; ObservationStream sends
 /// tensors over it. Calls block, up to the timeout given at the start, and return
 /// the server's status as it is. Thread-safe.
 class Client {
  public:
   /// Connects to HOST:PORT. UNAVAILABLE, saying what to look at, if nothing
-  /// answers within `timeout`, which then holds for each call.
+  /// answers within the timeout, which then holds for each call.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& target,
-                                                         absl::Duration timeout);
+                                                         const ClientOptions& options);
   /// Over a channel that is there already.
-  Client(std::shared_ptr<grpc::Channel> channel, absl::Duration timeout);
+  Client(std::shared_ptr<grpc::Channel> channel, const ClientOptions& options);
 
   /// A further connection of its own to the same server: a stream that is to
   /// use another core wants another connection.
@@ -46,15 +58,18 @@ class Client {
 
   /// Waits for `wait_count` records, up to the timeout.
   absl::StatusOr<v1::MinMax> GetMinMax(const std::string& name, std::int64_t wait_count = 0) const;
-  /// One result a name, in order; asks in several calls if there are many.
+  /// One result a name, in order; asks in several calls if there are many, and
+  /// again for those that the server had no room for in its answer, as long as
+  /// that brings some. `members` of MinMax are answered; none: all.
   absl::StatusOr<std::vector<v1::BatchGetMinMaxResponse::Result>> BatchGetMinMax(
-      const std::string& parent, const std::vector<std::string>& names,
-      std::int64_t wait_count = 0) const;
+      const std::string& parent, const std::vector<std::string>& names, std::int64_t wait_count = 0,
+      const std::vector<std::string>& members = {}) const;
   absl::StatusOr<v1::Coverage> GetCoverage(const std::string& parent,
                                            const std::string& module_glob) const;
 
   /// Calls `visit` for each event until it returns false (then OK) or the server
-  /// ends the call (then its status). No timeout.
+  /// ends the call (then its status), however long that takes; UNAVAILABLE if the
+  /// connection breaks.
   absl::Status WatchSessions(const std::string& parent, const std::string& module_glob,
                              const std::function<bool(const v1::SessionEvent&)>& visit) const;
 
@@ -65,9 +80,13 @@ class Client {
 
  private:
   std::unique_ptr<grpc::ClientContext> NewContext() const;
+  // Asks for `which` of the names and puts the answers at the same places.
+  absl::Status GetBatch(v1::BatchGetMinMaxRequest& request, const std::vector<std::string>& names,
+                        absl::Span<const std::size_t> which,
+                        std::vector<v1::BatchGetMinMaxResponse::Result>& results) const;
 
   std::string target_;
-  const absl::Duration timeout_;
+  const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Calibration::Stub> stub_;
 };

@@ -26,7 +26,7 @@ void AddGlobalOptions(CLI::App& app, Global& global) {
       ->envname("CALIPERS_RUN")
       ->capture_default_str();
   app.add_option("--timeout", global.timeout_seconds,
-                 "Seconds that connecting and each call may take")
+                 "Seconds that connecting, each call and a sign of life may take")
       ->check(CLI::Range(0.01, 1e6))
       ->capture_default_str();
   app.add_flag("--json", global.json, "Print JSON, for programs");

@@ -117,6 +117,7 @@ absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
   if (!header.has_index()) {
     return absl::InvalidArgumentError("an observation that may be sent again needs an index");
   }
+  RETURN_IF_ERROR(failed_);
   if (call_ == nullptr) Open();
   bool broken = false;
   {
@@ -160,9 +161,7 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       again.assign(pending_.begin(), pending_.end());
     }
     if (!IsTransient(why) || attempt >= options_.max_attempts) {
-      return absl::Status(why.code(),
-                          absl::StrCat("gave up after ", attempt, " attempts with ", again.size(),
-                                       " observations not acknowledged: ", why.message()));
+      return GiveUp(why, attempt);
     }
     Wait(attempt);
     Open();
@@ -175,6 +174,15 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       return absl::OkStatus();
     }
   }
+}
+
+absl::Status ObservationStream::GiveUp(const absl::Status& why, int attempts) {
+  absl::MutexLock lock(&mu_);
+  failed_ =
+      absl::Status(why.code(), absl::StrCat("gave up after ", attempts, " attempts with ",
+                                            pending_.size() + postponed_.size(),
+                                            " observations not acknowledged: ", why.message()));
+  return failed_;
 }
 
 absl::Status ObservationStream::AwaitAllAcknowledged() {
@@ -191,25 +199,40 @@ absl::Status ObservationStream::AwaitAllAcknowledged() {
   }
 }
 
-absl::Status ObservationStream::Finish() {
-  while (call_ != nullptr) {
-    RETURN_IF_ERROR(AwaitAllAcknowledged());
-    std::vector<Pending> again;
+absl::Status ObservationStream::SendPostponed() {
+  std::size_t count = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    count = postponed_.size();
+  }
+  // What is refused once more meanwhile lines up behind these.
+  for (; count > 0; --count) {
+    Pending next;
     {
       absl::MutexLock lock(&mu_);
-      again = std::exchange(postponed_, {});
+      next = std::move(postponed_.front());
+      postponed_.pop_front();
+      pending_.push_back(next);
     }
-    if (again.empty()) break;
-    Wait(again.front().attempts - 1);
-    for (const Pending& pending : again) {
-      {
-        absl::MutexLock lock(&mu_);
-        pending_.push_back(pending);
-      }
-      if (!Write(pending.header, pending.data)) {
-        RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
-      }
+    if (!Write(next.header, next.data)) {
+      RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ObservationStream::Finish() {
+  RETURN_IF_ERROR(failed_);
+  while (call_ != nullptr) {
+    RETURN_IF_ERROR(AwaitAllAcknowledged());
+    int attempt = 0;
+    {
+      absl::MutexLock lock(&mu_);
+      if (postponed_.empty()) break;
+      attempt = postponed_.front().attempts - 1;
+    }
+    Wait(attempt);
+    RETURN_IF_ERROR(SendPostponed());
   }
   // All is acknowledged; how the call itself ends changes nothing.
   Close().IgnoreError();

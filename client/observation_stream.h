@@ -65,12 +65,13 @@ class ObservationStream {
   ObservationStream& operator=(const ObservationStream&) = delete;
 
   /// Sends one tensor. `header.index` must be set, and `data` must stay as it
-  /// is until Finish returns. Not OK once the server cannot be reached any more:
-  /// then nothing more is sent.
+  /// is until Finish returns. Not OK once the stream has given the server up:
+  /// then nothing more is sent, and every further call returns the same error.
   absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
 
   /// Waits until all is acknowledged. OK if every observation has its
-  /// acknowledgement, whatever that says.
+  /// acknowledgement, whatever that says; else the error with which the stream
+  /// gave up, and how many observations have none.
   absl::Status Finish();
 
   /// Stable after Finish.
@@ -90,9 +91,12 @@ class ObservationStream {
   void ReadAcks();
   void TakeAck(const v1::ObservationAck& ack);
   bool Write(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
-  // Sends everything that is unacknowledged over a new call.
+  // Sends everything that is unacknowledged over a new call. An error is final.
   absl::Status Reconnect(absl::Status why);
+  absl::Status GiveUp(const absl::Status& why, int attempts);
   absl::Status AwaitAllAcknowledged();
+  // Sends what was postponed once more.
+  absl::Status SendPostponed();
   void Wait(int attempt);
 
   const std::shared_ptr<grpc::Channel> channel_;
@@ -104,12 +108,15 @@ class ObservationStream {
   std::unique_ptr<Call> call_;
   std::thread reader_;
   bool worker_sent_ = false;
+  // With what it gave up. What is pending then stays so: over another call the
+  // acknowledgements would go to the wrong observations.
+  absl::Status failed_;
 
   mutable absl::Mutex mu_;
   // In the order in which they were sent over the present call.
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
   // Refused for want of room; sent again once the rest is through.
-  std::vector<Pending> postponed_ ABSL_GUARDED_BY(mu_);
+  std::deque<Pending> postponed_ ABSL_GUARDED_BY(mu_);
   StreamTotals totals_ ABSL_GUARDED_BY(mu_);
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   int attempts_ ABSL_GUARDED_BY(mu_) = 1;  // since the last acknowledgement

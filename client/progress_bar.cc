@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "client/values.h"
 
 namespace calipers::client {
@@ -22,11 +21,12 @@ ProgressBar::Mode ProgressBar::ModeOfStderr() {
   return isatty(STDERR_FILENO) == 1 ? Mode::kTerminal : Mode::kLine;
 }
 
-ProgressBar::ProgressBar(Mode mode, std::int64_t total_bytes)
-    : mode_(mode), total_bytes_(total_bytes), start_(absl::Now()) {}
+ProgressBar::ProgressBar(Mode mode, std::int64_t total_bytes, std::ostream& out,
+                         std::function<absl::Time()> now)
+    : mode_(mode), total_bytes_(total_bytes), out_(out), now_(std::move(now)), start_(now_()) {}
 
 std::string ProgressBar::Line(std::int64_t bytes) const {
-  const double seconds = std::max(absl::ToDoubleSeconds(absl::Now() - start_), 1e-9);
+  const double seconds = std::max(absl::ToDoubleSeconds(now_() - start_), 1e-9);
   const double rate = static_cast<double>(bytes) / seconds;
   std::string line =
       absl::StrCat(BytesText(static_cast<double>(bytes)), " of ",
@@ -45,16 +45,16 @@ void ProgressBar::Update(std::int64_t bytes) {
                          ? kWidth
                          : static_cast<int>(kWidth * (static_cast<double>(bytes) /
                                                       static_cast<double>(total_bytes_)));
-  std::cerr << kClearLine << '[' << std::string(static_cast<std::size_t>(filled), '#')
-            << std::string(static_cast<std::size_t>(kWidth - filled), ' ') << "] " << Line(bytes)
-            << std::flush;
+  out_ << kClearLine << '[' << std::string(static_cast<std::size_t>(filled), '#')
+       << std::string(static_cast<std::size_t>(kWidth - filled), ' ') << "] " << Line(bytes)
+       << std::flush;
 }
 
 void ProgressBar::Done(std::int64_t bytes) {
   if (mode_ == Mode::kSilent) return;
   Update(bytes);
-  if (mode_ == Mode::kLine) std::cerr << "sent " << Line(bytes);
-  std::cerr << '\n';
+  if (mode_ == Mode::kLine) out_ << "sent " << Line(bytes);
+  out_ << '\n';
 }
 
 }  // namespace calipers::client

@@ -23,7 +23,8 @@ struct TensorView {
 /// The tensors of a safetensors file, by name. The views point into `file`. All
 /// of the header is checked before anything is taken from it: INVALID_ARGUMENT
 /// if it is longer than the file or 100 MB, is not the JSON it has to be, or
-/// gives offsets that are not in the file or do not fit dtype and shape.
+/// gives offsets that are not in the file or do not fit dtype and shape. A tensor
+/// of a dtype that is not known is taken as its offsets say.
 absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::byte> file);
 
 }  // namespace calipers::client

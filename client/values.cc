@@ -3,11 +3,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
 #include "core/dtype.h"
+#include "core/element_load.h"
 
 namespace calipers::client {
 namespace {
@@ -19,6 +21,20 @@ std::string Shortest(T value) {
   return {text.data(), end};
 }
 
+// Of integer elements. A double holds them up to 2^53 alone.
+std::int64_t IntegerAt(const Elements& elements, std::size_t i) {
+  if (elements.dtype != Dtype::kI64) return static_cast<std::int64_t>(elements[i]);
+  return LoadExactly<Dtype::kI64>(elements.bytes.data() + i * sizeof(std::int64_t));
+}
+
+nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {
+  if (!IsFloat(elements.dtype)) return IntegerAt(elements, i);
+  const double value = elements[i];
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
+}
+
 }  // namespace
 
 Elements ToElements(const v1::Tensor& tensor) {
@@ -28,24 +44,16 @@ Elements ToElements(const v1::Tensor& tensor) {
   return {*dtype, std::vector<std::byte>(data, data + tensor.data().size())};
 }
 
-std::string NumberText(Dtype dtype, double value) {
-  const bool wide = dtype == Dtype::kF64 || !IsFloat(dtype);
-  return wide ? Shortest(value) : Shortest(static_cast<float>(value));
+std::string NumberText(const Elements& elements, std::size_t i) {
+  if (!IsFloat(elements.dtype)) return absl::StrCat(IntegerAt(elements, i));
+  if (elements.dtype == Dtype::kF64) return Shortest(elements[i]);
+  return Shortest(static_cast<float>(elements[i]));
 }
 
 nlohmann::ordered_json ToJson(const v1::Tensor& tensor) {
   nlohmann::ordered_json values = nlohmann::ordered_json::array();
   const Elements elements = ToElements(tensor);
-  for (std::size_t i = 0; i < elements.size(); ++i) {
-    const double value = elements[i];
-    if (std::isnan(value)) {
-      values.push_back("NaN");
-    } else if (std::isinf(value)) {
-      values.push_back(value > 0 ? "Infinity" : "-Infinity");
-    } else {
-      values.push_back(value);
-    }
-  }
+  for (std::size_t i = 0; i < elements.size(); ++i) values.push_back(NumberJson(elements, i));
   return {{"dtype", tensor.dtype()},
           {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
           {"values", std::move(values)}};

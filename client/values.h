@@ -1,6 +1,7 @@
 #ifndef CALIPERS_CLIENT_VALUES_H_
 #define CALIPERS_CLIENT_VALUES_H_
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -12,12 +13,12 @@ namespace calipers::client {
 /// The numbers of a tensor from the wire; empty if its dtype is none of ours.
 Elements ToElements(const v1::Tensor& tensor);
 
-/// The shortest decimal that reads back as the same float32; of float64 and
-/// integers as the same float64. "nan", "inf" and "-inf" else.
-std::string NumberText(Dtype dtype, double value);
+/// One of the elements: an integer in full, else the shortest decimal that reads
+/// back as the same float32 (of F64: float64), "nan", "inf" or "-inf".
+std::string NumberText(const Elements& elements, std::size_t i);
 
 /// {"dtype", "shape", "values"}; values as JSON numbers that read back as the
-/// same bits, or "NaN", "Infinity" and "-Infinity", for which JSON has none.
+/// same bits, integers in full, or "NaN", "Infinity" and "-Infinity", for which JSON has none.
 nlohmann::ordered_json ToJson(const v1::Tensor& tensor);
 
 /// "1.5 KiB", "3.0 GiB".

@@ -12,6 +12,11 @@
 #include "server/memory_store.h"
 
 namespace calipers::server {
+namespace {
+
+constexpr int kShortestPingInterval = 5000;  // in milliseconds
+
+}  // namespace
 
 Server::Server(const Config& config)
     : config_(config),
@@ -32,6 +37,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
+  // Workers between two tensors and watchers of an idle run ask for signs of life;
+  // by itself gRPC would take that for abuse and hang up.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kShortestPingInterval);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // Two servers on one port would share its connections without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &server->port_);

@@ -51,7 +51,7 @@ std::string Global::SessionName(absl::string_view session) const {
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Global::Connect() const {
-  return Client::Connect(server, absl::Seconds(timeout_seconds));
+  return Client::Connect(server, {.timeout = absl::Seconds(timeout_seconds)});
 }
 
 int Fail(const absl::Status& status) {
@@ -59,6 +59,11 @@ int Fail(const absl::Status& status) {
             << '\n';
   if (const char* next = NextStep(status.code())) std::cerr << "  next: " << next << '\n';
   return StatusOf(status.code());
+}
+
+int FailUsage(const absl::Status& status) {
+  std::cerr << "calipers: " << status.message() << "\n  next: --help lists the flags\n";
+  return kUsage;
 }
 
 bool IsGlob(absl::string_view text) {

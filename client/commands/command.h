@@ -57,6 +57,9 @@ void AddPing(CLI::App& app, Action& selected);
 /// status that goes with the code.
 int Fail(const absl::Status& status);
 
+/// The same for flags that do not go together: prints the message, returns kUsage.
+int FailUsage(const absl::Status& status);
+
 /// True if `text` is a pattern (has * or ?) rather than a name.
 bool IsGlob(absl::string_view text);
 

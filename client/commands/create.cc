@@ -25,14 +25,15 @@ int Create(const Global& global, const CreateOptions& options) {
   const absl::string_view text = options.session;
   const auto base_name = ParseBaseName(text.substr(text.rfind('/') + 1));
   if (!base_name.ok()) return Fail(base_name.status());
-  const auto spec = options.spec.ToSession(*base_name);
-  if (!spec.ok()) return Fail(spec.status());
+  if (const absl::Status usage = options.spec.Check({*base_name}); !usage.ok()) {
+    return FailUsage(usage);
+  }
   const auto client = global.Connect();
   if (!client.ok()) return Fail(client.status());
   v1::CreateSessionRequest request;
   request.set_parent(global.RunName());
   request.set_session_id(options.session);
-  *request.mutable_session() = *spec;
+  *request.mutable_session() = options.spec.ToSession(*base_name);
   const auto session = (*client)->CreateSession(request);
   if (!session.ok()) return Fail(session.status());
   if (global.json) {

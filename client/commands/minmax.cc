@@ -1,4 +1,5 @@
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -34,9 +35,34 @@ struct MinMaxOptions {
 
 using Result = v1::BatchGetMinMaxResponse::Result;
 
-std::string Number(const v1::Tensor& tensor, std::size_t i) {
+// The members of MinMax that are printed. A line of the table is of one size
+// however many parameters a session has; so is then the answer to it.
+std::vector<std::string> Members(const Global& global, const MinMaxOptions& options) {
+  if (global.json) return {};
+  if (options.full) return {"range"};
+  return {"global", "global_of_range", "progress"};
+}
+
+// The sessions that are there, by name.
+absl::StatusOr<std::map<std::string, v1::Session>> GetSessions(
+    const Client& client, const Global& global, const std::vector<std::string>& patterns) {
+  std::map<std::string, v1::Session> sessions;
+  for (const std::string& pattern : patterns.empty() ? std::vector<std::string>{"*"} : patterns) {
+    if (IsGlob(pattern)) {
+      ASSIGN_OR_RETURN(const auto found, client.ListSessions(global.RunName(), pattern));
+      for (const v1::Session& session : found) sessions[session.name()] = session;
+      continue;
+    }
+    const auto session = client.GetSession(global.SessionName(pattern));
+    if (session.ok()) sessions[session->name()] = *session;
+    if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
+  }
+  return sessions;
+}
+
+std::string OneNumber(const v1::Tensor& tensor) {
   const Elements elements = ToElements(tensor);
-  return i < elements.size() ? NumberText(elements.dtype, elements[i]) : "-";
+  return elements.size() == 1 ? NumberText(elements, 0) : "-";
 }
 
 nlohmann::ordered_json RangeJson(const v1::Range& range) {
@@ -73,12 +99,13 @@ Table MakeTable() {
                 {"global max", Align::kRight}});
 }
 
-void AddRow(Table& table, const std::string& name, const v1::MinMax& answer) {
+void AddRow(Table& table, const std::string& name, const std::string& shape,
+            const v1::MinMax& answer) {
   const v1::Range& extremes = answer.global_of_range();
   table.AddRow({SessionId(name), absl::StrCat(answer.progress().count()),
-                MissingText(answer.progress()), ShapeTextOf(answer.range().min().shape()),
-                Number(extremes.min(), 0), Number(extremes.max(), 0),
-                Number(answer.global().min(), 0), Number(answer.global().max(), 0)});
+                MissingText(answer.progress()), shape, OneNumber(extremes.min()),
+                OneNumber(extremes.max()), OneNumber(answer.global().min()),
+                OneNumber(answer.global().max())});
 }
 
 void PrintParameters(const std::string& name, const v1::MinMax& answer) {
@@ -89,34 +116,51 @@ void PrintParameters(const std::string& name, const v1::MinMax& answer) {
                {"min", Table::Align::kRight},
                {"max", Table::Align::kRight}});
   for (std::size_t i = 0; i < min.size(); ++i) {
-    table.AddRow({absl::StrCat(i), NumberText(min.dtype, min[i]), NumberText(max.dtype, max[i])});
+    table.AddRow({absl::StrCat(i), NumberText(min, i), NumberText(max, i)});
   }
   std::cout << table.ToString();
 }
 
-// Prints the answers; the first error there was.
-absl::Status Print(const Global& global, const MinMaxOptions& options,
-                   const std::vector<std::string>& names, const std::vector<Result>& results) {
+void PrintTable(const std::vector<std::string>& names, const std::vector<Result>& results,
+                const std::map<std::string, v1::Session>& sessions) {
   Table table = MakeTable();
-  absl::Status first;
   bool any = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const Result& result = results[i];
-    if (result.has_status()) {
-      first.Update(absl::Status(static_cast<absl::StatusCode>(result.status().code()),
-                                result.status().message()));
-    }
-    if (global.json) {
-      std::cout << ResultJson(names[i], result).dump() << '\n';
-    } else if (result.has_min_max() && options.full) {
-      PrintParameters(names[i], result.min_max());
-    } else if (result.has_min_max()) {
-      AddRow(table, names[i], result.min_max());
-      any = true;
-    }
+    if (!results[i].has_min_max()) continue;
+    const auto session = sessions.find(names[i]);
+    AddRow(table, names[i],
+           session == sessions.end() ? "-" : ShapeTextOf(session->second.qparam_shape()),
+           results[i].min_max());
+    any = true;
   }
   if (any) std::cout << table.ToString();
-  return first;
+}
+
+absl::Status Print(const Client& client, const Global& global, const MinMaxOptions& options,
+                   const std::vector<std::string>& names, const std::vector<Result>& results) {
+  if (!global.json && !options.full) {
+    // Asked for after the answers, when every answered session has its shape.
+    ASSIGN_OR_RETURN(const auto sessions, GetSessions(client, global, options.sessions));
+    PrintTable(names, results, sessions);
+    return absl::OkStatus();
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (global.json) {
+      std::cout << ResultJson(names[i], results[i]).dump() << '\n';
+    } else if (results[i].has_min_max()) {
+      PrintParameters(names[i], results[i].min_max());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FirstError(const std::vector<Result>& results) {
+  for (const Result& result : results) {
+    if (result.has_status()) {
+      return {static_cast<absl::StatusCode>(result.status().code()), result.status().message()};
+    }
+  }
+  return absl::OkStatus();
 }
 
 int MinMax(const Global& global, const MinMaxOptions& options) {
@@ -124,15 +168,17 @@ int MinMax(const Global& global, const MinMaxOptions& options) {
   if (!client.ok()) return Fail(client.status());
   const auto names = ResolveSessions(**client, global, options.sessions);
   if (!names.ok()) return Fail(names.status());
-  const auto results = (*client)->BatchGetMinMax(global.RunName(), *names, options.wait);
+  const auto results =
+      (*client)->BatchGetMinMax(global.RunName(), *names, options.wait, Members(global, options));
   if (absl::IsDeadlineExceeded(results.status()) && options.wait > 0) {
     return Fail(absl::DeadlineExceededError(
         absl::StrCat("not every session came to hold ", options.wait, " records within ",
                      global.timeout_seconds, " s; calipers list shows how far they are")));
   }
   if (!results.ok()) return Fail(results.status());
-  const absl::Status first = Print(global, options, *names, *results);
-  return first.ok() ? kDone : Fail(first);
+  absl::Status status = Print(**client, global, options, *names, *results);
+  status.Update(FirstError(*results));
+  return status.ok() ? kDone : Fail(status);
 }
 
 }  // namespace

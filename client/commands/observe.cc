@@ -111,7 +111,7 @@ absl::Status CreateSessions(const Client& client, const Global& global,
     v1::CreateSessionRequest request;
     request.set_parent(global.RunName());
     request.set_session_id(session_id);
-    ASSIGN_OR_RETURN(*request.mutable_session(), options.spec.ToSession(base_name));
+    *request.mutable_session() = options.spec.ToSession(base_name);
     RETURN_IF_ERROR(client.CreateSession(request).status());
   }
   return absl::OkStatus();
@@ -216,17 +216,40 @@ void Print(const Global& global, const StreamTotals& totals, std::size_t skipped
   for (const std::string& reason : refused) std::cerr << "  " << reason << '\n';
 }
 
+// Counts what was skipped, and says so of dtypes: a name tells that it is a bias,
+// nothing else tells that a weight was left out.
+std::size_t ReportSkipped(const std::vector<CaptureFile>& files) {
+  std::size_t skipped = 0;
+  for (const CaptureFile& file : files) {
+    skipped += file.skipped.size();
+    for (const auto& [dtype, names] : file.skipped_dtypes) {
+      std::cerr << "calipers: skipped " << names.size() << " tensors of dtype " << Quoted(dtype)
+                << ", which is not observed; the first is " << Quoted(names.front()) << '\n';
+    }
+  }
+  return skipped;
+}
+
+// Before anything is sent or created, so that a file goes in whole or not at all.
+absl::Status CheckCaptures(const std::vector<const Capture*>& captures, std::size_t skipped) {
+  if (captures.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the files hold no tensor to observe (", skipped,
+        " have other names or dtypes); calipers observe --help says how they are named"));
+  }
+  for (const Capture* capture : captures) RETURN_IF_ERROR(CheckModule(*capture));
+  return absl::OkStatus();
+}
+
 int Observe(const Global& global, const ObserveOptions& options) {
+  if (const absl::Status usage = options.spec.Check(kAllBaseNames); !usage.ok()) {
+    return FailUsage(usage);
+  }
   const auto files = OpenAll(options.files);
   if (!files.ok()) return Fail(files.status());
   const std::vector<const Capture*> captures = Select(options, *files);
-  std::size_t skipped = 0;
-  for (const CaptureFile& file : *files) skipped += file.skipped.size();
-  if (captures.empty()) {
-    return Fail(absl::InvalidArgumentError(absl::StrCat(
-        "the files hold no tensor to observe (", skipped,
-        " have other names or dtypes); calipers observe --help says how they are named")));
-  }
+  const std::size_t skipped = ReportSkipped(*files);
+  if (absl::Status fit = CheckCaptures(captures, skipped); !fit.ok()) return Fail(fit);
   const auto client = global.Connect();
   if (!client.ok()) return Fail(client.status());
   if (absl::Status created = CreateSessions(**client, global, options, captures); !created.ok()) {

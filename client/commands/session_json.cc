@@ -55,6 +55,7 @@ ordered_json ToJson(const v1::Session& session) {
           {"non_finite_policy",
            Short(v1::NonFinitePolicy_Name(session.non_finite_policy()), "NON_FINITE_POLICY_")},
           {"weighting", Short(v1::Weighting_Name(session.weighting()), "WEIGHTING_")},
+          {"dtype", session.dtype()},
           {"observed_dtype", session.observed_dtype()},
           {"qparam_shape", ToVector(session.qparam_shape())},
           {"progress", ToJson(session.progress())}};

@@ -1,14 +1,16 @@
 #include "client/commands/spec_options.h"
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/quantization_args.h"
-#include "core/status_macros.h"
 
 namespace calipers::client {
 namespace {
@@ -42,17 +44,26 @@ std::vector<std::string> StrategyNames() {
   return names;
 }
 
-absl::Status SetBlockStructure(const std::string& text, v1::QuantizationArgs& args) {
-  const std::vector<std::string> sides = absl::StrSplit(text, 'x');
-  for (const std::string& side : sides) {
-    std::int64_t size = 0;
-    if (sides.size() != 2 || !absl::SimpleAtoi(side, &size)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--block-structure is \"", text, "\"; give HEIGHTxWIDTH, e.g. 128x128"));
-    }
-    args.add_block_structure(size);
+// HEIGHTxWIDTH; nothing if it is not that.
+std::vector<std::int64_t> ParseBlockStructure(const std::string& text) {
+  std::vector<std::int64_t> sizes;
+  for (const absl::string_view side : absl::StrSplit(text, 'x')) {
+    if (!absl::SimpleAtoi(side, &sizes.emplace_back())) return {};
   }
-  return absl::OkStatus();
+  return sizes.size() == 2 ? sizes : std::vector<std::int64_t>();
+}
+
+bool TakesGroupSize(absl::string_view strategy) {
+  return strategy == "group" || strategy == "tensor_group";
+}
+
+bool TakesBlockStructure(absl::string_view strategy) { return strategy == "block"; }
+
+absl::Status Ignored(absl::string_view flag, absl::string_view takers,
+                     const std::set<std::string>& strategies) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, " goes with strategy ", takers, "; beside ",
+                                                 absl::StrJoin(strategies, ", "),
+                                                 " it would be ignored"));
 }
 
 }  // namespace
@@ -97,21 +108,50 @@ void SpecOptions::AddTo(CLI::App& command) {
       ->group(group);
 }
 
-absl::StatusOr<v1::Session> SpecOptions::ToSession(BaseName base_name) const {
+const std::string& SpecOptions::NamedFor(BaseName base_name) const {
   const std::string& own = IsWeight(base_name)       ? weight_strategy
                            : IsActivation(base_name) ? activation_strategy
                                                      : attention_strategy;
-  const std::string& chosen = own.empty() ? strategy : own;
-  v1::Session session;
-  v1::QuantizationArgs& args = *session.mutable_args();
-  if (!chosen.empty()) args.set_strategy(FromFlag(ParseStrategyEnum, "STRATEGY_", chosen));
+  return own.empty() ? strategy : own;
+}
+
+std::string SpecOptions::StrategyOf(BaseName base_name) const {
+  if (const std::string& named = NamedFor(base_name); !named.empty()) return named;
   // Without any strategy, a group size means group, as in compressed-tensors.
   const bool none_named =
       (strategy + weight_strategy + activation_strategy + attention_strategy).empty();
-  const bool groups = chosen == "group" || chosen == "tensor_group" || none_named;
-  if (group_size && groups) args.set_group_size(*group_size);
-  if (!block_structure.empty() && chosen == "block") {
-    RETURN_IF_ERROR(SetBlockStructure(block_structure, args));
+  return none_named && group_size ? "group" : "tensor";
+}
+
+absl::Status SpecOptions::Check(absl::Span<const BaseName> base_names) const {
+  if (!block_structure.empty() && ParseBlockStructure(block_structure).empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("--block-structure is \"", block_structure,
+                                                   "\"; give HEIGHTxWIDTH, e.g. 128x128"));
+  }
+  std::set<std::string> strategies;
+  for (const BaseName base_name : base_names) strategies.insert(StrategyOf(base_name));
+  // -1 and 0 say that there are no groups, in compressed-tensors beside any strategy.
+  const bool grouped = group_size && *group_size != -1 && *group_size != 0;
+  if (grouped && std::none_of(strategies.begin(), strategies.end(), TakesGroupSize)) {
+    return Ignored("--group-size", "group and tensor_group", strategies);
+  }
+  if (!block_structure.empty() &&
+      std::none_of(strategies.begin(), strategies.end(), TakesBlockStructure)) {
+    return Ignored("--block-structure", "block", strategies);
+  }
+  return absl::OkStatus();
+}
+
+v1::Session SpecOptions::ToSession(BaseName base_name) const {
+  const std::string& named = NamedFor(base_name);
+  const std::string strategy_of = StrategyOf(base_name);
+  v1::Session session;
+  v1::QuantizationArgs& args = *session.mutable_args();
+  if (!named.empty()) args.set_strategy(FromFlag(ParseStrategyEnum, "STRATEGY_", named));
+  if (group_size && TakesGroupSize(strategy_of)) args.set_group_size(*group_size);
+  if (TakesBlockStructure(strategy_of)) {
+    const std::vector<std::int64_t> structure = ParseBlockStructure(block_structure);
+    args.mutable_block_structure()->Assign(structure.begin(), structure.end());
   }
   args.set_observer(observer);
   if (averaging_constant)

@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "calipers/v1/session.pb.h"
 #include "core/base_name.h"
 
@@ -29,10 +30,20 @@ struct SpecOptions {
   /// Adds the flags to a command.
   void AddTo(CLI::App& command);
 
+  /// INVALID_ARGUMENT for a bad --block-structure, and if --group-size or
+  /// --block-structure is there and none of the strategies that the flags choose
+  /// for these base names takes it.
+  absl::Status Check(absl::Span<const BaseName> base_names) const;
+
   /// The spec of a session of this base name. group_size and block_structure
-  /// go with the strategies that take them. INVALID_ARGUMENT for a bad
-  /// --block-structure.
-  absl::StatusOr<v1::Session> ToSession(BaseName base_name) const;
+  /// go with the strategies that take them. To be asked after Check.
+  v1::Session ToSession(BaseName base_name) const;
+
+ private:
+  // The strategy that the flags name; empty: the server infers it.
+  const std::string& NamedFor(BaseName base_name) const;
+  // The strategy that comes of it.
+  std::string StrategyOf(BaseName base_name) const;
 };
 
 }  // namespace calipers::client

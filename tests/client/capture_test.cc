@@ -74,6 +74,37 @@ TEST(CaptureFileTest, TakesWhatIsNamedAndListsTheRest) {
   EXPECT_EQ(file->skipped, (std::vector<std::string>{"m.bias", "m/input/2"}));
 }
 
+TEST(CaptureFileTest, DtypesThatAreNotObservedAreNamed) {
+  const std::string path =
+      Write("dtypes.safetensors",
+            Safetensors(R"({"m.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},)"
+                        R"("n.weight":{"dtype":"F8_E5M2FNUZ","shape":[1],"data_offsets":[4,5]},)"
+                        R"("n.scale":{"dtype":"F8_E5M2FNUZ","shape":[1],"data_offsets":[5,6]}})",
+                        6));
+  const auto file = OpenCaptureFile(path);
+  ASSERT_OK(file);
+  EXPECT_EQ(file->captures.size(), 1U);
+  EXPECT_EQ(file->skipped.size(), 2U);
+  EXPECT_EQ(
+      file->skipped_dtypes,
+      (std::map<std::string, std::vector<std::string>>{{"F8_E5M2FNUZ", {"n.scale", "n.weight"}}}));
+}
+
+TEST(CaptureNameTest, ModulesThatNoSessionCanHaveAreNamed) {
+  const auto check = [](const std::string& tensor) {
+    return CheckModule({*ParseTensorName(tensor), {.name = tensor, .dtype = "F32"}});
+  };
+  EXPECT_OK(check("model.layers.0:q_proj/x-1.weight"));
+  EXPECT_OK(check(std::string(512, 'm') + ".weight"));
+  EXPECT_THAT(check(std::string(513, 'm') + ".weight"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1 to 512")));
+  EXPECT_THAT(check("b b.weight"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"b b.weight\"")));
+  // What a terminal would obey is not shown.
+  EXPECT_THAT(check("b\033[2J/input/0"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"b?[2J/input/0\"")));
+}
+
 TEST(CaptureFileTest, ErrorsNameTheFile) {
   EXPECT_THAT(OpenCaptureFile("/nonexistent/a.safetensors"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/a.safetensors")));

@@ -178,6 +178,22 @@ TEST_F(ObservationStreamTest, GivesUpAfterSoManyAttemptsAndSaysWhatIsOpen) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("1 observations")));
 }
 
+TEST_F(ObservationStreamTest, OnceGivenUpItStaysSo) {
+  // The fourth call would go well, and its acknowledgements to the wrong ones.
+  Serve({.break_calls = 3});
+  const auto stream = Open(/*window=*/2);
+  absl::Status given_up;
+  int sent = 0;
+  while (given_up.ok() && sent < 20) given_up = Send(*stream, sent++);
+  ASSERT_THAT(given_up, StatusIs(absl::StatusCode::kUnavailable,
+                                 HasSubstr(absl::StrCat(sent, " observations not acknowledged"))));
+  EXPECT_EQ(Send(*stream, sent), given_up);
+  EXPECT_EQ(stream->Finish(), given_up);
+  EXPECT_EQ(stream->Finish(), given_up);
+  EXPECT_EQ(stream->totals().stored, 0);
+  EXPECT_EQ(service_->calls(), 3);
+}
+
 TEST_F(ObservationStreamTest, AFinalErrorIsNotTriedAgain) {
   Serve({.refuse_all = {grpc::StatusCode::PERMISSION_DENIED, "not you"}});
   const auto stream = Open();

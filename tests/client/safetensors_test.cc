@@ -53,6 +53,16 @@ TEST(SafetensorsTest, AFileWithoutTensorsIsEmpty) {
   EXPECT_TRUE(tensors->empty());
 }
 
+TEST(SafetensorsTest, ADtypeThatIsNotKnownIsNoError) {
+  const auto tensors = Parse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                             R"("b":{"dtype":"F8_E5M2FNUZ","shape":[3],"data_offsets":[4,7]}})",
+                             7);
+  ASSERT_OK(tensors);
+  ASSERT_EQ(tensors->size(), 2U);
+  EXPECT_EQ((*tensors)[1].dtype, "F8_E5M2FNUZ");
+  EXPECT_EQ((*tensors)[1].data.size(), 3U);
+}
+
 struct BadCase {
   const char* what;
   std::string header;
@@ -65,7 +75,8 @@ TEST(SafetensorsTest, DamagedHeadersAreRefusedByName) {
       {"not an object", "[1,2]", "not a JSON object"},
       {"entry not an object", R"({"a":3})", "\"a\""},
       {"no dtype", R"({"a":{"shape":[1],"data_offsets":[0,4]}})", "dtype"},
-      {"unknown dtype", R"({"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}})", "F7"},
+      {"unknown dtype beyond the file", R"({"a":{"dtype":"F7","shape":[1],"data_offsets":[0,8]}})",
+       "data_offsets"},
       {"no shape", R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", "shape"},
       {"negative size", R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "shape"},
       {"fractional size", R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", "shape"},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 
@@ -21,6 +22,10 @@ v1::Tensor MakeTensor(Dtype dtype, const std::vector<double>& values) {
   return tensor;
 }
 
+std::string Text(Dtype dtype, double value) {
+  return NumberText(ToElements(MakeTensor(dtype, {value})), 0);
+}
+
 TEST(ValuesTest, ReadsWhatTheWireHolds) {
   const Elements elements = ToElements(MakeTensor(Dtype::kBF16, {1.5, -2}));
   ASSERT_EQ(elements.size(), 2U);
@@ -32,17 +37,32 @@ TEST(ValuesTest, ReadsWhatTheWireHolds) {
 }
 
 TEST(ValuesTest, NumbersAreShortAndReadBack) {
-  EXPECT_EQ(NumberText(Dtype::kF32, 0.1F), "0.1");
-  EXPECT_EQ(NumberText(Dtype::kBF16, 0.10009765625), "0.100097656");
-  EXPECT_EQ(NumberText(Dtype::kF64, 0.1), "0.1");
-  EXPECT_EQ(NumberText(Dtype::kF32, std::numeric_limits<double>::quiet_NaN()), "nan");
-  EXPECT_EQ(NumberText(Dtype::kF32, -std::numeric_limits<double>::infinity()), "-inf");
+  EXPECT_EQ(Text(Dtype::kF32, 0.1F), "0.1");
+  EXPECT_EQ(Text(Dtype::kBF16, 0.10009765625), "0.100097656");
+  EXPECT_EQ(Text(Dtype::kF64, 0.1), "0.1");
+  EXPECT_EQ(Text(Dtype::kF32, std::numeric_limits<double>::quiet_NaN()), "nan");
+  EXPECT_EQ(Text(Dtype::kF32, -std::numeric_limits<double>::infinity()), "-inf");
   std::mt19937 random(3);
   for (int i = 0; i < 10'000; ++i) {
     const float value =
         std::ldexp(static_cast<float>(random()), static_cast<int>(random() % 200) - 120);
-    ASSERT_EQ(std::stof(NumberText(Dtype::kF32, value)), value);
+    ASSERT_EQ(std::stof(Text(Dtype::kF32, value)), value);
+    const double wide = std::ldexp(value, static_cast<int>(random() % 800)) / 3;
+    ASSERT_EQ(std::stod(Text(Dtype::kF64, wide)), wide);
   }
+}
+
+TEST(ValuesTest, IntegersAreExact) {
+  for (const std::int64_t value :
+       {std::int64_t{9007199254740995}, std::int64_t{-9007199254740993}, std::int64_t{0},
+        std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+    v1::Tensor tensor = MakeTensor(Dtype::kI64, {0});
+    std::memcpy(tensor.mutable_data()->data(), &value, sizeof(value));
+    EXPECT_EQ(NumberText(ToElements(tensor), 0), std::to_string(value));
+    EXPECT_EQ(ToJson(tensor)["values"].dump(), "[" + std::to_string(value) + "]");
+  }
+  EXPECT_EQ(ToJson(MakeTensor(Dtype::kI8, {-128, 7}))["values"].dump(), "[-128,7]");
+  EXPECT_EQ(Text(Dtype::kU8, 255), "255");
 }
 
 TEST(ValuesTest, JsonKeepsEveryBit) {

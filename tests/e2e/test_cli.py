@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +140,80 @@ def test_tables_line_up(cli):
         assert len(ends) == 1, lines
 
 
+def test_integers_are_printed_in_full(cli, tmp_path):
+    path = tmp_path / "m@input@0.npy"
+    low, high = -(2**53 + 1), 9007199254740995
+    np.save(path, np.array([[low, 2**53 + 1, high]], dtype=np.int64))
+    cli.json("observe", path)
+    current = cli.json("minmax", "m/input")[0]["current"]
+    assert current["min"]["values"] == [low]
+    assert current["max"]["values"] == [high]
+
+
+def test_full_prints_numbers_that_read_back(cli, tmp_path):
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(50, 4)).astype(np.float32) * np.float32(1e-20)
+    path = tmp_path / "weight.safetensors"
+    save_file({"m.weight": weight}, path)
+    cli.json("observe", path, "--strategy", "channel")
+    rows = cli.run("minmax", "m/weight", "--full").stdout.splitlines()[2:]
+    printed = np.array([row.split()[1:] for row in rows], dtype=np.float32)
+    assert (printed == np.stack([weight.min(1), weight.max(1)], axis=1)).all()
+
+
+def test_the_table_has_shapes_without_asking_for_the_parameters(cli, tmp_path):
+    path, _ = captures(tmp_path)
+    cli.json("observe", path, "--weight-strategy", "group", "--group-size", 4)
+    for arguments in ([], ["layer.up/weight"], ["*/weight"]):
+        lines = cli.run("minmax", *arguments).stdout.splitlines()
+        (row,) = [line for line in lines if line.startswith("layer.up/weight")]
+        assert "[4, 2]" in row
+        assert "-  " not in row
+
+
+def test_list_has_the_dtype_that_was_asked_for_and_the_one_observed(cli, client):
+    request = client.message("CreateSessionRequest")(
+        parent="runs/default", session_id="a/input"
+    )
+    request.session.dtype = "BF16"
+    client.call("CreateSession", request)
+    (session,) = cli.json("list")
+    assert (session["dtype"], session["observed_dtype"]) == ("BF16", "")
+
+
+def write_safetensors(path: Path, tensors: dict[str, tuple[str, int]]) -> None:
+    """One-element tensors of zeros: dtype and size by name."""
+    header, end = {}, 0
+    for name, (dtype, size) in tensors.items():
+        offsets = [end, end + size]
+        header[name] = {"dtype": dtype, "shape": [1], "data_offsets": offsets}
+        end += size
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
+
+
+def test_a_tensor_of_an_unknown_dtype_is_skipped_aloud(cli, tmp_path):
+    path = tmp_path / "new.safetensors"
+    write_safetensors(
+        path, {"a/input/0": ("F32", 4), "b.weight": ("F8_E5M2FNUZ", 1)}
+    )
+    done = cli.run("observe", path, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["skipped_tensors"] == 1
+    assert "F8_E5M2FNUZ" in done.stderr and "b.weight" in done.stderr
+
+
+def test_an_odd_name_is_refused_before_anything_is_created(cli, tmp_path):
+    path = tmp_path / "odd.safetensors"
+    write_safetensors(path, {"a/input/0": ("F32", 4), "b b/input/0": ("F32", 4)})
+    done = cli.run("observe", path)
+    assert done.returncode == 1
+    assert '"b b/input/0"' in done.stderr
+    assert cli.json("list") == []
+    (sent,) = cli.json("observe", path, "--exclude", "b b/*")
+    assert sent["stored"] == 1
+
+
 def test_reset_and_delete_ask_first(cli, tmp_path):
     path, _ = captures(tmp_path)
     cli.json("observe", path)
@@ -226,6 +303,37 @@ def test_an_unreachable_server_is_exit_status_3():
     assert "calipers-server" in done.stderr
 
 
+def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
+    path = tmp_path / "big@input@0.npy"
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
+    del array  # a hole of a file, that takes a while to send
+    program = [BUILD / "client" / "calipers", "--server", cli.address]
+    commands = {
+        name: subprocess.Popen(
+            [*program, "--timeout", "2", name, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, arguments in (("watch", []), ("observe", [path]))
+    }
+    try:
+        # Watched sessions are there before their first tensor is.
+        assert "big/input  0 records" in commands["watch"].stdout.readline()
+        server.process.send_signal(signal.SIGSTOP)
+        start = time.monotonic()
+        for command in commands.values():
+            _, errors = command.communicate(timeout=SECONDS)
+            assert command.returncode == 3, errors
+            assert "UNAVAILABLE" in errors
+        assert time.monotonic() - start < SECONDS
+        assert "1 observations not acknowledged" in errors
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        for command in commands.values():
+            command.kill()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -235,6 +343,11 @@ def test_an_unreachable_server_is_exit_status_3():
         ["observe", "/nonexistent.safetensors"],
         ["minmax", "--wait", "-1"],
         ["create", "a/input", "--strategy", "diagonal"],
+        ["create", "a/input", "--strategy", "tensor", "--group-size", "128"],
+        ["create", "a/input", "--weight-strategy", "group", "--group-size", "128"],
+        ["create", "a/weight", "--strategy", "channel", "--block-structure", "4x4"],
+        ["create", "a/weight", "--strategy", "block", "--block-structure", "4"],
+        ["observe", __file__, "--strategy", "tensor", "--group-size", "128"],
         ["delete"],
     ],
 )
