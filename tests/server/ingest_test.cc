@@ -217,6 +217,9 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
   const std::string two = Floats({1, 2});
   const std::string low = Floats({0, 2});
   const std::string nine = Floats({9});
+  const std::string ends_low = Floats({0, 1});
+  const std::string half = Floats({0.5});
+  const std::string two_alone = Floats({2});
   const auto nan = std::numeric_limits<float>::quiet_NaN();
   const std::string with_nan = Floats({nan, 2});
   const auto header = [] { return Header(kGrouped, 0, {1, 8}); };
@@ -226,7 +229,7 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
       {{header(), two, low, "", ""}, "min is above max"},
       {{header(), two, two, one, ""}, "together"},
       {{header(), two, two, one, nine}, "global_max"},
-      {{header(), Floats({-1, 0}), two, Floats({-0.5F}), Floats({2})}, "parameters' extremes"},
+      {{header(), ends_low, two, half, two_alone}, "parameters' extremes"},
       {{Header(kInput, 0, {0, 8}), one, one, "", ""}, "must be empty"},
       {{header(), with_nan, two, one, one}, "NaN"},
   };
