@@ -31,7 +31,7 @@ using client::Capture;
 
 // The session's args from the same flags that `calipers observe` reads.
 absl::StatusOr<QuantizationArgs> ArgsOf(const client::SpecOptions& spec, BaseName base_name) {
-  ASSIGN_OR_RETURN(const v1::Session session, spec.ToSession(base_name));
+  const v1::Session session = spec.ToSession(base_name);
   QuantizationArgsInput input;
   if (session.args().strategy() != v1::STRATEGY_UNSPECIFIED) {
     input.strategy = static_cast<Strategy>(session.args().strategy());

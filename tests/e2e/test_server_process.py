@@ -68,12 +68,14 @@ def test_sigterm_finishes_the_tensor_in_flight(server_with):
     session = create(client, "m/weight", args={"group_size": 1})
     shape = [1, 80_000]
     stopping = threading.Event()
+    ended_by_server = threading.Event()
     request = client.message("ObserveRequest")
 
     def requests():
         yield request(header=header(client, session, 0, shape), data=bytes(160_000))
         assert stopping.wait(20)
         yield request(data=bytes(160_000))
+        ended_by_server.wait(20)
 
     responses = client.observe(requests())
     probed = create(client, "n/weight", args={"group_size": 1})
@@ -84,6 +86,7 @@ def test_sigterm_finishes_the_tensor_in_flight(server_with):
     with pytest.raises(grpc.RpcError) as ended:
         for response in responses:
             seen.append(response)
+    ended_by_server.set()
     assert outcomes(client, seen) == ["STORED"]
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
     assert server.process.wait(20) == 0

@@ -27,6 +27,8 @@ SERVER_EDGE = {
     "observe_stream.cc",
     "observe_stream.h",
     "server.cc",
+    "poll_keeper.cc",
+    "poll_keeper.h",
     "server.h",
 }
 
