@@ -6,6 +6,7 @@ layer include any of them; this reads the #include lines instead."""
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,17 @@ def test_what_is_forbidden_is_found(layer, name, include):
 def test_what_is_allowed_is_not_found():
     assert not violations("core", "record.h", '#include "absl/status/status.h"\n')
     assert not violations("server", "convert.h", '#include "calipers/v1/range.pb.h"\n')
+
+
+@pytest.mark.parametrize(
+    "include",
+    ["<grpcpp/grpcpp.h>", '"calipers/v1/session.pb.h"', "<google/protobuf/message.h>"],
+)
+def test_the_build_refuses_the_core_such_an_include(tmp_path, include):
+    check = ["cmake", f"-DDIR={tmp_path}", "-P", TOP / "core/check_includes.cmake"]
+    (tmp_path / "pure.cc").write_text('#include "core/dtype.h"\n#include <vector>\n')
+    assert subprocess.run(check, capture_output=True).returncode == 0
+    (tmp_path / "impure.cc").write_text(f"#include {include}\n")
+    refused = subprocess.run(check, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "impure.cc includes" in " ".join(refused.stderr.split())
