@@ -25,7 +25,6 @@ def reducer_rows(path: Path) -> list[dict]:
                 "peers": {},
             }
         )
-    # They were measured in random order.
     return sorted(rows, key=lambda row: row["name"])
 
 
