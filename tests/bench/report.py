@@ -60,15 +60,15 @@ def table(rows: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reducer", type=Path, help="Google Benchmark's JSON")
-    parser.add_argument("--ingest", type=Path, help="ingest_bench's rows")
+    parser.add_argument("--rows", type=Path, action="append", default=[], help="more rows")
     parser.add_argument("--only", default="*", help="names to show")
     parser.add_argument("--json", type=Path, help="where the rows go")
     arguments = parser.parse_args()
     rows: list[dict] = []
     if arguments.reducer:
         rows += reducer_rows(arguments.reducer)
-    if arguments.ingest:
-        rows += json.loads(arguments.ingest.read_text())
+    for path in arguments.rows:
+        rows += json.loads(path.read_text())
     rows = [row for row in rows if fnmatch.fnmatch(row["name"], arguments.only)]
     print(table(rows))
     if arguments.json:
