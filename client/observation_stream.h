@@ -25,7 +25,7 @@ struct StreamOptions {
   /// The worker's name, for coverage; empty: the server takes the address.
   std::string worker;
   /// Bytes of a tensor sent in one message.
-  std::size_t piece_bytes = std::size_t{1} << 20;
+  std::size_t piece_bytes = std::size_t{256} << 10;
   /// Observations sent and not acknowledged, at most; Observe waits beyond.
   std::size_t window = 256;
   /// Connections tried in a row without one acknowledgement coming, and times

@@ -40,7 +40,7 @@ struct ObserveOptions {
   std::vector<std::string> files;
   int workers = 1;
   std::string worker_name = "calipers";
-  std::uint64_t piece_bytes = std::uint64_t{1} << 20;
+  std::uint64_t piece_bytes = client::StreamOptions().piece_bytes;
   std::string include;
   std::string exclude;
   SpecOptions spec;
