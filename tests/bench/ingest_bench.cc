@@ -230,8 +230,9 @@ int Run(const Options& options, const std::string& self) {
       {65536 * kKiB, 4096 * kKiB}, {65536 * kKiB, 15360 * kKiB}};
   std::vector<std::pair<std::string, std::function<Row()>>> all;
   for (const auto& [tensor, piece] : sizes) {
-    all.emplace_back(absl::StrCat("ingest/BF16/", tensor / kKiB, "KiB/piece", piece / kKiB, "KiB"),
-                     [&bench, tensor, piece] { return bench.Tensors(tensor, piece); });
+    all.emplace_back(
+        absl::StrCat("ingest/BF16/", tensor / kKiB, "KiB/piece", piece / kKiB, "KiB"),
+        [&bench, tensor = tensor, piece = piece] { return bench.Tensors(tensor, piece); });
   }
   all.emplace_back("records/batch1000", [&bench] { return bench.Records(1000); });
   all.emplace_back("GetMinMax/idle, median", [&bench] { return bench.Queries(); });
