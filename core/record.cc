@@ -13,11 +13,14 @@
 namespace calipers {
 namespace {
 
-// A NaN on one end goes on both, in canonical form.
-void Canonicalize(Dtype dtype, std::byte* min, std::byte* max) {
-  if (!IsNan(dtype, min) && !IsNan(dtype, max)) return;
+void StoreNan(Dtype dtype, std::byte* min, std::byte* max) {
   StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), min);
   StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), max);
+}
+
+// A NaN on one end goes on both, in canonical form.
+void Canonicalize(Dtype dtype, std::byte* min, std::byte* max) {
+  if (IsNan(dtype, min) || IsNan(dtype, max)) StoreNan(dtype, min, max);
 }
 
 absl::Status CheckSizes(Dtype dtype, std::int64_t num_observations, std::size_t min,
@@ -27,11 +30,12 @@ absl::Status CheckSizes(Dtype dtype, std::int64_t num_observations, std::size_t 
     return absl::InvalidArgumentError(
         absl::StrCat("num_observations is ", num_observations, "; it may not be negative"));
   }
-  if (min == 0 || min % size != 0 || max != min || global_min != size || global_max != size) {
+  if (min == 0 || min % size != 0 || max != min || global_max != global_min ||
+      (global_min != size && global_min != 0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("min has ", min, " bytes, max ", max, ", global_min ", global_min,
                      ", global_max ", global_max, "; min and max take ", size, " bytes of ",
-                     DtypeName(dtype), " a parameter, the global pair ", size, " each"));
+                     DtypeName(dtype), " a parameter, the global pair ", size, " each or none"));
   }
   return absl::OkStatus();
 }
@@ -52,20 +56,27 @@ absl::StatusOr<Record> Record::Make(Dtype dtype, std::int64_t num_observations,
                                     absl::Span<const std::byte> global_max) {
   RETURN_IF_ERROR(CheckSizes(dtype, num_observations, min.size(), max.size(), global_min.size(),
                              global_max.size()));
+  const RangeSummary summary = Summarize(dtype, min, max);
+  const std::size_t size = ByteSize(dtype);
+  const bool derived = global_min.empty();
+  if (derived) {
+    global_min = min.subspan(summary.least * size, size);
+    global_max = max.subspan(summary.greatest * size, size);
+  }
   std::vector<std::byte> values;
-  values.reserve(2 * (min.size() + global_min.size()));
+  values.reserve(2 * (min.size() + size));
   for (const auto& part : {min, max, global_min, global_max}) {
     values.insert(values.end(), part.begin(), part.end());
   }
-  const std::size_t size = ByteSize(dtype);
-  for (std::size_t i = 0; i < min.size(); i += size) {
-    Canonicalize(dtype, values.data() + i, values.data() + min.size() + i);
-  }
   std::byte* const lowest = values.data() + 2 * min.size();
   Canonicalize(dtype, lowest, lowest + size);
-  Record record = FromReduced(dtype, num_observations, std::move(values), {});
-  record.SetFlags();
-  RETURN_IF_ERROR(record.CheckOrder());
+  if (derived && summary.saw_nan) StoreNan(dtype, lowest, lowest + size);
+  for (std::size_t i = 0; summary.saw_nan && i < min.size(); i += size) {
+    Canonicalize(dtype, values.data() + i, values.data() + min.size() + i);
+  }
+  Record record =
+      FromReduced(dtype, num_observations, std::move(values), {summary.saw_nan, summary.saw_inf});
+  RETURN_IF_ERROR(record.CheckOrder(summary));
   return record;
 }
 
@@ -78,7 +89,11 @@ Record Record::FromReduced(Dtype dtype, std::int64_t num_observations,
   return record;
 }
 
-absl::Status Record::CheckOrder() const {
+absl::Status Record::CheckOrder(const RangeSummary& summary) const {
+  if (summary.crossed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("min is above max in parameter ", *summary.crossed));
+  }
   const bool global_nan = IsNan(dtype_, global_min().data());
   if (global_nan != saw_nan_) {
     return absl::InvalidArgumentError(absl::StrCat("the global range is ", global_nan ? "" : "not ",
@@ -88,19 +103,10 @@ absl::Status Record::CheckOrder() const {
   if (!global_nan && CompareElements(dtype_, global_min().data(), global_max().data()) > 0) {
     return absl::InvalidArgumentError("global_min is above global_max");
   }
-  bool below = saw_nan_;
-  bool above = saw_nan_;
-  for (std::size_t i = 0; i < min().size(); i += ByteSize(dtype_)) {
-    const std::byte* const low = min().data() + i;
-    const std::byte* const high = max().data() + i;
-    if (IsNan(dtype_, low)) continue;
-    if (CompareElements(dtype_, low, high) > 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("min is above max in parameter ", i / ByteSize(dtype_)));
-    }
-    below |= !global_nan && CompareElements(dtype_, low, global_min().data()) <= 0;
-    above |= !global_nan && CompareElements(dtype_, high, global_max().data()) >= 0;
-  }
+  if (saw_nan_) return absl::OkStatus();
+  const bool below = CompareElements(dtype_, MinOf(summary.least).data(), global_min().data()) <= 0;
+  const bool above =
+      CompareElements(dtype_, MaxOf(summary.greatest).data(), global_max().data()) >= 0;
   if (below && above) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       below ? "global_max is above the greatest max" : "global_min is below the least min",
@@ -109,42 +115,34 @@ absl::Status Record::CheckOrder() const {
 
 absl::Status Record::CheckAgainst(const View& view) const {
   if (empty() || saw_nan_) return absl::OkStatus();
-  const std::size_t size = ByteSize(dtype_);
-  constexpr std::array<std::byte, 8> kZero{};
-  const std::byte* low = min().data();
-  const std::byte* high = max().data();
-  for (std::size_t p = 0; p < num_params(); ++p) {
-    const std::byte* const param_min = min().data() + p * size;
-    const std::byte* const param_max = max().data() + p * size;
-    if (CompareElements(dtype_, param_min, low) < 0) low = param_min;
-    if (CompareElements(dtype_, param_max, high) > 0) high = param_max;
-    if (view.IsPadded() && view.IsPadded(static_cast<std::int64_t>(p)) &&
-        (CompareElements(dtype_, kZero.data(), param_min) < 0 ||
-         CompareElements(dtype_, kZero.data(), param_max) > 0)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "parameter ", p, " covers padding, which is zeros, and its range does not hold zero"));
-    }
-  }
-  if (!view.IsPadded() && (CompareElements(dtype_, low, global_min().data()) != 0 ||
-                           CompareElements(dtype_, high, global_max().data()) != 0)) {
+  if (view.IsPadded()) return CheckPadding(view);
+  const RangeSummary summary = Summarize(dtype_, min(), max());
+  if (MinOf(summary.least) != global_min() || MaxOf(summary.greatest) != global_max()) {
     return absl::InvalidArgumentError(
         "the global range is not the parameters' extremes, and nothing is padded");
   }
   return absl::OkStatus();
 }
 
-void Record::SetFlags() {
-  VisitDtype(dtype_, [this](auto constant) {
-    constexpr Dtype kDtype = decltype(constant)::value;
-    if constexpr (kDtype <= Dtype::kF8E5M2) {
-      const std::size_t ends = 2 * num_params();
-      for (std::size_t i = 0; i < ends; ++i) {
-        const auto value = LoadExactly<kDtype>(values_.data() + i * kElementBytes<kDtype>);
-        saw_nan_ |= std::isnan(value);
-        saw_inf_ |= std::isinf(value);
-      }
+absl::Status Record::CheckPadding(const View& view) const {
+  constexpr std::array<std::byte, 8> kZero{};
+  for (std::size_t p = 0; p < num_params(); ++p) {
+    if (view.IsPadded(static_cast<std::int64_t>(p)) &&
+        (CompareElements(dtype_, kZero.data(), MinOf(p).data()) < 0 ||
+         CompareElements(dtype_, kZero.data(), MaxOf(p).data()) > 0)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "parameter ", p, " covers padding, which is zeros, and its range does not hold zero"));
     }
-  });
+  }
+  return absl::OkStatus();
+}
+
+absl::Span<const std::byte> Record::MinOf(std::size_t param) const {
+  return min().subspan(param * ByteSize(dtype_), ByteSize(dtype_));
+}
+
+absl::Span<const std::byte> Record::MaxOf(std::size_t param) const {
+  return max().subspan(param * ByteSize(dtype_), ByteSize(dtype_));
 }
 
 std::size_t Record::num_params() const {

@@ -12,6 +12,7 @@
 #include "core/element.h"
 #include "core/geometry.h"
 #include "core/minmax/specials.h"
+#include "core/range_summary.h"
 
 namespace calipers {
 
@@ -28,10 +29,10 @@ class Record {
   static Record Empty(Dtype dtype, std::int64_t num_observations);
 
   /// `min`, `max`: one element a parameter (at least one), packed, little-endian.
-  /// `global_min`, `global_max`: one element each. NaN is made canonical; a NaN on one
-  /// end makes both NaN. INVALID_ARGUMENT if sizes do not fit, a min is above its
-  /// max, the global range is not within the parameters' extremes or is NaN where
-  /// they are not, or num_observations is negative.
+  /// `global_min`, `global_max`: one element each; both empty: the parameters' extremes.
+  /// NaN is made canonical; a NaN on one end makes both NaN. INVALID_ARGUMENT if sizes do not fit,
+  /// a min is above its max, the global range is not within the parameters' extremes or is NaN
+  /// where they are not, or num_observations is negative.
   static absl::StatusOr<Record> Make(Dtype dtype, std::int64_t num_observations,
                                      absl::Span<const std::byte> min,
                                      absl::Span<const std::byte> max,
@@ -72,10 +73,14 @@ class Record {
   // Takes values in the layout below, canonical and in order, and what they have.
   static Record FromReduced(Dtype dtype, std::int64_t num_observations,
                             std::vector<std::byte> values, const Specials& specials);
-  // INVALID_ARGUMENT if the values contradict each other.
-  absl::Status CheckOrder() const;
-  // Sets saw_nan_ and saw_inf_ from the values.
-  void SetFlags();
+  // INVALID_ARGUMENT if the values, whose parameters come to `summary`, contradict each
+  // other.
+  absl::Status CheckOrder(const RangeSummary& summary) const;
+  // INVALID_ARGUMENT if the range of a parameter that covers padding does not hold zero.
+  absl::Status CheckPadding(const View& view) const;
+  // One parameter's ends.
+  absl::Span<const std::byte> MinOf(std::size_t param) const;
+  absl::Span<const std::byte> MaxOf(std::size_t param) const;
 
   Dtype dtype_ = Dtype::kF32;
   bool saw_nan_ = false;

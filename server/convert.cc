@@ -291,7 +291,7 @@ ObservationHeader FromProto(const v1::ObservationHeader& proto) {
   header.session = proto.session();
   if (proto.has_index()) header.index = proto.index();
   header.dtype = proto.dtype();
-  header.shape.assign(proto.shape().begin(), proto.shape().end());
+  header.shape = proto.shape();
   if (proto.has_num_observations()) header.num_observations = proto.num_observations();
   return header;
 }

@@ -14,18 +14,6 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-// The lowest of `elements` (sign -1) or the highest (+1); a NaN wins over all.
-absl::string_view Extreme(Dtype dtype, absl::string_view elements, int sign) {
-  const std::size_t size = ByteSize(dtype);
-  const auto at = [&](std::size_t i) { return AsBytes(elements).data() + i * size; };
-  std::size_t best = 0;
-  for (std::size_t i = 0; i * size < elements.size(); ++i) {
-    if (IsNan(dtype, at(i))) return elements.substr(i * size, size);
-    if (sign * CompareElements(dtype, at(i), at(best)) > 0) best = i;
-  }
-  return elements.substr(best * size, size);
-}
-
 }  // namespace
 
 absl::Status Ingest::SetWorker(absl::string_view worker) {
@@ -76,13 +64,12 @@ void Ingest::Reduced(const ReducedObservation& observation) {
   RejectUnfinished();
   const std::int64_t ordinal = next_ordinal_++;
   const ObservationHeader& header = observation.header;
-  const absl::StatusOr<Admitted> admitted = Admit(header);
-  if (!admitted.ok()) return Reject(ordinal, header.index, admitted.status());
-  absl::StatusOr<Record> record = MakeRecord(*admitted, observation);
+  const absl::StatusOr<Expected> expected = Expect(header);
+  if (!expected.ok()) return Reject(ordinal, header.index, expected.status());
+  absl::StatusOr<Record> record = MakeRecord(*expected, observation);
   if (!record.ok()) return Reject(ordinal, header.index, record.status());
-  Ack ack = admitted->session->Add(header.index, admitted->view.qparam_shape,
-                                   std::make_shared<const Record>(*std::move(record)), worker_,
-                                   admitted->series);
+  Ack ack = expected->session->Add(header.index, expected->view.qparam_shape,
+                                   std::make_shared<const Record>(*std::move(record)), worker_);
   ack.ordinal = ordinal;
   acks_.push_back(std::move(ack));
   dropping_ = false;
@@ -95,70 +82,66 @@ void Ingest::Unreadable(absl::Status status) {
 
 void Ingest::End() { RejectUnfinished(); }
 
-absl::StatusOr<Ingest::Admitted> Ingest::Admit(const ObservationHeader& header) {
+absl::StatusOr<Ingest::Expected> Ingest::Expect(const ObservationHeader& header) const {
   if (header.index && (*header.index < 0 || *header.index > kMaxBatchIndex)) {
     return absl::OutOfRangeError(
         absl::StrCat("index ", *header.index, " is not in 0 to ", kMaxBatchIndex));
   }
   ASSIGN_OR_RETURN(std::shared_ptr<Session> session, sessions_->Find(header.session));
   ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(header.dtype));
-  ASSIGN_OR_RETURN(Session::Admission admission, session->Admit(dtype, header.shape));
-  const std::int64_t num_observations =
-      header.num_observations.value_or(admission.view.num_observations);
+  ASSIGN_OR_RETURN(View view, session->ViewOf(dtype, header.shape));
+  const std::int64_t num_observations = header.num_observations.value_or(view.num_observations);
   if (num_observations < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_observations is ", num_observations, "; it may not be negative"));
   }
-  return Admitted{std::move(session), admission.series, dtype, std::move(admission.view),
-                  num_observations};
+  return Expected{std::move(session), dtype, std::move(view), num_observations};
 }
 
 absl::Status Ingest::Start(const ObservationHeader& header, std::int64_t ordinal) {
-  ASSIGN_OR_RETURN(Admitted admitted, Admit(header));
+  ASSIGN_OR_RETURN(Expected expected, Expect(header));
+  // Bytes on their way to a series that cannot take them would be in vain.
+  ASSIGN_OR_RETURN(const SeriesId series, expected.session->Admit(expected.dtype, expected.view));
   // Before the reducer: it takes what it needs when it is made.
   ASSIGN_OR_RETURN(MemoryBudget::Lease lease,
-                   budget_->Take(Reducer::StateBytes(admitted.dtype, admitted.view)));
-  std::vector<std::int64_t> qparam_shape = admitted.view.qparam_shape;
+                   budget_->Take(Reducer::StateBytes(expected.dtype, expected.view)));
+  std::vector<std::int64_t> qparam_shape = expected.view.qparam_shape;
   tensor_.emplace(
-      Tensor{ordinal, header.index, std::move(admitted.session), admitted.series,
-             std::move(qparam_shape), std::move(lease),
-             Reducer(admitted.dtype, std::move(admitted.view), admitted.num_observations)});
+      Tensor{ordinal, header.index, std::move(expected.session), series, std::move(qparam_shape),
+             std::move(lease),
+             Reducer(expected.dtype, std::move(expected.view), expected.num_observations)});
   return absl::OkStatus();
 }
 
-absl::StatusOr<Record> Ingest::MakeRecord(const Admitted& admitted,
-                                          const ReducedObservation& observation) {
-  if (admitted.view.num_elements() == 0) {
+absl::StatusOr<Record> Ingest::MakeRecord(const Expected& expected,
+                                          const ReducedObservation& observation) const {
+  if (expected.view.num_elements() == 0) {
     if (!observation.min.empty() || !observation.max.empty()) {
       return absl::InvalidArgumentError("min and max must be empty for a tensor without elements");
     }
-    return Record::Empty(admitted.dtype, admitted.num_observations);
+    return Record::Empty(expected.dtype, expected.num_observations);
   }
-  const auto expected =
-      static_cast<std::size_t>(admitted.view.num_params()) * ByteSize(admitted.dtype);
-  if (observation.min.size() != expected || observation.max.size() != expected) {
+  const auto bytes =
+      static_cast<std::size_t>(expected.view.num_params()) * ByteSize(expected.dtype);
+  if (observation.min.size() != bytes || observation.max.size() != bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("min has ", observation.min.size(), " bytes and max ", observation.max.size(),
-                     "; the shape gives ", admitted.view.num_params(), " parameters, ", expected,
-                     " bytes of ", DtypeName(admitted.dtype), " each"));
+                     "; the shape gives ", expected.view.num_params(), " parameters, ", bytes,
+                     " bytes of ", DtypeName(expected.dtype), " each"));
   }
   if (observation.global_min.empty() != observation.global_max.empty()) {
     return absl::InvalidArgumentError("global_min and global_max must be given together");
   }
-  const bool derived = observation.global_min.empty();
-  if (derived && admitted.view.IsPadded()) {
+  if (observation.global_min.empty() && expected.view.IsPadded()) {
     return absl::InvalidArgumentError(
         "global_min and global_max are missing: some parameters cover padding, so the "
         "tensor's own range cannot be told from theirs");
   }
-  const absl::string_view global_min =
-      derived ? Extreme(admitted.dtype, observation.min, -1) : observation.global_min;
-  const absl::string_view global_max =
-      derived ? Extreme(admitted.dtype, observation.max, 1) : observation.global_max;
-  ASSIGN_OR_RETURN(Record record, Record::Make(admitted.dtype, admitted.num_observations,
-                                               AsBytes(observation.min), AsBytes(observation.max),
-                                               AsBytes(global_min), AsBytes(global_max)));
-  RETURN_IF_ERROR(record.CheckAgainst(admitted.view));
+  ASSIGN_OR_RETURN(Record record,
+                   Record::Make(expected.dtype, expected.num_observations, AsBytes(observation.min),
+                                AsBytes(observation.max), AsBytes(observation.global_min),
+                                AsBytes(observation.global_max)));
+  RETURN_IF_ERROR(record.CheckAgainst(expected.view));
   return record;
 }
 

@@ -82,19 +82,18 @@ class Ingest {
     MemoryBudget::Lease lease;
     Reducer reducer;
   };
-  // What a header comes to once it is checked against its session.
-  struct Admitted {
+  // What a header comes to once it is checked against its session's spec.
+  struct Expected {
     std::shared_ptr<Session> session;
-    SeriesId series;
     Dtype dtype;
     View view;
     std::int64_t num_observations;
   };
 
-  absl::StatusOr<Admitted> Admit(const ObservationHeader& header);
+  absl::StatusOr<Expected> Expect(const ObservationHeader& header) const;
   absl::Status Start(const ObservationHeader& header, std::int64_t ordinal);
-  absl::StatusOr<Record> MakeRecord(const Admitted& admitted,
-                                    const ReducedObservation& observation);
+  absl::StatusOr<Record> MakeRecord(const Expected& expected,
+                                    const ReducedObservation& observation) const;
   void Complete();
   void RejectUnfinished();
   void Reject(std::int64_t ordinal, std::optional<BatchIndex> index, absl::Status status);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "server/config.h"
+#include "server/heap.h"
 #include "server/log.h"
 #include "server/server.h"
 
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   // Debian's Abseil is built to look for deadlocks at every lock, which is what tests
   // are for.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  calipers::server::KeepFreedMemory();
   int exit_status = 0;
   const std::optional<Config> config = calipers::server::ParseCommandLine(argc, argv, exit_status);
   if (!config) return exit_status;

@@ -3,20 +3,21 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/index_set.h"
 
 namespace calipers::server {
 
 /// What is said of an observation before its data; nothing of it checked yet.
+/// A view of the message that it came in.
 struct ObservationHeader {
-  std::string session;  // full resource name
+  absl::string_view session;  // full resource name
   std::optional<BatchIndex> index;
-  std::string dtype;
-  std::vector<std::int64_t> shape;
+  absl::string_view dtype;
+  absl::Span<const std::int64_t> shape;
   std::optional<std::int64_t> num_observations;
 };
 

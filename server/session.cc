@@ -49,21 +49,22 @@ Session::Session(SessionName name, SessionSpec spec, absl::Time create_time, Ser
       create_time_(create_time),
       store_(store),
       feed_(feed),
-      prefix_(NewFold()),
       series_{.id = series} {}
 
-absl::StatusOr<Session::Admission> Session::Admit(Dtype dtype,
-                                                  absl::Span<const std::int64_t> shape) const {
+absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const {
   if (spec_.dtype && dtype != *spec_.dtype) {
     return absl::InvalidArgumentError(absl::StrCat("dtype is ", DtypeName(dtype), "; session ",
                                                    name_.full(), " takes ", DtypeName(*spec_.dtype),
                                                    " alone"));
   }
   RETURN_IF_ERROR(CheckFoldable(dtype, spec_.arithmetic));
-  ASSIGN_OR_RETURN(View view, MakeView(name_.base_name(), spec_.args, spec_.arithmetic, shape));
+  return MakeView(name_.base_name(), spec_.args, spec_.arithmetic, shape);
+}
+
+absl::StatusOr<SeriesId> Session::Admit(Dtype dtype, const View& view) const {
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckFits(dtype, view.num_elements() == 0, view.qparam_shape));
-  return Admission{std::move(view), series_.id};
+  return series_.id;
 }
 
 absl::Status Session::CheckFits(Dtype dtype, bool empty,
@@ -217,6 +218,8 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax() {
           records.push_back(std::move(record));
         }));
   }
+  // Not before: most sessions of a large model wait for their first question.
+  if (prefix_.observer == nullptr) prefix_ = NewFold();
   for (const auto& record : prefix_records) prefix_.Add(spec_, record);
   prefix_end_ = answer.progress.contiguous_prefix;
   const Record* last = prefix_.last.get();
@@ -268,7 +271,7 @@ absl::Status Session::Reset() {
     // Deleted meanwhile: the fresh series would stay in the store for good.
     old = deleted_ ? fresh : std::exchange(series_, Series{.id = fresh}).id;
     deleted = deleted_;
-    prefix_ = NewFold();
+    prefix_ = Fold();
     prefix_end_ = 0;
   }
   if (!deleted) feed_->Changed(name_);

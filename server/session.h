@@ -84,14 +84,13 @@ class Session {
   const SessionSpec& spec() const { return spec_; }
   absl::Time create_time() const { return create_time_; }
 
-  /// What a tensor that may be observed here comes to.
-  struct Admission {
-    View view;
-    SeriesId series;  // That of the moment; Reset begins another.
-  };
-  /// INVALID_ARGUMENT if the dtype or shape does not fit the spec, or the records
-  /// that are there.
-  absl::StatusOr<Admission> Admit(Dtype dtype, absl::Span<const std::int64_t> shape) const;
+  /// How a tensor that is observed here falls into parameters. INVALID_ARGUMENT if
+  /// the dtype or shape does not fit the spec.
+  absl::StatusOr<View> ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const;
+
+  /// The series of the moment, which such a tensor may join; Reset begins another.
+  /// INVALID_ARGUMENT if it does not fit the records that are there.
+  absl::StatusOr<SeriesId> Admit(Dtype dtype, const View& view) const;
 
   /// Adds a record to the series; without an index, at its end. `qparam_shape`
   /// is that of the view it was reduced in. REJECTED, with ABORTED, if the session was

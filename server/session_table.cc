@@ -36,17 +36,18 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName&
   std::shared_ptr<Session> session;
   {
     absl::MutexLock lock(&mu_);
-    if (auto it = sessions_.find(name.full()); it != sessions_.end()) {
-      return SameOrError(it->second, spec);
+    if (auto it = by_name_.find(name.full()); it != by_name_.end()) {
+      return SameOrError(*it, spec);
     }
-    if (sessions_.size() >= max_sessions_) {
+    if (by_name_.size() >= max_sessions_) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("there are ", sessions_.size(),
+          absl::StrCat("there are ", by_name_.size(),
                        " sessions, the limit of --max-sessions: delete a run or raise the limit"));
     }
     ASSIGN_OR_RETURN(const SeriesId series, store_->CreateSeries());
     session = std::make_shared<Session>(name, spec, absl::Now(), series, store_, &feed_);
-    sessions_.emplace(name.full(), session);
+    by_name_.insert(session);
+    in_order_.insert(session);
   }
   feed_.Changed(name);
   return session;
@@ -54,24 +55,24 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName&
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(absl::string_view full_name) const {
   absl::ReaderMutexLock lock(&mu_);
-  const auto it = sessions_.find(full_name);
-  if (it == sessions_.end()) return NoSession(full_name);
-  return it->second;
+  const auto it = by_name_.find(full_name);
+  if (it == by_name_.end()) return NoSession(full_name);
+  return *it;
 }
 
 SessionTable::Page SessionTable::List(const NameFilter& filter, absl::string_view after,
                                       std::size_t limit) const {
   Page page;
   absl::ReaderMutexLock lock(&mu_);
-  auto it = after < filter.prefix() ? sessions_.lower_bound(filter.prefix())
-                                    : sessions_.upper_bound(after);
+  auto it = after < filter.prefix() ? in_order_.lower_bound(filter.prefix())
+                                    : in_order_.upper_bound(after);
   for (std::size_t looked_at = 0;
-       it != sessions_.end() && absl::StartsWith(it->first, filter.prefix()); ++it, ++looked_at) {
+       it != in_order_.end() && absl::StartsWith(NameOf(*it), filter.prefix()); ++it, ++looked_at) {
     if (page.sessions.size() == limit || looked_at == kMaxLookedAt) {
-      page.next_after = std::prev(it)->first;
+      page.next_after = (*std::prev(it))->name().full();
       break;
     }
-    if (filter.Matches(it->second->name())) page.sessions.push_back(it->second);
+    if (filter.Matches((*it)->name())) page.sessions.push_back(*it);
   }
   return page;
 }
@@ -80,10 +81,11 @@ absl::Status SessionTable::Delete(absl::string_view full_name) {
   std::shared_ptr<Session> session;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = sessions_.find(full_name);
-    if (it == sessions_.end()) return NoSession(full_name);
-    session = std::move(it->second);
-    sessions_.erase(it);
+    const auto it = by_name_.find(full_name);
+    if (it == by_name_.end()) return NoSession(full_name);
+    session = *it;
+    by_name_.erase(it);
+    in_order_.erase(session);
   }
   return session->Delete();
 }
@@ -92,12 +94,13 @@ absl::Status SessionTable::DeleteRun(const RunName& run) {
   std::vector<std::shared_ptr<Session>> sessions;
   {
     absl::MutexLock lock(&mu_);
-    const auto begin = sessions_.lower_bound(run.SessionPrefix());
+    const auto begin = in_order_.lower_bound(run.SessionPrefix());
     auto end = begin;
-    for (; end != sessions_.end() && absl::StartsWith(end->first, run.SessionPrefix()); ++end) {
-      sessions.push_back(end->second);
+    for (; end != in_order_.end() && absl::StartsWith(NameOf(*end), run.SessionPrefix()); ++end) {
+      sessions.push_back(*end);
+      by_name_.erase(*end);
     }
-    sessions_.erase(begin, end);
+    in_order_.erase(begin, end);
   }
   if (sessions.empty()) {
     return absl::NotFoundError(absl::StrCat("there is no run ", run.full()));

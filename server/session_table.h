@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -53,13 +55,40 @@ class SessionTable {
   ChangeFeed& feed() { return feed_; }
 
  private:
-  using Map = absl::btree_map<std::string, std::shared_ptr<Session>, std::less<>>;
+  using Entry = std::shared_ptr<Session>;
+  // Sessions stand for their names, so that a name is kept once.
+  static absl::string_view NameOf(absl::string_view name) { return name; }
+  static absl::string_view NameOf(const Entry& session) { return session->name().full(); }
+  struct ByName {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return NameOf(a) < NameOf(b);
+    }
+  };
+  struct HashOfName {
+    using is_transparent = void;
+    template <class A>
+    std::size_t operator()(const A& a) const {
+      return absl::Hash<absl::string_view>()(NameOf(a));
+    }
+  };
+  struct SameName {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return NameOf(a) == NameOf(b);
+    }
+  };
 
   Store* const store_;
   const std::size_t max_sessions_;
   ChangeFeed feed_;
   mutable absl::Mutex mu_;
-  Map sessions_ ABSL_GUARDED_BY(mu_);
+  // The same sessions twice: in order for pages and runs, hashed for what each
+  // observation asks, which is to cost the same however many there are.
+  absl::btree_set<Entry, ByName> in_order_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_set<Entry, HashOfName, SameName> by_name_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace calipers::server

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <string>
 #include <vector>
@@ -29,9 +30,11 @@ class IngestTest : public ::testing::Test {
     ASSERT_OK(table_.Create(*SessionName::Parse(kGrouped), grouped));
   }
 
-  static ObservationHeader Header(const std::string& session, std::optional<BatchIndex> index,
-                                  std::vector<std::int64_t> shape) {
-    return {session, index, "F32", std::move(shape), std::nullopt};
+  // A header is a view: the shape stays here.
+  ObservationHeader Header(absl::string_view session, std::optional<BatchIndex> index,
+                           std::vector<std::int64_t> shape) {
+    shapes_.push_back(std::move(shape));
+    return {session, index, "F32", shapes_.back(), std::nullopt};
   }
 
   void Data(std::size_t bytes) { ingest_.Data(std::vector<std::byte>(bytes)); }
@@ -58,6 +61,7 @@ class IngestTest : public ::testing::Test {
     EXPECT_EQ(budget_.used(), 0);
   }
 
+  std::deque<std::vector<std::int64_t>> shapes_;
   MemoryStore store_{1 << 20};
   SessionTable table_{&store_, 100};
   MemoryBudget budget_{1 << 16};
@@ -222,7 +226,7 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
   const std::string two_alone = Floats({2});
   const auto nan = std::numeric_limits<float>::quiet_NaN();
   const std::string with_nan = Floats({nan, 2});
-  const auto header = [] { return Header(kGrouped, 0, {1, 8}); };
+  const auto header = [&] { return Header(kGrouped, 0, {1, 8}); };
   const std::pair<ReducedObservation, const char*> cases[] = {
       {{header(), one, one, "", ""}, "2 parameters"},
       {{header(), two, one, "", ""}, "max 4"},

@@ -1,0 +1,14 @@
+#include "server/heap.h"
+
+#include <malloc.h>
+
+namespace calipers::server {
+
+void KeepFreedMemory() {
+  constexpr int kMiB = 1 << 20;
+  mallopt(M_TRIM_THRESHOLD, 64 * kMiB);
+  mallopt(M_TOP_PAD, 16 * kMiB);
+  mallopt(M_MMAP_THRESHOLD, 32 * kMiB);
+}
+
+}  // namespace calipers::server
