@@ -35,12 +35,13 @@ std::optional<CaptureName> ParseParts(absl::string_view name, char separator) {
   return parsed;
 }
 
-void Sort(std::vector<TensorView> tensors, CaptureFile& file) {
+void Sort(std::vector<TensorView> tensors, const std::shared_ptr<const MappedFile>& mapped,
+          CaptureFile& file) {
   for (TensorView& tensor : tensors) {
     std::optional<CaptureName> name = ParseTensorName(tensor.name);
     const bool known = ParseDtype(tensor.dtype).ok();
     if (name && known) {
-      file.captures.push_back({*std::move(name), std::move(tensor)});
+      file.captures.push_back({*std::move(name), std::move(tensor), mapped});
       continue;
     }
     if (!known) file.skipped_dtypes[tensor.dtype].push_back(tensor.name);
@@ -86,12 +87,13 @@ absl::Status CheckModule(const Capture& capture) {
 }
 
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
-  ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  CaptureFile file{std::move(mapped), {}, {}, {}};
+  ASSIGN_OR_RETURN(MappedFile opened, MappedFile::Open(path));
+  const auto mapped = std::make_shared<const MappedFile>(std::move(opened));
+  CaptureFile file;
   if (absl::EndsWith(path, ".safetensors")) {
-    auto tensors = ParseSafetensors(file.file.bytes());
+    auto tensors = ParseSafetensors(mapped->bytes());
     if (!tensors.ok()) return InFile(path, tensors.status());
-    Sort(*std::move(tensors), file);
+    Sort(*std::move(tensors), mapped, file);
     return file;
   }
   if (!absl::EndsWith(path, ".npy")) {
@@ -103,9 +105,9 @@ absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
                             "the file name is not MODULE@BASE_NAME@INDEX.npy, with BASE_NAME "
                             "weight, input, output, q, k or v"));
   }
-  absl::StatusOr<TensorView> tensor = ParseNpy(file.file.bytes());
+  absl::StatusOr<TensorView> tensor = ParseNpy(mapped->bytes());
   if (!tensor.ok()) return InFile(path, tensor.status());
-  file.captures.push_back({*std::move(name), *std::move(tensor)});
+  file.captures.push_back({*std::move(name), *std::move(tensor), mapped});
   return file;
 }
 

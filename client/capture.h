@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,11 +37,12 @@ std::optional<CaptureName> ParseNpyName(absl::string_view file_name);
 struct Capture {
   CaptureName name;
   TensorView tensor;
+  /// Keeps the file mapped that the tensor lies in.
+  std::shared_ptr<const MappedFile> file = {};
 };
 
-/// The captured tensors of one file. Movable; the views live as long as it does.
+/// The captured tensors of one file.
 struct CaptureFile {
-  MappedFile file;
   std::vector<Capture> captures;
   /// Tensors whose name or dtype is not one that is observed.
   std::vector<std::string> skipped;

@@ -6,11 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/client.h"
+#include "client/observe_message.h"
 #include "core/status_macros.h"
 
 namespace calipers::client {
 namespace {
 
+constexpr char kMethod[] = "/calipers.v1.Calibration/Observe";
 constexpr absl::Duration kLongestBackoff = absl::Seconds(5);
 
 // A call that ended like this may go well the next time.
@@ -33,7 +35,7 @@ bool IsTransient(const absl::Status& status) {
 ObservationStream::ObservationStream(std::shared_ptr<grpc::Channel> channel, StreamOptions options,
                                      OnRefused on_refused)
     : channel_(std::move(channel)),
-      stub_(v1::Calibration::NewStub(channel_)),
+      method_(kMethod, grpc::internal::RpcMethod::BIDI_STREAMING, channel_),
       options_(std::move(options)),
       on_refused_(std::move(on_refused)) {}
 
@@ -49,7 +51,9 @@ StreamTotals ObservationStream::totals() const {
 
 void ObservationStream::Open() {
   context_ = std::make_unique<grpc::ClientContext>();
-  call_ = stub_->Observe(context_.get());
+  call_.reset(
+      grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, v1::ObserveResponse>::Create(
+          channel_.get(), method_, context_.get()));
   worker_sent_ = false;
   {
     absl::MutexLock lock(&mu_);
@@ -113,12 +117,14 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
 }
 
 absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
-                                        absl::Span<const std::byte> data) {
+                                        absl::Span<const std::byte> data,
+                                        std::shared_ptr<const void> owner) {
   if (!header.has_index()) {
     return absl::InvalidArgumentError("an observation that may be sent again needs an index");
   }
   RETURN_IF_ERROR(failed_);
   if (call_ == nullptr) Open();
+  const Pending observation{header, data, std::move(owner)};
   bool broken = false;
   {
     absl::MutexLock lock(&mu_);
@@ -127,25 +133,24 @@ absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
     };
     mu_.Await(absl::Condition(&room));
     broken = broken_;
-    pending_.push_back({header, data});
+    pending_.push_back(observation);
   }
-  if (!broken && Write(header, data)) return absl::OkStatus();
+  if (!broken && Write(observation)) return absl::OkStatus();
   return Reconnect(absl::UnavailableError("the stream broke"));
 }
 
-bool ObservationStream::Write(const v1::ObservationHeader& header,
-                              absl::Span<const std::byte> data) {
-  v1::ObserveRequest request;
-  if (!std::exchange(worker_sent_, true)) request.set_worker(options_.worker);
-  *request.mutable_header() = header;
+bool ObservationStream::Write(const Pending& observation) {
+  v1::ObserveRequest fields;
+  if (!std::exchange(worker_sent_, true)) fields.set_worker(options_.worker);
+  *fields.mutable_header() = observation.header;
+  absl::Span<const std::byte> rest = observation.data;
   do {
     const absl::Span<const std::byte> piece =
-        data.first(std::min(data.size(), options_.piece_bytes));
-    request.set_data(piece.data(), piece.size());
-    if (!call_->Write(request)) return false;
-    request.Clear();
-    data.remove_prefix(piece.size());
-  } while (!data.empty());
+        rest.first(std::min(rest.size(), options_.piece_bytes));
+    if (!call_->Write(ObserveMessage(fields, piece, observation.owner))) return false;
+    fields.Clear();
+    rest.remove_prefix(piece.size());
+  } while (!rest.empty());
   return true;
 }
 
@@ -170,7 +175,7 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       ++totals_.reconnects;
     }
     if (std::all_of(again.begin(), again.end(),
-                    [this](const Pending& p) { return Write(p.header, p.data); })) {
+                    [this](const Pending& observation) { return Write(observation); })) {
       return absl::OkStatus();
     }
   }
@@ -214,7 +219,7 @@ absl::Status ObservationStream::SendPostponed() {
       postponed_.pop_front();
       pending_.push_back(next);
     }
-    if (!Write(next.header, next.data)) {
+    if (!Write(next)) {
       RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
     }
   }

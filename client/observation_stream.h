@@ -65,9 +65,12 @@ class ObservationStream {
   ObservationStream& operator=(const ObservationStream&) = delete;
 
   /// Sends one tensor. `header.index` must be set, and `data` must stay as it
-  /// is until Finish returns. Not OK once the stream has given the server up:
+  /// is until Finish returns. With an `owner` it is sent without being copied, from
+  /// where it lies; the owner, which keeps it there unchanged, is released once gRPC
+  /// needs it no longer, which may be after Finish. Not OK once the stream has given the server up:
   /// then nothing more is sent, and every further call returns the same error.
-  absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
+  absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data,
+                       std::shared_ptr<const void> owner = nullptr);
 
   /// Waits until all is acknowledged. OK if every observation has its
   /// acknowledgement, whatever that says; else the error with which the stream
@@ -81,16 +84,19 @@ class ObservationStream {
   struct Pending {
     v1::ObservationHeader header;
     absl::Span<const std::byte> data;
+    std::shared_ptr<const void> owner;
     int attempts = 1;
   };
-  using Call = grpc::ClientReaderWriterInterface<v1::ObserveRequest, v1::ObserveResponse>;
+  // Observe, but with requests that are serialized already: a generated stub would
+  // copy the tensor into a message and that into a buffer.
+  using Call = grpc::ClientReaderWriter<grpc::ByteBuffer, v1::ObserveResponse>;
 
   void Open();
   // Ends the call, if there is one, and returns its status.
   absl::Status Close();
   void ReadAcks();
   void TakeAck(const v1::ObservationAck& ack);
-  bool Write(const v1::ObservationHeader& header, absl::Span<const std::byte> data);
+  bool Write(const Pending& observation);
   // Sends everything that is unacknowledged over a new call. An error is final.
   absl::Status Reconnect(absl::Status why);
   absl::Status GiveUp(const absl::Status& why, int attempts);
@@ -100,7 +106,7 @@ class ObservationStream {
   void Wait(int attempt);
 
   const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::Calibration::Stub> stub_;
+  const grpc::internal::RpcMethod method_;
   const StreamOptions options_;
   const OnRefused on_refused_;
   std::mt19937 random_{std::random_device()()};

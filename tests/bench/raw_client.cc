@@ -1,7 +1,9 @@
 #include "tests/bench/raw_client.h"
 
+#include <algorithm>
 #include <chrono>
 
+#include "tests/bench/fail.h"
 #include "tests/bench/raw_server.h"
 
 namespace calipers::bench {
@@ -20,6 +22,11 @@ grpc::ChannelArguments Arguments() {
   return arguments;
 }
 
+void Check(const std::string& method, const grpc::Status& status) {
+  if (status.ok() || status.error_code() == grpc::StatusCode::NOT_FOUND) return;
+  Fail(method + ": " + status.error_message());
+}
+
 // What an event of the completion queue was asked for as.
 enum Tag : std::intptr_t { kStarted, kRead, kWritten, kDone, kFinished };
 void* AsTag(Tag tag) { return reinterpret_cast<void*>(tag); }
@@ -29,6 +36,12 @@ void* AsTag(Tag tag) { return reinterpret_cast<void*>(tag); }
 RawClient::RawClient(const std::string& target)
     : channel_(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments())),
       stub_(channel_) {}
+
+void RawClient::Connect() {
+  if (!channel_->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(30))) {
+    Fail("no connection");
+  }
+}
 
 double RawClient::Stream(const std::string& method, std::vector<grpc::ByteBuffer>& messages,
                          int answer_every) {
@@ -70,23 +83,56 @@ double RawClient::Stream(const std::string& method, std::vector<grpc::ByteBuffer
         break;
     }
   }
-  return status.ok() ? Seconds(begin) : -1;
+  const double seconds = Seconds(begin);
+  Check(method, status);
+  return seconds;
 }
 
-double RawClient::Unary(const std::string& method, const grpc::ByteBuffer& request) {
+double RawClient::Unary(const std::string& method, const grpc::ByteBuffer& request,
+                        grpc::ByteBuffer* answer) {
   const Clock::time_point begin = Clock::now();
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
   const auto call = stub_.PrepareUnaryCall(&context, method, request, &queue);
   call->StartCall();
-  grpc::ByteBuffer answer;
+  grpc::ByteBuffer unused;
   grpc::Status status;
-  call->Finish(&answer, &status, AsTag(kFinished));
+  call->Finish(answer != nullptr ? answer : &unused, &status, AsTag(kFinished));
   void* event = nullptr;
   bool ok = false;
   queue.Next(&event, &ok);
   const double seconds = Seconds(begin);
-  return status.ok() ? seconds : -1;
+  Check(method, status);
+  return seconds;
+}
+
+double RawClient::Unaries(const std::string& method, const std::vector<grpc::ByteBuffer>& requests,
+                          std::size_t window) {
+  struct Call {
+    grpc::ClientContext context;
+    grpc::ByteBuffer answer;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
+  };
+  const Clock::time_point begin = Clock::now();
+  grpc::CompletionQueue queue;
+  std::size_t started = 0;
+  const auto start_next = [&] {
+    auto* const call = new Call;
+    call->reader = stub_.PrepareUnaryCall(&call->context, method, requests[started++], &queue);
+    call->reader->StartCall();
+    call->reader->Finish(&call->answer, &call->status, call);
+  };
+  while (started < std::min(window, requests.size())) start_next();
+  for (std::size_t done = 0; done < requests.size(); ++done) {
+    void* event = nullptr;
+    bool ok = false;
+    queue.Next(&event, &ok);
+    const std::unique_ptr<Call> call(static_cast<Call*>(event));
+    Check(method, call->status);
+    if (started < requests.size()) start_next();
+  }
+  return Seconds(begin);
 }
 
 }  // namespace calipers::bench

@@ -6,13 +6,17 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "calipers/v1/observation.pb.h"
+#include "google/protobuf/arena.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/grpcpp.h"
+#include "grpcpp/support/proto_buffer_reader.h"
+#include "grpcpp/support/proto_buffer_writer.h"
 
 namespace calipers::bench {
 namespace {
 
-enum class Mode { kDiscard, kSum, kEcho };
+enum class Mode { kDiscard, kSum, kParse, kEcho };
 
 class Reactor final : public grpc::ServerGenericBidiReactor {
  public:
@@ -25,7 +29,7 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
     if (mode_ == Mode::kSum) Sum();
     ++messages_;
     if (mode_ != Mode::kEcho && messages_ % answer_every_ != 0) return StartRead(&incoming_);
-    outgoing_ = mode_ == Mode::kEcho ? incoming_ : Short();
+    outgoing_ = Answer();
     StartWrite(&outgoing_);
   }
   void OnWriteDone(bool ok) override {
@@ -38,6 +42,42 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
   static grpc::ByteBuffer Short() {
     const grpc::Slice slice("an answer");
     return {&slice, 1};
+  }
+
+  grpc::ByteBuffer Answer() {
+    switch (mode_) {
+      case Mode::kEcho:
+        return incoming_;
+      case Mode::kParse:
+        return ParseAndAcknowledge();
+      default:
+        return Short();
+    }
+  }
+
+  // The least that a server does which reads records and says what became of each: the
+  // generated code, in an arena.
+  grpc::ByteBuffer ParseAndAcknowledge() {
+    google::protobuf::Arena arena;
+    auto& request = *google::protobuf::Arena::CreateMessage<v1::ObserveRequest>(&arena);
+    auto& response = *google::protobuf::Arena::CreateMessage<v1::ObserveResponse>(&arena);
+    {
+      grpc::ProtoBufferReader reader(&incoming_);
+      if (!request.ParseFromZeroCopyStream(&reader)) return Short();
+    }
+    for (const v1::ReducedObservation& observation : request.reduced().observations()) {
+      v1::ObservationAck& ack = *response.add_acks();
+      ack.set_ordinal(ordinal_++);
+      ack.set_index(observation.header().index());
+      ack.set_outcome(v1::ObservationAck::OUTCOME_STORED);
+    }
+    grpc::ByteBuffer buffer;
+    {
+      // Its destructor completes the buffer.
+      grpc::ProtoBufferWriter writer(&buffer, 64 << 10, static_cast<int>(response.ByteSizeLong()));
+      response.SerializeToZeroCopyStream(&writer);
+    }
+    return buffer;
   }
 
   void Sum() {
@@ -55,6 +95,7 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   std::int64_t messages_ = 0;
+  std::int64_t ordinal_ = 0;
   std::uint64_t sum_ = 0;
 };
 
@@ -62,9 +103,10 @@ class RawService final : public grpc::CallbackGenericService {
  public:
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
-    const Mode mode = context->method() == "/raw/Sum"    ? Mode::kSum
-                      : context->method() == "/raw/Echo" ? Mode::kEcho
-                                                         : Mode::kDiscard;
+    const Mode mode = context->method() == "/raw/Sum"     ? Mode::kSum
+                      : context->method() == "/raw/Echo"  ? Mode::kEcho
+                      : context->method() == "/raw/Parse" ? Mode::kParse
+                                                          : Mode::kDiscard;
     int answer_every = 1;
     const auto& metadata = context->client_metadata();
     if (const auto it = metadata.find(kAnswerEvery); it != metadata.end()) {

@@ -28,8 +28,10 @@ def reducer_rows(path: Path) -> list[dict]:
     return sorted(rows, key=lambda row: row["name"])
 
 
-def figure(value: float) -> str:
-    """Three digits or so, with separators."""
+def figure(value: float | None) -> str:
+    """Three digits or so, with separators; a dash for none."""
+    if value is None:
+        return "-"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
@@ -44,7 +46,7 @@ def table(rows: list[dict]) -> str:
                 row["unit"],
                 figure(row["calipers"]),
                 figure(row["limit"]),
-                f"{row['ratio']:.2f}",
+                "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
                 peers,
             ]
         )

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers::client {
@@ -168,6 +171,37 @@ TEST_F(ObservationStreamTest, ABrokenCallLosesNothingAndDoublesNothing) {
     EXPECT_EQ(service_->calls(), 3);
     ExpectAllStored(20);
   }
+}
+
+// Sent from where it lies, and again after a break; nobody holds it in the end.
+TEST_F(ObservationStreamTest, AnOwnerIsHeldUntilItsTensorIsThrough) {
+  Serve({.break_calls = 2, .after_observations = 3});
+  std::vector<std::weak_ptr<const std::string>> owners;
+  {
+    const auto stream = Open();
+    for (int i = 0; i < 20; ++i) {
+      const auto data = std::make_shared<const std::string>(1000, static_cast<char>(i));
+      data_[i] = *data;
+      owners.push_back(data);
+      v1::ObservationHeader header;
+      header.set_session("s");
+      header.set_index(i);
+      header.set_dtype("U8");
+      header.add_shape(1000);
+      ASSERT_OK(stream->Observe(
+          header, {reinterpret_cast<const std::byte*>(data->data()), data->size()}, data));
+    }
+    ASSERT_OK(stream->Finish());
+    EXPECT_EQ(stream->totals().reconnects, 2);
+    ExpectAllStored(20);
+  }
+  // What a broken call held goes with its connection.
+  server_.reset();
+  const auto released = [&owners] {
+    return std::all_of(owners.begin(), owners.end(), [](const auto& o) { return o.expired(); });
+  };
+  for (int tries = 0; tries < 500 && !released(); ++tries) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_TRUE(released());
 }
 
 TEST_F(ObservationStreamTest, GivesUpAfterSoManyAttemptsAndSaysWhatIsOpen) {

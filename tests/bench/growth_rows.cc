@@ -1,0 +1,189 @@
+// What Calipers costs as sessions, workers and tensors grow.
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "calipers/v1/calibration.pb.h"
+#include "tests/bench/fail.h"
+#include "tests/bench/requests.h"
+#include "tests/bench/rows.h"
+
+namespace calipers::bench {
+namespace {
+
+constexpr std::size_t kKiB = 1024;
+
+// --- sessions ---
+
+struct SessionCosts {
+  double open = 0;    // a second
+  double lookup = 0;  // us
+  double list = 0;    // us, a page of 100
+  double memory = 0;  // bytes each
+};
+
+std::string SessionId(std::int64_t i) {
+  return absl::StrCat("model.layers.", i, ".mlp.down_proj/input");
+}
+
+double OpenAll(ServerPair& servers, std::int64_t count) {
+  constexpr std::size_t kUnderWay = 64;
+  std::vector<grpc::ByteBuffer> requests;
+  for (std::int64_t i = 0; i < count; ++i) requests.push_back(CreateRequest(SessionId(i)));
+  return servers.calipers().Unaries("/calipers.v1.Calibration/CreateSession", requests, kUnderWay);
+}
+
+// The median of calls for sessions all over the table.
+double Lookup(ServerPair& servers, std::int64_t count) {
+  std::mt19937_64 random(1);
+  std::vector<double> seconds;
+  for (int call = 0; call < 2000; ++call) {
+    v1::GetSessionRequest request;
+    request.set_name(absl::StrCat(kRun, "/sessions/",
+                                  SessionId(static_cast<std::int64_t>(random() >> 1) % count)));
+    seconds.push_back(
+        servers.calipers().Unary("/calipers.v1.Calibration/GetSession", Serialized(request)));
+  }
+  return 1e6 * Median(seconds);
+}
+
+v1::ListSessionsResponse ReadPage(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  std::string bytes;
+  if (!buffer.Dump(&slices).ok()) Fail("ListSessions: no answer");
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  v1::ListSessionsResponse page;
+  if (!page.ParseFromString(bytes) || page.sessions().empty()) Fail("ListSessions: a bad answer");
+  return page;
+}
+
+// The median of up to 300 pages, one behind the other.
+double List(ServerPair& servers) {
+  std::vector<double> seconds;
+  v1::ListSessionsRequest request;
+  request.set_parent(kRun);
+  request.set_page_size(100);
+  do {
+    grpc::ByteBuffer answer;
+    seconds.push_back(servers.calipers().Unary("/calipers.v1.Calibration/ListSessions",
+                                               Serialized(request), &answer));
+    request.set_page_token(ReadPage(answer).next_page_token());
+  } while (!request.page_token().empty() && seconds.size() < 300);
+  return 1e6 * Median(seconds);
+}
+
+SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
+  ServerPair servers(programs);
+  // Calls, threads and code are there before memory is counted.
+  servers.Fresh();
+  OpenAll(servers, 1000);
+  servers.Fresh();
+  const std::int64_t before = servers.calipers_child().resident_bytes();
+  SessionCosts costs;
+  costs.open = static_cast<double>(count) / OpenAll(servers, count);
+  costs.memory = static_cast<double>(servers.calipers_child().resident_bytes() - before) /
+                 static_cast<double>(count);
+  costs.lookup = Lookup(servers, count);
+  costs.list = List(servers);
+  return costs;
+}
+
+void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
+  // One measurement for all four rows of a count.
+  const auto measured = std::make_shared<std::map<std::int64_t, SessionCosts>>();
+  const auto costs = [=](std::int64_t count) -> const SessionCosts& {
+    const auto it = measured->find(count);
+    if (it != measured->end()) return it->second;
+    return measured->emplace(count, MeasureSessions(programs, count)).first->second;
+  };
+  for (const std::int64_t count : {100, 1000, 10'000, 100'000, 1'000'000}) {
+    const std::string prefix = absl::StrCat("growth/sessions=", count, "/");
+    rows.push_back({prefix + "open",
+                    [=] { return Row{.unit = "sessions/s", .calipers = costs(count).open}; }});
+    rows.push_back(
+        {prefix + "lookup", [=] { return Row{.unit = "us", .calipers = costs(count).lookup}; }});
+    rows.push_back(
+        {prefix + "list", [=] { return Row{.unit = "us", .calipers = costs(count).list}; }});
+    // Beside what a session's few pages come to, a handful says nothing.
+    if (count < 10'000) continue;
+    rows.push_back(
+        {prefix + "memory", [=] { return Row{.unit = "bytes", .calipers = costs(count).memory}; }});
+  }
+}
+
+// --- workers ---
+
+// `total` observations over so many streams, by a maker of one stream's messages.
+template <typename Make>
+Row Streams(const Programs& programs, int rounds, int workers, double total, const char* unit,
+            int answer_every, Make make) {
+  ServerPair servers(programs);
+  std::vector<std::vector<grpc::ByteBuffer>> messages;
+  for (int w = 0; w < workers; ++w) messages.push_back(make(w));
+  std::vector<double> calipers;
+  std::vector<double> discard;
+  for (int round = 0; round < rounds; ++round) {
+    servers.Fresh();
+    calipers.push_back(total / ParallelStreams(servers.calipers_child().target(), kObserve,
+                                               messages, answer_every));
+    discard.push_back(total / ParallelStreams(servers.raw_child().target(), "/raw/Discard",
+                                              messages, answer_every));
+  }
+  return {.unit = unit, .calipers = Median(calipers), .limit = Median(discard)};
+}
+
+Row WorkersTensors(const Programs& programs, int rounds, int workers) {
+  constexpr std::size_t kTensor = std::size_t{1} << 20;
+  constexpr std::size_t kPiece = std::size_t{256} << 10;
+  const std::size_t each = 512U / static_cast<std::size_t>(workers);
+  const double total = static_cast<double>(each * kTensor) * workers / 1e9;
+  return Streams(programs, rounds, workers, total, "GB/s", kTensor / kPiece, [=](int w) {
+    return TensorMessages(kTensor, kPiece, each, w * static_cast<std::int64_t>(each));
+  });
+}
+
+Row WorkersRecords(const Programs& programs, int rounds, int workers) {
+  constexpr int kBatch = 448;  // Llama-sized: an input and a weight of each linear layer
+  const int each = 640 / workers;
+  const double total = static_cast<double>(each) * kBatch * workers;
+  return Streams(programs, rounds, workers, total, "records/s", 1, [=](int w) {
+    return RecordMessages(each, kBatch, std::int64_t{w} * each * kBatch);
+  });
+}
+
+// --- tensors ---
+
+Row TensorSize(const Programs& programs, int rounds, std::size_t tensor_bytes) {
+  constexpr std::size_t kPiece = std::size_t{256} << 10;
+  const std::size_t count =
+      std::clamp<std::size_t>((std::size_t{512} << 20) / tensor_bytes, 1, 20'000);
+  const std::size_t pieces = (tensor_bytes + kPiece - 1) / kPiece;
+  return Streams(programs, rounds, 1, static_cast<double>(count * tensor_bytes) / 1e9, "GB/s",
+                 static_cast<int>(pieces),
+                 [=](int) { return TensorMessages(tensor_bytes, kPiece, count); });
+}
+
+}  // namespace
+
+std::vector<RowMaker> GrowthRows(const Programs& programs, Rounds rounds) {
+  std::vector<RowMaker> rows;
+  AddSessions(rows, programs);
+  for (const int workers : {1, 2, 4, 8, 16, 32, 64}) {
+    const std::string prefix = absl::StrCat("growth/workers=", workers, "/");
+    rows.push_back({prefix + "tensors", [=] { return WorkersTensors(programs, rounds, workers); }});
+    rows.push_back({prefix + "records", [=] { return WorkersRecords(programs, rounds, workers); }});
+  }
+  for (std::size_t kib = 1; kib <= std::size_t{1} << 20; kib *= 4) {
+    rows.push_back({absl::StrCat("growth/tensor=", kib, "KiB/ingest"),
+                    [=] { return TensorSize(programs, std::min(rounds, 5), kib * kKiB); }});
+  }
+  return rows;
+}
+
+}  // namespace calipers::bench

@@ -1,0 +1,38 @@
+#ifndef CALIPERS_TESTS_BENCH_ROW_H_
+#define CALIPERS_TESTS_BENCH_ROW_H_
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace calipers::bench {
+
+/// One line of the table. `limit` and the peers are other servers' figures, in the
+/// same unit; a limit of 0 is none.
+struct Row {
+  std::string name = {};
+  std::string unit = {};
+  double calipers = 0;
+  double limit = 0;
+  bool less_is_better = false;
+  std::vector<std::pair<std::string, double>> peers = {};
+};
+
+/// A line that can be measured. `measure` leaves the name empty.
+struct RowMaker {
+  std::string name;
+  std::function<Row()> measure;
+};
+
+/// The value that `share` of the values lie below; 0.5 is the median.
+double Quantile(std::vector<double> values, double share);
+
+inline double Median(std::vector<double> values) { return Quantile(std::move(values), 0.5); }
+
+/// Writes the rows as tests/bench/report.py reads them.
+void WriteJson(const std::string& path, const std::vector<Row>& rows);
+
+}  // namespace calipers::bench
+
+#endif  // CALIPERS_TESTS_BENCH_ROW_H_

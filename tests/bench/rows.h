@@ -1,0 +1,23 @@
+#ifndef CALIPERS_TESTS_BENCH_ROWS_H_
+#define CALIPERS_TESTS_BENCH_ROWS_H_
+
+#include <vector>
+
+#include "tests/bench/row.h"
+#include "tests/bench/server_pair.h"
+
+namespace calipers::bench {
+
+/// How often each row is measured; the two servers take turns.
+using Rounds = int;
+
+/// Tensors and reduced records over one stream, unpinned and pinned.
+std::vector<RowMaker> IngestRows(const Programs& programs, Rounds rounds);
+/// GetMinMax beside an echo: idle, after silence, under ingest.
+std::vector<RowMaker> QueryRows(const Programs& programs, Rounds rounds);
+/// Cost as sessions, workers and tensors grow.
+std::vector<RowMaker> GrowthRows(const Programs& programs, Rounds rounds);
+
+}  // namespace calipers::bench
+
+#endif  // CALIPERS_TESTS_BENCH_ROWS_H_

@@ -1,0 +1,69 @@
+#include "tests/bench/server_pair.h"
+
+#include <sched.h>
+
+#include <chrono>
+
+#include "absl/synchronization/barrier.h"
+#include "tests/bench/fail.h"
+#include "tests/bench/requests.h"
+
+namespace calipers::bench {
+namespace {
+
+constexpr int kServerCpu = 0;
+constexpr int kClientCpu = 1;
+
+std::vector<std::string> CalipersCommand(const Programs& programs) {
+  return {programs.calipers_server, "--listen", "127.0.0.1:0",       "--log-level", "error",
+          "--max-sessions",         "2000000",  "--max-store-bytes", "16G"};
+}
+
+void RunOn(int first, int last) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (int cpu = first; cpu <= last; ++cpu) CPU_SET(static_cast<unsigned>(cpu), &cpus);
+  if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) Fail("cannot choose a processor");
+}
+
+}  // namespace
+
+ServerPair::ServerPair(const Programs& programs, bool pinned)
+    : pinned_(pinned),
+      calipers_child_(CalipersCommand(programs), pinned ? kServerCpu : -1),
+      raw_child_({programs.self, "--serve-raw"}, pinned ? kServerCpu : -1),
+      calipers_(calipers_child_.target()),
+      raw_(raw_child_.target()) {
+  if (pinned_) RunOn(kClientCpu, kClientCpu);
+}
+
+ServerPair::~ServerPair() {
+  if (pinned_) RunOn(0, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
+void ServerPair::Fresh() {
+  calipers_.Unary("/calipers.v1.Calibration/DeleteRun", DeleteRunRequest());
+  calipers_.Unary("/calipers.v1.Calibration/CreateSession", CreateRequest("m/input"));
+}
+
+double ParallelStreams(const std::string& target, const std::string& method,
+                       std::vector<std::vector<grpc::ByteBuffer>>& messages, int answer_every) {
+  const auto streams = static_cast<int>(messages.size());
+  // Deletes itself with the last that came.
+  auto* const all_connected = new absl::Barrier(streams + 1);
+  std::vector<std::thread> threads;
+  for (auto& of_stream : messages) {
+    threads.emplace_back([&, all_connected] {
+      RawClient client(target);
+      client.Connect();
+      if (all_connected->Block()) delete all_connected;
+      client.Stream(method, of_stream, answer_every);
+    });
+  }
+  if (all_connected->Block()) delete all_connected;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::thread& thread : threads) thread.join();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace calipers::bench
