@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "core/arithmetic.h"
 #include "core/dtype.h"
+#include "core/fold_values.h"
 #include "core/observer.h"
 #include "core/record.h"
 
@@ -37,6 +39,8 @@ class FoldedState {
   FoldedRange Answer() const;
 
  private:
+  // Takes elements into the values from `at` on.
+  void Fold(FoldStep step, double c, absl::Span<const std::byte> elements, std::size_t at);
   // The dtype of the answer.
   Dtype AnswerDtype() const;
 

@@ -56,6 +56,9 @@ class Record {
   absl::Span<const std::byte> global_min() const;
   absl::Span<const std::byte> global_max() const;
 
+  /// All of these, one behind the other, in this order.
+  absl::Span<const std::byte> values() const { return values_; }
+
   /// Some parameter's range is NaN.
   bool saw_nan() const { return saw_nan_; }
   /// Some parameter's range that is not NaN ends at an infinity. (A NaN hides

@@ -1,0 +1,60 @@
+"""What a tensor in flight costs the server: its record, not its data."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+MIB = 1 << 20
+SESSION = "runs/r/sessions/big/weight"
+
+
+def resident_bytes(pid: int) -> int:
+    """The most memory that the process has had resident so far."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def pieces(client, gibibytes: int):
+    """A float32 tensor of so many GiB: zeros, then one greatest and one least element.
+    Serialized beforehand, so that the client is quick."""
+    request = client.message("ObserveRequest")
+    count = (gibibytes << 30) // MIB
+    header = request()
+    header.header.session = SESSION
+    header.header.index = 0
+    header.header.dtype = "F32"
+    header.header.shape.extend([count, MIB // 4])
+    yield header.SerializeToString()
+    zeros = request(data=bytes(MIB)).SerializeToString()
+    for _ in range(count - 1):
+        yield zeros
+    yield request(data=bytes(MIB - 8) + struct.pack("<ff", 7.5, -3.5)).SerializeToString()
+
+
+@pytest.mark.parametrize("gibibytes", [10])
+def test_a_large_tensor_costs_the_server_next_to_nothing(server, client, gibibytes):
+    """10 GiB stream through while the server's memory grows by less than 32 MiB."""
+    create = client.message("CreateSessionRequest")(
+        parent="runs/r", session_id="big/weight"
+    )
+    client.call("CreateSession", create)
+    before = resident_bytes(server.process.pid)
+    acks = [
+        ack
+        for response in client.observe(
+            pieces(client, gibibytes), timeout=300, serialize=lambda r: r
+        )
+        for ack in response.acks
+    ]
+    grown = resident_bytes(server.process.pid) - before
+    assert [(ack.index, ack.outcome) for ack in acks] == [(0, 1)]
+    assert grown < 32 * MIB, f"grew by {grown / MIB:.1f} MiB"
+    answer = client.call("GetMinMax", client.message("GetMinMaxRequest")(name=SESSION))
+    low, high = (struct.unpack("<f", x.data)[0] for x in (answer.current.min, answer.current.max))
+    assert (low, high) == (-3.5, 7.5)
+    print(f"{gibibytes} GiB: grew by {grown / MIB:.1f} MiB")
