@@ -7,7 +7,7 @@ namespace calipers::server {
 void KeepFreedMemory() {
   constexpr int kMiB = 1 << 20;
   mallopt(M_TRIM_THRESHOLD, 64 * kMiB);
-  mallopt(M_TOP_PAD, 16 * kMiB);
+  mallopt(M_TOP_PAD, kMiB);
   mallopt(M_MMAP_THRESHOLD, 32 * kMiB);
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 MIB = 1 << 20
+PIECE = 256 << 10
 SESSION = "runs/r/sessions/big/weight"
 
 
@@ -20,20 +21,21 @@ def resident_bytes(pid: int) -> int:
 
 
 def pieces(client, gibibytes: int):
-    """A float32 tensor of so many GiB: zeros, then one greatest and one least element.
-    Serialized beforehand, so that the client is quick."""
+    """A float32 tensor of so many GiB, in the pieces that the C++ client sends by itself:
+    zeros, then one greatest and one least element. Serialized beforehand, so that this
+    client is quick."""
     request = client.message("ObserveRequest")
-    count = (gibibytes << 30) // MIB
+    count = (gibibytes << 30) // PIECE
     header = request()
     header.header.session = SESSION
     header.header.index = 0
     header.header.dtype = "F32"
-    header.header.shape.extend([count, MIB // 4])
+    header.header.shape.extend([count, PIECE // 4])
     yield header.SerializeToString()
-    zeros = request(data=bytes(MIB)).SerializeToString()
+    zeros = request(data=bytes(PIECE)).SerializeToString()
     for _ in range(count - 1):
         yield zeros
-    yield request(data=bytes(MIB - 8) + struct.pack("<ff", 7.5, -3.5)).SerializeToString()
+    yield request(data=bytes(PIECE - 8) + struct.pack("<ff", 7.5, -3.5)).SerializeToString()
 
 
 @pytest.mark.parametrize("gibibytes", [10])
