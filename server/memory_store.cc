@@ -56,17 +56,16 @@ absl::StatusOr<PutOutcome> MemoryStore::PutIfAbsent(SeriesId id, BatchIndex inde
   const std::int64_t size = Footprint(*record);
   absl::MutexLock lock(&series->mu);
   if (series->deleted) return Gone();
-  if (auto it = series->records.find(index); it != series->records.end()) {
-    return *it->second == *record ? PutOutcome::kDuplicate : PutOutcome::kConflict;
-  }
+  const auto [it, is_new] = series->records.try_emplace(index, record);
+  if (!is_new) return *it->second == *record ? PutOutcome::kDuplicate : PutOutcome::kConflict;
   const std::int64_t fold = series->fold_bytes == 0 ? FoldFootprint(*record) : 0;
   if (!Reserve(size + fold)) {
+    series->records.erase(it);
     return absl::ResourceExhaustedError(
         absl::StrCat("the record takes ", size + fold, " bytes and the store holds ", bytes(),
                      " of ", max_bytes_, " (--max-store-bytes): delete a run or raise the limit"));
   }
   series->fold_bytes += fold;
-  series->records.emplace(index, std::move(record));
   return PutOutcome::kStored;
 }
 

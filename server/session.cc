@@ -145,8 +145,13 @@ void Session::Count(BatchIndex index, const std::vector<std::int64_t>& qparam_sh
   } else {
     series_.qparam_shape = qparam_shape;
   }
-  const bool known = series_.workers.contains(worker) || series_.workers.size() < kMaxWorkers;
-  series_.workers[known ? worker : kOtherWorkers].Add({1, record.num_observations()});
+  TallyOf(worker).Add({1, record.num_observations()});
+}
+
+Tally& Session::TallyOf(const std::string& worker) {
+  const auto it = series_.workers.find(worker);
+  if (it != series_.workers.end()) return it->second;
+  return series_.workers[series_.workers.size() < kMaxWorkers ? worker : kOtherWorkers];
 }
 
 Progress Session::ProgressLocked(std::size_t max_missing) const {

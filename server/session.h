@@ -146,6 +146,7 @@ class Session {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Count(BatchIndex index, const std::vector<std::int64_t>& qparam_shape, const Record& record,
              const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Tally& TallyOf(const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Progress ProgressLocked(std::size_t max_missing) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Deleted() const;
   absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
