@@ -1,13 +1,39 @@
-# Fails, naming the file and the header, if a source of the core includes what lies beside or
+# Fails, naming file, line and header, if a source of a layer includes what lies beside or
 # above it. Debian keeps the headers of gRPC and protobuf in /usr/include, where no
 # target's include path can hide them. Run as
-#   cmake -DDIR=core -P core/check_includes.cmake
+#   cmake -DLAYER=core -DDIR=core -P core/check_includes.cmake
+set(beside_core "grpc|grpcpp|google/protobuf|google/rpc|calipers/v1|server|client|spdlog|CLI")
+set(reason_core "the core uses no gRPC, no protobuf, no server and no client")
+set(beside_server "client")
+set(reason_server "the server does not use the client")
+set(beside_client "server")
+set(reason_client "the client does not use the server")
+if(NOT DEFINED beside_${LAYER})
+  message(FATAL_ERROR "LAYER is '${LAYER}'; it has to be core, server or client")
+endif()
+
 file(GLOB_RECURSE sources ${DIR}/*.h ${DIR}/*.cc)
-set(refused "^[ \t]*#[ \t]*include[ \t]*[<\"]((grpc|grpcpp|google/protobuf|calipers/v1|server|client)/[^>\"]*)")
+if(NOT sources)
+  message(FATAL_ERROR "no sources in ${DIR}")
+endif()
+set(refused "^[ \t]*#[ \t]*include[ \t]*[<\"]((${beside_${LAYER}})/[^>\"]*)")
+set(failed FALSE)
 foreach(source IN LISTS sources)
-  file(STRINGS ${source} includes REGEX "${refused}")
+  file(STRINGS ${source} includes REGEX "${refused}" ENCODING UTF-8)
   foreach(include IN LISTS includes)
-    string(REGEX MATCH "${refused}" _ "${include}")
-    message(SEND_ERROR "${source} includes ${CMAKE_MATCH_1}: the core uses no gRPC, no protobuf, no server and no client")
+    string(REGEX MATCH "${refused}" start "${include}")
+    set(header ${CMAKE_MATCH_1})
+    # Its line is one more than the number of those before it.
+    file(READ ${source} text)
+    string(FIND "\n${text}" "\n${start}" position)
+    string(SUBSTRING "\n${text}" 0 ${position} before)
+    string(REGEX MATCHALL "\n" before "${before}")
+    list(LENGTH before line)
+    math(EXPR line "${line} + 1")
+    message(NOTICE "${source}:${line}: error: includes ${header}: ${reason_${LAYER}}")
+    set(failed TRUE)
   endforeach()
 endforeach()
+if(failed)
+  message(FATAL_ERROR "${LAYER} includes what it may not")
+endif()

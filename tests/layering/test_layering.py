@@ -89,14 +89,32 @@ def test_what_is_allowed_is_not_found():
 
 
 @pytest.mark.parametrize(
-    "include",
-    ["<grpcpp/grpcpp.h>", '"calipers/v1/session.pb.h"', "<google/protobuf/message.h>"],
+    ("layer", "include"),
+    [
+        ("core", "<grpcpp/grpcpp.h>"),
+        ("core", "<google/protobuf/message.h>"),
+        ("core", '"calipers/v1/session.pb.h"'),
+        ("core", '"server/names.h"'),
+        ("server", '"client/client.h"'),
+        ("client", '"server/session.h"'),
+    ],
 )
-def test_the_build_refuses_the_core_such_an_include(tmp_path, include):
-    check = ["cmake", f"-DDIR={tmp_path}", "-P", TOP / "core/check_includes.cmake"]
-    (tmp_path / "pure.cc").write_text('#include "core/dtype.h"\n#include <vector>\n')
-    assert subprocess.run(check, capture_output=True).returncode == 0
-    (tmp_path / "impure.cc").write_text(f"#include {include}\n")
+def test_the_build_refuses_such_an_include(tmp_path, layer, include):
+    script = TOP / "core/check_includes.cmake"
+    check = ["cmake", f"-DLAYER={layer}", f"-DDIR={tmp_path}", "-P", script]
+    (tmp_path / "fine.cc").write_text(
+        f'#include "core/dtype.h"\n#include <vector>\n// #include {include}\n'
+    )
+    fine = subprocess.run(check, capture_output=True, text=True)
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    wrong = tmp_path / "wrong.cc"
+    wrong.write_text(f"// #include {include}\n\n[[x]];\n  #include {include}  // a; b\n")
     refused = subprocess.run(check, capture_output=True, text=True)
     assert refused.returncode != 0
-    assert "impure.cc includes" in " ".join(refused.stderr.split())
+    assert f"{wrong}:4: error: includes {include[1:-1]}: the {layer} " in refused.stderr
+
+
+def test_the_build_runs_the_check_in_every_layer():
+    text = (TOP / "CMakeLists.txt").read_text()
+    assert "foreach(layer core server client)" in text
+    assert "add_dependencies(calipers_${layer} calipers_${layer}_includes)" in text
