@@ -20,10 +20,12 @@ constexpr std::size_t kKiB = 1024;
 // --- sessions ---
 
 struct SessionCosts {
-  double open = 0;    // a second
-  double lookup = 0;  // us
-  double list = 0;    // us, a page of 100
-  double memory = 0;  // bytes each
+  double open = 0;         // a second
+  double lookup = 0;       // us
+  double list = 0;         // us, a page of 100
+  double memory = 0;       // bytes each, once open
+  double records = 0;      // a second, one to each session
+  double used_memory = 0;  // bytes each, once it has a record
 };
 
 std::string SessionId(std::int64_t i) {
@@ -78,6 +80,19 @@ double List(ServerPair& servers) {
   return 1e6 * Median(seconds);
 }
 
+// Seconds to send a record to each session, in batches over one stream.
+double Use(ServerPair& servers, std::int64_t count) {
+  constexpr std::int64_t kBatch = 448;
+  std::vector<grpc::ByteBuffer> messages;
+  for (std::int64_t i = 0; i < count;) {
+    v1::ObserveRequest request;
+    const std::int64_t end = std::min(count, i + kBatch);
+    for (; i < end; ++i) AddRecord(request, absl::StrCat(kRun, "/sessions/", SessionId(i)), 0);
+    messages.push_back(Serialized(request));
+  }
+  return servers.calipers().Stream(kObserve, messages, 1);
+}
+
 SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
   ServerPair servers(programs);
   // Calls, threads and code are there before memory is counted.
@@ -87,15 +102,20 @@ SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
   const std::int64_t before = servers.calipers_child().resident_bytes();
   SessionCosts costs;
   costs.open = static_cast<double>(count) / OpenAll(servers, count);
-  costs.memory = static_cast<double>(servers.calipers_child().resident_bytes() - before) /
-                 static_cast<double>(count);
+  const auto each = [&] {
+    return static_cast<double>(servers.calipers_child().resident_bytes() - before) /
+           static_cast<double>(count);
+  };
+  costs.memory = each();
   costs.lookup = Lookup(servers, count);
   costs.list = List(servers);
+  costs.records = static_cast<double>(count) / Use(servers, count);
+  costs.used_memory = each();
   return costs;
 }
 
 void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
-  // One measurement for all four rows of a count.
+  // One measurement for all rows of a count.
   const auto measured = std::make_shared<std::map<std::int64_t, SessionCosts>>();
   const auto costs = [=](std::int64_t count) -> const SessionCosts& {
     const auto it = measured->find(count);
@@ -104,16 +124,18 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
   };
   for (const std::int64_t count : {100, 1000, 10'000, 100'000, 1'000'000}) {
     const std::string prefix = absl::StrCat("growth/sessions=", count, "/");
-    rows.push_back({prefix + "open",
-                    [=] { return Row{.unit = "sessions/s", .calipers = costs(count).open}; }});
-    rows.push_back(
-        {prefix + "lookup", [=] { return Row{.unit = "us", .calipers = costs(count).lookup}; }});
-    rows.push_back(
-        {prefix + "list", [=] { return Row{.unit = "us", .calipers = costs(count).list}; }});
-    // Beside what a session's few pages come to, a handful says nothing.
+    const auto add = [&](const char* figure, const char* unit, double SessionCosts::*cost) {
+      rows.push_back(
+          {prefix + figure, [=] { return Row{.unit = unit, .calipers = costs(count).*cost}; }});
+    };
+    add("open", "sessions/s", &SessionCosts::open);
+    add("lookup", "us", &SessionCosts::lookup);
+    add("list", "us", &SessionCosts::list);
+    add("records", "records/s", &SessionCosts::records);
+    // Of a handful, what any server's pages come to would be the whole figure.
     if (count < 10'000) continue;
-    rows.push_back(
-        {prefix + "memory", [=] { return Row{.unit = "bytes", .calipers = costs(count).memory}; }});
+    add("memory", "bytes", &SessionCosts::memory);
+    add("used_memory", "bytes", &SessionCosts::used_memory);
   }
 }
 

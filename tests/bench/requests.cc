@@ -70,22 +70,24 @@ std::vector<grpc::ByteBuffer> TensorMessages(std::size_t tensor_bytes, std::size
   return messages;
 }
 
+void AddRecord(v1::ObserveRequest& request, const std::string& session, std::int64_t index) {
+  v1::ReducedObservation* reduced = request.mutable_reduced()->add_observations();
+  reduced->mutable_header()->set_session(session);
+  reduced->mutable_header()->set_index(index);
+  reduced->mutable_header()->set_dtype("F32");
+  reduced->mutable_header()->add_shape(1);
+  reduced->mutable_header()->add_shape(64);
+  reduced->set_min(Bytes(-static_cast<float>(index % 97)));
+  reduced->set_max(Bytes(static_cast<float>(index % 89)));
+}
+
 std::vector<grpc::ByteBuffer> RecordMessages(int messages, int records_a_message,
                                              std::int64_t first) {
   std::vector<grpc::ByteBuffer> result;
   std::int64_t index = first;
   for (int m = 0; m < messages; ++m) {
     v1::ObserveRequest request;
-    for (int r = 0; r < records_a_message; ++r, ++index) {
-      v1::ReducedObservation* reduced = request.mutable_reduced()->add_observations();
-      reduced->mutable_header()->set_session(kSession);
-      reduced->mutable_header()->set_index(index);
-      reduced->mutable_header()->set_dtype("F32");
-      reduced->mutable_header()->add_shape(1);
-      reduced->mutable_header()->add_shape(64);
-      reduced->set_min(Bytes(-static_cast<float>(index % 97)));
-      reduced->set_max(Bytes(static_cast<float>(index % 89)));
-    }
+    for (int r = 0; r < records_a_message; ++r) AddRecord(request, kSession, index++);
     result.push_back(Serialized(request));
   }
   return result;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calipers/v1/observation.pb.h"
 #include "google/protobuf/message_lite.h"
 #include "grpcpp/support/byte_buffer.h"
 
@@ -28,7 +29,10 @@ grpc::ByteBuffer DeleteRunRequest();
 std::vector<grpc::ByteBuffer> TensorMessages(std::size_t tensor_bytes, std::size_t piece_bytes,
                                              std::size_t count, std::int64_t first = 0);
 
-/// Messages with reduced records of one float pair for kSession.
+/// Adds a reduced record of one float pair, made from its index.
+void AddRecord(v1::ObserveRequest& request, const std::string& session, std::int64_t index);
+
+/// Messages with such records for kSession.
 std::vector<grpc::ByteBuffer> RecordMessages(int messages, int records_a_message,
                                              std::int64_t first = 0);
 
