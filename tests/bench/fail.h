@@ -9,7 +9,7 @@ namespace calipers::bench {
 
 /// A measurement that went wrong is worth nothing, nor are those after it.
 [[noreturn]] inline void Fail(const std::string& why) {
-  std::cerr << "ingest_bench: " << why << '\n';
+  std::cerr << "bench: " << why << '\n';
   std::_Exit(1);
 }
 

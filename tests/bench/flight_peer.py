@@ -1,0 +1,96 @@
+"""Arrow Flight's DoPut: a server that drops what comes, and a client that sends.
+
+The client sends tensors as record batches of one uint16 column, a stream a thread, and
+prints the seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import flight
+
+
+class Discard(flight.FlightServerBase):
+    """Reads every batch and drops it."""
+
+    def do_put(self, context, descriptor, reader, writer) -> None:
+        for _ in reader:
+            pass
+
+
+def serve(port_file: Path) -> None:
+    server = Discard("grpc://127.0.0.1:0")
+    port_file.write_text(f"{server.port}\n")
+    server.serve()
+
+
+def batch_of(size: int) -> pa.RecordBatch:
+    """A piece of a tensor of 16-bit elements."""
+    values = np.full(size // 2, 0x3B3B, dtype=np.uint16)
+    return pa.record_batch([pa.array(values)], names=["data"])
+
+
+def send(target: str, streams: int, piece: int, tensor: int, tensors: int) -> float:
+    """Seconds until all streams are through."""
+    batch = batch_of(piece)
+    descriptor = flight.FlightDescriptor.for_path("bench")
+    ready = threading.Barrier(streams + 1)
+    failures: list[BaseException] = []
+
+    def stream() -> None:
+        try:
+            client = flight.connect(f"grpc://{target}")
+            client.wait_for_available(30)
+            ready.wait()
+            writer, _ = client.do_put(descriptor, batch.schema)
+            for _ in range(tensors * tensor // piece):
+                writer.write_batch(batch)
+            writer.close()
+        except BaseException as failure:
+            failures.append(failure)
+            ready.abort()
+            raise
+
+    threads = [threading.Thread(target=stream) for _ in range(streams)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port-file", type=Path, help="serve, and write the port here")
+    parser.add_argument("--target", help="HOST:PORT to send to")
+    parser.add_argument("--streams", type=int, default=1)
+    parser.add_argument("--piece-bytes", type=int, default=1 << 20)
+    parser.add_argument("--tensor-bytes", type=int, default=64 << 20)
+    parser.add_argument("--tensors", type=int, default=4, help="of each stream")
+    arguments = parser.parse_args()
+    if arguments.port_file:
+        serve(arguments.port_file)
+        return
+    print(
+        send(
+            arguments.target,
+            arguments.streams,
+            arguments.piece_bytes,
+            arguments.tensor_bytes,
+            arguments.tensors,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
