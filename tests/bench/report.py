@@ -72,6 +72,8 @@ def main() -> None:
     for path in arguments.rows:
         rows += json.loads(path.read_text())
     rows = [row for row in rows if fnmatch.fnmatch(row["name"], arguments.only)]
+    if not rows:
+        parser.exit(2, f"no row matches {arguments.only!r}; scripts/bench --help has examples\n")
     print(table(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
