@@ -35,6 +35,7 @@ class Panel:
     y_label: str
     x_label: str
     x_text: Callable[[float], str]
+    limit: str = "raw gRPC, discards"
 
 
 def count(value: float) -> str:
@@ -62,7 +63,14 @@ PICTURES = {
     "sessions": [
         sessions("open", "Opening them, one call each", "sessions a second"),
         sessions("memory", "Memory of an open session", "bytes"),
-        sessions("lookup", "GetSession of any of them", "µs"),
+        Panel(
+            r"growth/sessions=(\d+)/lookup",
+            "GetSession of any of them",
+            "µs",
+            "sessions",
+            count,
+            limit="echo",
+        ),
         sessions("list", "ListSessions, a page of 100", "µs"),
         sessions("records", "A reduced record to each", "records a second"),
         sessions("used_memory", "Memory of a session with a record", "bytes"),
@@ -75,6 +83,7 @@ PICTURES = {
             "records a second",
             "workers",
             count,
+            limit="raw gRPC, parses and acknowledges",
         ),
     ],
     "tensors": [
@@ -101,11 +110,11 @@ def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
     """Calipers' line, and the limit's where there is one."""
     limits = [(x, row["limit"]) for x, row in found if row["limit"]]
     if limits:
-        axes.plot(*zip(*limits), color=LIMIT, marker="o", markersize=3, label="raw gRPC, discards")
+        axes.plot(*zip(*limits), color=LIMIT, marker="o", markersize=3, label=panel.limit)
     line = [(x, row["calipers"]) for x, row in found]
     axes.plot(*zip(*line), color=CALIPERS, marker="o", markersize=4, label="Calipers")
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     ticks = [x for x, _ in found]
     axes.set_xticks(ticks[:: max(1, len(ticks) // 6)])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -119,7 +128,7 @@ def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if limits:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        axes.legend(frameon=False, fontsize=8, loc="best")
 
 
 def picture(rows: list[dict], panels: list[Panel]) -> plt.Figure:

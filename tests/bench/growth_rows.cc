@@ -19,9 +19,14 @@ constexpr std::size_t kKiB = 1024;
 
 // --- sessions ---
 
+struct Latency {
+  double call = 0;  // us
+  double echo = 0;  // of the same bytes, in turns
+};
+
 struct SessionCosts {
-  double open = 0;         // a second
-  double lookup = 0;       // us
+  double open = 0;  // a second
+  Latency lookup;
   double list = 0;         // us, a page of 100
   double memory = 0;       // bytes each, once open
   double records = 0;      // a second, one to each session
@@ -40,17 +45,19 @@ double OpenAll(ServerPair& servers, std::int64_t count) {
 }
 
 // The median of calls for sessions all over the table.
-double Lookup(ServerPair& servers, std::int64_t count) {
+Latency Lookup(ServerPair& servers, std::int64_t count) {
   std::mt19937_64 random(1);
-  std::vector<double> seconds;
+  std::vector<double> calls;
+  std::vector<double> echoes;
   for (int call = 0; call < 2000; ++call) {
     v1::GetSessionRequest request;
     request.set_name(absl::StrCat(kRun, "/sessions/",
                                   SessionId(static_cast<std::int64_t>(random() >> 1) % count)));
-    seconds.push_back(
-        servers.calipers().Unary("/calipers.v1.Calibration/GetSession", Serialized(request)));
+    const grpc::ByteBuffer bytes = Serialized(request);
+    calls.push_back(1e6 * servers.calipers().Unary("/calipers.v1.Calibration/GetSession", bytes));
+    echoes.push_back(1e6 * servers.raw().Unary("/raw/Echo", bytes));
   }
-  return 1e6 * Median(seconds);
+  return {Median(calls), Median(echoes)};
 }
 
 v1::ListSessionsResponse ReadPage(const grpc::ByteBuffer& buffer) {
@@ -65,7 +72,7 @@ v1::ListSessionsResponse ReadPage(const grpc::ByteBuffer& buffer) {
   return page;
 }
 
-// The median of up to 300 pages, one behind the other.
+// The median of up to 300 pages, one behind the other, in us.
 double List(ServerPair& servers) {
   std::vector<double> seconds;
   v1::ListSessionsRequest request;
@@ -129,7 +136,12 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
           {prefix + figure, [=] { return Row{.unit = unit, .calipers = costs(count).*cost}; }});
     };
     add("open", "sessions/s", &SessionCosts::open);
-    add("lookup", "us", &SessionCosts::lookup);
+    rows.push_back(
+        {prefix + "lookup", [=] {
+           const Latency& lookup = costs(count).lookup;
+           return Row{
+               .unit = "us", .calipers = lookup.call, .limit = lookup.echo, .less_is_better = true};
+         }});
     add("list", "us", &SessionCosts::list);
     add("records", "records/s", &SessionCosts::records);
     // Of a handful, what any server's pages come to would be the whole figure.
@@ -142,22 +154,23 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
 // --- workers ---
 
 // `total` observations over so many streams, by a maker of one stream's messages.
+// `limit` is the raw server's method that they stand beside.
 template <typename Make>
 Row Streams(const Programs& programs, int rounds, int workers, double total, const char* unit,
-            int answer_every, Make make) {
+            int answer_every, const char* limit, Make make) {
   ServerPair servers(programs);
   std::vector<std::vector<grpc::ByteBuffer>> messages;
   for (int w = 0; w < workers; ++w) messages.push_back(make(w));
   std::vector<double> calipers;
-  std::vector<double> discard;
+  std::vector<double> raw;
   for (int round = 0; round < rounds; ++round) {
     servers.Fresh();
     calipers.push_back(total / ParallelStreams(servers.calipers_child().target(), kObserve,
                                                messages, answer_every));
-    discard.push_back(total / ParallelStreams(servers.raw_child().target(), "/raw/Discard",
-                                              messages, answer_every));
+    raw.push_back(total /
+                  ParallelStreams(servers.raw_child().target(), limit, messages, answer_every));
   }
-  return {.unit = unit, .calipers = Median(calipers), .limit = Median(discard)};
+  return {.unit = unit, .calipers = Median(calipers), .limit = Median(raw)};
 }
 
 Row WorkersTensors(const Programs& programs, int rounds, int workers) {
@@ -165,16 +178,17 @@ Row WorkersTensors(const Programs& programs, int rounds, int workers) {
   constexpr std::size_t kPiece = std::size_t{256} << 10;
   const std::size_t each = 512U / static_cast<std::size_t>(workers);
   const double total = static_cast<double>(each * kTensor) * workers / 1e9;
-  return Streams(programs, rounds, workers, total, "GB/s", kTensor / kPiece, [=](int w) {
-    return TensorMessages(kTensor, kPiece, each, w * static_cast<std::int64_t>(each));
-  });
+  return Streams(
+      programs, rounds, workers, total, "GB/s", kTensor / kPiece, "/raw/Discard", [=](int w) {
+        return TensorMessages(kTensor, kPiece, each, w * static_cast<std::int64_t>(each));
+      });
 }
 
 Row WorkersRecords(const Programs& programs, int rounds, int workers) {
   constexpr int kBatch = 448;  // Llama-sized: an input and a weight of each linear layer
   const int each = 640 / workers;
   const double total = static_cast<double>(each) * kBatch * workers;
-  return Streams(programs, rounds, workers, total, "records/s", 1, [=](int w) {
+  return Streams(programs, rounds, workers, total, "records/s", 1, "/raw/Parse", [=](int w) {
     return RecordMessages(each, kBatch, std::int64_t{w} * each * kBatch);
   });
 }
@@ -187,7 +201,7 @@ Row TensorSize(const Programs& programs, int rounds, std::size_t tensor_bytes) {
       std::clamp<std::size_t>((std::size_t{512} << 20) / tensor_bytes, 1, 20'000);
   const std::size_t pieces = (tensor_bytes + kPiece - 1) / kPiece;
   return Streams(programs, rounds, 1, static_cast<double>(count * tensor_bytes) / 1e9, "GB/s",
-                 static_cast<int>(pieces),
+                 static_cast<int>(pieces), "/raw/Discard",
                  [=](int) { return TensorMessages(tensor_bytes, kPiece, count); });
 }
 
