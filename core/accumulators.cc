@@ -16,27 +16,48 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-template <class Kind>
-HWY_NOINLINE void TakePiece(Piece piece, Ranges<Kind> ranges) {
+// kRows of the piece's rows, from the first.
+template <std::size_t kRows, class Kind>
+HWY_INLINE void TakeRows(Piece piece, Ranges<Kind> ranges, Signs& likely) {
   const hn::ScalableTag<typename Kind::Lane> d;
-  const auto take = [&](std::size_t size) HWY_ATTR {
-    TakeRun(d, piece.data, size, ranges, piece.param);
+  const std::size_t row_bytes = piece.count * sizeof(typename Kind::Lane);
+  const auto skip = [&](std::size_t runs, std::size_t size) {
     piece.data += size * sizeof(typename Kind::Lane);
     piece.count -= size;
-    ++piece.param;
+    piece.param += runs;
+  };
+  const auto take = [&](std::size_t size) HWY_ATTR {
+    for (std::size_t row = 0; row < kRows; ++row) {
+      TakeRun(d, piece.data + row * row_bytes, size, ranges, piece.param, likely);
+    }
+    skip(1, size);
   };
   if (piece.count > 0 && piece.first_run < piece.run) {
     take(std::min(piece.first_run, piece.count));
   }
 #if HWY_TARGET != HWY_SCALAR
   const std::size_t whole = piece.count / piece.run;
-  if (TakeShortRuns(d, piece.data, whole, piece.run, ranges, piece.param)) {
-    piece.data += whole * piece.run * sizeof(typename Kind::Lane);
-    piece.count -= whole * piece.run;
-    piece.param += whole;
+  if (TakeShortRuns<kRows>(d, piece.data, whole, piece.run, row_bytes, ranges, piece.param,
+                           likely)) {
+    skip(whole, whole * piece.run);
   }
 #endif
   while (piece.count > 0) take(std::min(piece.run, piece.count));
+}
+
+template <class Kind>
+HWY_NOINLINE void TakePiece(Piece piece, Ranges<Kind> ranges) {
+  Signs likely = ranges.Likely(piece.param);
+  const auto take = [&](auto rows) HWY_ATTR {
+    TakeRows<rows>(piece, ranges, likely);
+    piece.data += rows * piece.count * sizeof(typename Kind::Lane);
+    piece.rows -= rows;
+  };
+  // Not for what tensors of models seldom are: it is a good part of this file's code.
+  if constexpr (Kind::kExtremes == 3 && sizeof(typename Kind::Lane) <= 4) {
+    while (piece.rows >= 4) take(std::integral_constant<std::size_t, 4>());
+  }
+  while (piece.rows >= 1) take(std::integral_constant<std::size_t, 1>());
 }
 
 // Calls `f` with the Ranges of `count` parameters that begin at `ranges`.
@@ -91,11 +112,12 @@ Accumulators::Accumulators(Dtype dtype, std::int64_t count)
       ranges_(count_ == 0 ? 0 : Bytes(dtype, count_)) {}
 
 void Accumulators::Take(const std::byte* data, std::int64_t count, std::int64_t param,
-                        std::int64_t first_run, std::int64_t run) {
+                        std::int64_t first_run, std::int64_t run, std::int64_t rows) {
   HWY_DYNAMIC_DISPATCH(TakeOn)
   (dtype_, ranges_.data(), count_,
-   {data, static_cast<std::size_t>(count), static_cast<std::size_t>(param),
-    static_cast<std::size_t>(first_run), static_cast<std::size_t>(run)});
+   {data, static_cast<std::size_t>(rows), static_cast<std::size_t>(count),
+    static_cast<std::size_t>(param), static_cast<std::size_t>(first_run),
+    static_cast<std::size_t>(run)});
 }
 
 Accumulators::Finished Accumulators::Finish() && {

@@ -25,9 +25,10 @@ class Accumulators {
 
   /// Takes `count` elements at `data`, which need not be aligned. The first
   /// `first_run` of them belong to parameter `param`, each `run` after that to the
-  /// next. `first_run` and `run` are positive; the last may fall short.
+  /// next. `first_run` and `run` are positive; the last may fall short. The same for
+  /// each of `rows` such rows, one behind the other, that share their parameters.
   void Take(const std::byte* data, std::int64_t count, std::int64_t param, std::int64_t first_run,
-            std::int64_t run);
+            std::int64_t run, std::int64_t rows = 1);
 
   /// Each parameter's min, each one's max, the min and the max of them all; packed
   /// elements. A range that took NaN is NaN, in canonical form, at both ends.

@@ -82,11 +82,16 @@ void Reducer::ReduceElements(const std::byte* data, std::int64_t count) {
     const std::int64_t param =
         row / view_.reduced_outer * view_.kept_inner + column / view_.reduced_inner;
     const std::int64_t in_row = std::min(count, view_.row_length - column);
+    // Whole rows that share their parameters go together.
+    const std::int64_t rows =
+        column > 0 || in_row < view_.row_length
+            ? 1
+            : std::min(count / in_row, view_.reduced_outer - row % view_.reduced_outer);
     accumulators_.Take(data, in_row, param, view_.reduced_inner - column % view_.reduced_inner,
-                       view_.reduced_inner);
-    data += in_row * ElementBytes(dtype_);
-    next_element_ += in_row;
-    count -= in_row;
+                       view_.reduced_inner, rows);
+    data += rows * in_row * ElementBytes(dtype_);
+    next_element_ += rows * in_row;
+    count -= rows * in_row;
   }
 }
 

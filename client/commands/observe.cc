@@ -139,8 +139,8 @@ absl::Status Send(const Client& client, const Global& global, const ObserveOptio
   absl::Status status;
   for (auto i = static_cast<std::size_t>(worker); status.ok() && i < captures.size();
        i += static_cast<std::size_t>(options.workers)) {
-    status = stream.Observe(HeaderOf(global, *captures[i]), captures[i]->tensor.data,
-                            captures[i]->file);
+    status =
+        stream.Observe(HeaderOf(global, *captures[i]), captures[i]->tensor.data, captures[i]->file);
     sent += static_cast<std::int64_t>(captures[i]->tensor.data.size());
   }
   if (status.ok()) status = stream.Finish();

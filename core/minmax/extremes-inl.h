@@ -28,14 +28,15 @@ namespace hn = hwy::HWY_NAMESPACE;
 // greatest as signed (0) and the greatest and the least as unsigned (1 and 2). The
 // maximum is 0 unless that is negative: then all are, and the one of least magnitude
 // is 2. The minimum is 1 if that has the sign bit, else 2. NaN, whose magnitude is
-// above infinity's, shows in 0 or 1. So 2 says something only while all elements have
-// one sign; where both were seen it need not be looked for, and the loops do not.
+// above infinity's, shows in 0 or 1. Two of them are enough if the elements' signs are
+// known: 0 and 1 where both were seen, 1 and 2, in either order, where one was. So the
+// loops guess what signs come (Signs), and take again for the third what they guessed
+// wrong.
 template <typename T>
 struct FloatExtremes {
   static_assert(std::is_unsigned_v<T>);
   using Lane = T;
   static constexpr std::size_t kExtremes = 3;
-  static constexpr std::size_t kAlways = 2;
 
   // Of each pair of lanes, the one that extreme kExtreme keeps.
   template <std::size_t kExtreme, class D>
@@ -76,7 +77,6 @@ struct IntegerExtremes {
   static_assert(std::is_unsigned_v<T>);
   using Lane = T;
   static constexpr std::size_t kExtremes = 2;
-  static constexpr std::size_t kAlways = 2;
 
   template <std::size_t kExtreme, class D>
   static HWY_INLINE hn::Vec<D> Pick(D d, hn::Vec<D> a, hn::Vec<D> b) {
@@ -113,6 +113,7 @@ template <class Kind, std::size_t kFrom, std::size_t kTo, class D>
 struct Extremes {
   using V = hn::Vec<D>;
   static constexpr std::size_t kFirst = kFrom;
+  static constexpr std::size_t kEnd = kTo;
   V v[kTo - kFrom];
 
   // Calls `f` with each extreme's number, as a constant.
@@ -158,10 +159,22 @@ HWY_INLINE hn::Vec<D> LoadLanes(D d, const std::byte* from) {
   return hn::Set(d, lane);
 #else
   const hn::Repartition<std::uint8_t, D> bytes;
-  hwy::Prefetch(from + kAhead);
   return hn::BitCast(d, hn::LoadU(bytes, reinterpret_cast<const std::uint8_t*>(from)));
 #endif
 }
+
+// The same, asking for what lies `ahead`.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadAhead(D d, const std::byte* from, std::size_t ahead = kAhead) {
+  hwy::Prefetch(from + ahead);
+  return LoadLanes(d, from);
+}
+
+// The signs that elements are expected to have.
+enum class Signs {
+  kBoth,
+  kOne,
+};
 
 // The ranges of a tensor's parameters: of each, the greatest of its elements' keys and
 // the greatest of their complements, which is the least key's. Zero is nothing seen.
@@ -171,25 +184,45 @@ struct Ranges {
   T* min;
   T* max;
 
-  // Merges lanes of extreme kExtreme into parameters from `param` on. Extremes are
-  // elements, so whatever they are, both ends may take them.
-  template <std::size_t kExtreme, class D>
-  HWY_INLINE void Merge(D d, std::size_t param, hn::Vec<D> v) const {
-    const auto key = Kind::Key(d, v);
-    if constexpr (kExtreme != 1) {
-      hn::StoreU(hn::Max(key, hn::LoadU(d, max + param)), d, max + param);
-    }
-    if constexpr (kExtreme != 0) {
-      hn::StoreU(hn::Max(hn::Not(key), hn::LoadU(d, min + param)), d, min + param);
-    }
+  // Merges lanes of `some` into parameters from `param` on. Extremes are elements, so
+  // whatever they are, both ends may take them.
+  template <class Some, class D>
+  HWY_INLINE void Merge(D d, std::size_t param, const Some& some) const {
+    auto high = hn::LoadU(d, max + param);
+    auto low = hn::LoadU(d, min + param);
+    Some::ForEach([&](auto k) HWY_ATTR {
+      const auto key = Kind::Key(d, some.v[k - Some::kFirst]);
+      if constexpr (k != 1 || Some::kFirst != 0) high = hn::Max(high, key);
+      if constexpr (k != 0) low = hn::Max(low, hn::Not(key));
+    });
+    hn::StoreU(high, d, max + param);
+    if constexpr (Some::kEnd > 1) hn::StoreU(low, d, min + param);
   }
 
-  // True if all lanes' parameters saw elements of both signs.
+  // True if the lanes' parameters, all of them or any, saw elements of both signs.
   template <class D>
-  HWY_INLINE bool BothSigns(D d, std::size_t param) const {
+  HWY_INLINE bool AllBothSigns(D d, std::size_t param) const {
     const hn::RebindToSigned<D> s;
-    const auto both = hn::And(hn::LoadU(d, min + param), hn::LoadU(d, max + param));
-    return hn::AllTrue(s, hn::Lt(hn::BitCast(s, both), hn::Zero(s)));
+    return hn::AllTrue(s, hn::Lt(Both(d, param), hn::Zero(s)));
+  }
+  template <class D>
+  HWY_INLINE bool AnyBothSigns(D d, std::size_t param) const {
+    const hn::RebindToSigned<D> s;
+    return !hn::AllFalse(s, hn::Lt(Both(d, param), hn::Zero(s)));
+  }
+
+  // What elements of `param` may be like, by those that it saw.
+  HWY_INLINE Signs Likely(std::size_t param) const {
+    constexpr T kSign = static_cast<T>(T{1} << (sizeof(T) * 8 - 1));
+    return ((min[param] ^ max[param]) & kSign) != 0 ? Signs::kOne : Signs::kBoth;
+  }
+
+ private:
+  // Negative where both signs were seen.
+  template <class D>
+  HWY_INLINE auto Both(D d, std::size_t param) const {
+    return hn::BitCast(hn::RebindToSigned<D>(),
+                       hn::And(hn::LoadU(d, min + param), hn::LoadU(d, max + param)));
   }
 };
 

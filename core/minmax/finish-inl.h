@@ -35,6 +35,7 @@ HWY_INLINE Specials ToElements(D d, const FloatBits& bits, hn::Vec<D>& low, hn::
     const auto high_size = hn::AndNot(Kind::SignBit(d), high);
     // Without their sign bit they compare as signed, which costs less.
     const auto larger = hn::Max(hn::BitCast(s, low_size), hn::BitCast(s, high_size));
+    if (HWY_LIKELY(hn::AllTrue(s, hn::Lt(larger, greatest)))) return {};
     const auto is_nan = hn::RebindMask(d, hn::Gt(larger, greatest));
     const auto is_inf =
         hn::AndNot(is_nan, hn::Or(hn::Eq(low_size, infinity), hn::Eq(high_size, infinity)));

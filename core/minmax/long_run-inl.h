@@ -45,14 +45,14 @@ HWY_INLINE hn::TFromD<D> AcrossLanes(D d, hn::Vec<D> v) {
 }
 
 // `count` elements, at least a vector of them, into `param`, by extremes
-// [0, kTo).
-template <class Kind, std::size_t kTo, class D>
+// [kFrom, kTo).
+template <std::size_t kFrom, std::size_t kTo, class Kind, class D>
 HWY_INLINE void TakeVectors(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
                             std::size_t param) {
   using T = typename Kind::Lane;
-  using Some = Extremes<Kind, 0, kTo, D>;
+  using Some = Extremes<Kind, kFrom, kTo, D>;
   const std::size_t lanes = hn::Lanes(d);
-  const auto load = [&](std::size_t at) HWY_ATTR { return LoadLanes(d, data + at * sizeof(T)); };
+  const auto load = [&](std::size_t at) HWY_ATTR { return LoadAhead(d, data + at * sizeof(T)); };
   Some a;
   a.Set(load(0));
   std::size_t at = lanes;
@@ -73,42 +73,65 @@ HWY_INLINE void TakeVectors(D d, const std::byte* data, std::size_t count, Range
   for (; at + lanes <= count; at += lanes) a.Take(d, load(at));
   // The rest lies in the last vector; seeing an element twice changes nothing.
   if (at < count) a.Take(d, load(count - lanes));
+  const hn::CappedTag<T, 1> one;
+  Extremes<Kind, kFrom, kTo, hn::CappedTag<T, 1>> last;
   Some::ForEach([&](auto k) HWY_ATTR {
-    const hn::CappedTag<T, 1> one;
-    ranges.template Merge<k>(one, param, hn::Set(one, AcrossLanes<Kind, k>(d, a.v[k])));
+    last.v[k - kFrom] = hn::Set(one, AcrossLanes<Kind, k>(d, a.v[k - kFrom]));
   });
+  ranges.Merge(one, param, last);
+}
+
+// The same by the two extremes that `likely` asks for, and the third if it was wrong.
+// Corrects `likely`.
+template <class Kind, class D>
+HWY_INLINE void TakeByGuess(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
+                            std::size_t param, Signs& likely) {
+  const hn::CappedTag<typename Kind::Lane, 1> one;
+  if (likely == Signs::kBoth) {
+    TakeVectors<0, 2>(d, data, count, ranges, param);
+    if (ranges.AllBothSigns(one, param)) return;
+    TakeVectors<2, 3>(d, data, count, ranges, param);
+    likely = Signs::kOne;
+  } else {
+    TakeVectors<1, 3>(d, data, count, ranges, param);
+    if (!ranges.AllBothSigns(one, param)) return;
+    TakeVectors<0, 1>(d, data, count, ranges, param);
+    likely = Signs::kBoth;
+  }
 }
 
 // `count` elements into one parameter, in vectors of at most D's size.
 template <class Kind, class D>
 HWY_INLINE void TakeRun(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
-                        std::size_t param) {
+                        std::size_t param, Signs& likely) {
   using T = typename Kind::Lane;
   const std::size_t lanes = hn::Lanes(d);
   if (count < lanes) {
     if constexpr (hn::MaxLanes(D()) * sizeof(T) > 16) {
-      TakeRun(hn::Half<D>(), data, count, ranges, param);
+      TakeRun(hn::Half<D>(), data, count, ranges, param, likely);
     } else {
       const hn::CappedTag<T, 1> one;
       for (std::size_t i = 0; i < count; ++i) {
-        TakeVectors<Kind, Kind::kExtremes>(one, data + i * sizeof(T), 1, ranges, param);
+        TakeVectors<0, Kind::kExtremes>(one, data + i * sizeof(T), 1, ranges, param);
       }
     }
     return;
   }
-  if constexpr (Kind::kExtremes > Kind::kAlways) {
-    // Until both signs were seen all are looked for, twice as far each time.
-    std::size_t stretch = 16 * lanes;
-    while (!ranges.BothSigns(hn::CappedTag<T, 1>(), param)) {
+  if constexpr (Kind::kExtremes == 3) {
+    // A stretch is still in the first-level cache when it has to be taken again. The
+    // first is short: it mostly shows both signs, and then no guess is needed.
+    constexpr std::size_t kStretch = 32768 / sizeof(T);
+    std::size_t stretch = likely == Signs::kBoth ? 16 * lanes : kStretch;
+    while (!ranges.AllBothSigns(hn::CappedTag<T, 1>(), param)) {
       const std::size_t size = count < stretch + lanes ? count : stretch;
-      TakeVectors<Kind, Kind::kExtremes>(d, data, size, ranges, param);
+      TakeByGuess(d, data, size, ranges, param, likely);
       if (size == count) return;
       data += size * sizeof(T);
       count -= size;
-      stretch *= 2;
+      stretch = kStretch;
     }
   }
-  TakeVectors<Kind, Kind::kAlways>(d, data, count, ranges, param);
+  TakeVectors<0, 2>(d, data, count, ranges, param);
 }
 
 }  // namespace HWY_NAMESPACE

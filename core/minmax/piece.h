@@ -5,10 +5,11 @@
 
 namespace calipers {
 
-/// Elements of one row of a tensor, and the parameters that they go to.
+/// Rows of a tensor, or a part of one, and the parameters that they go to.
 struct Piece {
   const std::byte* data;
-  std::size_t count;      ///< Elements.
+  std::size_t rows;       ///< One behind the other; all go to the same parameters.
+  std::size_t count;      ///< Elements a row.
   std::size_t param;      ///< The first element's.
   std::size_t first_run;  ///< Elements of the first parameter; positive.
   std::size_t run;        ///< Elements of each after it, but for the last.

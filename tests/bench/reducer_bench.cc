@@ -20,9 +20,19 @@
 namespace calipers {
 namespace {
 
-// Fits a second-level cache; is far larger than any last-level cache.
-constexpr std::int64_t kSmall = 512 << 10;
-constexpr std::int64_t kLarge = std::int64_t{2} << 30;
+// A buffer and the tensors that lie in it one behind the other.
+struct Size {
+  const char* name;
+  std::int64_t buffer;
+  std::int64_t tensor;
+};
+
+// The first fits a second-level cache; the second is far larger than any last-level
+// cache, and its tensors are as large as a model's.
+constexpr Size kSizes[] = {
+    {"L2", 512 << 10, 512 << 10},
+    {"DRAM", std::int64_t{2} << 30, 128 << 20},
+};
 
 struct Shape {
   const char* name;
@@ -86,35 +96,37 @@ const std::vector<std::byte>& Buffer(std::int64_t bytes, bool positive) {
   return buffer;
 }
 
-void Reduce(benchmark::State& state, const Shape& shape, Dtype dtype, std::int64_t bytes) {
+void Reduce(benchmark::State& state, const Shape& shape, Dtype dtype, const Size& size) {
   using Clock = std::chrono::steady_clock;
-  const std::vector<std::byte>& buffer = Buffer(bytes, shape.positive);
-  const View view = ViewFor(shape, dtype, bytes);
+  const std::vector<std::byte>& buffer = Buffer(size.buffer, shape.positive);
+  const View view = ViewFor(shape, dtype, size.tensor);
   std::chrono::duration<double> loading{};
   for (auto _ : state) {
     const Clock::time_point begin = Clock::now();
-    Reducer reducer(dtype, view, 1);
-    benchmark::DoNotOptimize(reducer.Update(buffer));
-    benchmark::DoNotOptimize(std::move(reducer).Finish());
+    for (std::int64_t at = 0; at < size.buffer; at += size.tensor) {
+      Reducer reducer(dtype, view, 1);
+      benchmark::DoNotOptimize(reducer.Update(absl::MakeConstSpan(buffer).subspan(
+          static_cast<std::size_t>(at), static_cast<std::size_t>(size.tensor))));
+      benchmark::DoNotOptimize(std::move(reducer).Finish());
+    }
     const Clock::time_point reduced = Clock::now();
     benchmark::DoNotOptimize(bench::LoadOnly(buffer));
     loading += Clock::now() - reduced;
     state.SetIterationTime(std::chrono::duration<double>(reduced - begin).count());
   }
-  const double total = static_cast<double>(state.iterations() * bytes);
+  const double total = static_cast<double>(state.iterations() * size.buffer);
   state.SetBytesProcessed(static_cast<std::int64_t>(total));
   state.counters["load_only"] = total / loading.count();
 }
 
 void RegisterAll() {
-  for (const auto& [size_name, bytes] : {std::pair("L2", kSmall), std::pair("DRAM", kLarge)}) {
-    const std::string size = size_name;
+  for (const Size& size : kSizes) {
     for (Dtype dtype : kDtypes) {
       for (const Shape& shape : kShapes) {
-        const std::string name =
-            std::string("reduce/") + std::string(DtypeName(dtype)) + "/" + shape.name + "/" + size;
-        benchmark::RegisterBenchmark(name.c_str(), [=, bytes = bytes](benchmark::State& state) {
-          Reduce(state, shape, dtype, bytes);
+        const std::string name = std::string("reduce/") + std::string(DtypeName(dtype)) + "/" +
+                                 shape.name + "/" + size.name;
+        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+          Reduce(state, shape, dtype, size);
         })->UseManualTime();
       }
     }

@@ -184,14 +184,17 @@ TEST_P(AccumulatorsTest, EveryLengthAtEveryOffset) {
   }
 }
 
-// How the elements of a test's runs are drawn.
-enum class Signs { kBoth, kPositive, kNegative };
+// How the elements of a test's runs are drawn. kChanging: of one sign for a while, then
+// of the other.
+enum class Signs { kBoth, kPositive, kNegative, kChanging };
 
-void GiveSign(Dtype dtype, Signs signs, Bytes& run) {
+void GiveSign(Dtype dtype, Signs signs, Bytes& run, std::mt19937_64& random) {
   if (signs == Signs::kBoth || dtype == Dtype::kU8) return;
+  bool positive = signs == Signs::kPositive || (signs == Signs::kChanging && random() % 2 == 0);
+  const std::size_t change = 1 + random() % (run.size() / ByteSize(dtype));
   for (std::size_t i = ByteSize(dtype); i <= run.size(); i += ByteSize(dtype)) {
-    run[i - 1] =
-        signs == Signs::kPositive ? run[i - 1] & std::byte{0x7F} : run[i - 1] | std::byte{0x80};
+    run[i - 1] = positive ? run[i - 1] & std::byte{0x7F} : run[i - 1] | std::byte{0x80};
+    if (signs == Signs::kChanging && random() % change == 0) positive = !positive;
   }
 }
 
@@ -219,7 +222,7 @@ TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
     global.TakeZero();
     for (int row = 0; row < 1 + round % 3; ++row) {
       Bytes data = Random(dtype, count, random);
-      GiveSign(dtype, static_cast<Signs>(random() % 3), data);
+      GiveSign(dtype, static_cast<Signs>(random() % 4), data, random);
       const auto take = [&](std::size_t from, std::size_t to) {
         if (from == to) return;
         accumulators.Take(data.data() + from * size, static_cast<std::int64_t>(to - from),
@@ -244,6 +247,84 @@ TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
     ASSERT_EQ(ranges[0], Concatenated(zero, zero)) << DtypeName(dtype);
     ASSERT_EQ(ranges[params + 1], Concatenated(zero, zero)) << DtypeName(dtype);
     ASSERT_EQ(ranges[params + 2], Concatenated(global.min(), global.max())) << DtypeName(dtype);
+  }
+}
+
+// Rows of the same parameters in one call, as many as are taken together and more.
+TEST_P(AccumulatorsTest, RowsThatShareTheirParametersAreTakenTogether) {
+  std::mt19937_64 random(31);
+  constexpr std::size_t kRuns[] = {1, 4, 8, 16, 32, 48, 64, 100, 128};
+  for (int round = 0; round < 1500; ++round) {
+    const Dtype dtype = kAllDtypes[random() % kAllDtypes.size()];
+    const std::size_t size = ByteSize(dtype);
+    const std::size_t run = kRuns[random() % std::size(kRuns)];
+    const std::size_t count = 1 + random() % (run * (1 + random() % 100));
+    const std::size_t rows = 1 + random() % 11;
+    const std::size_t first_run = 1 + random() % run;
+    const std::size_t params = (count - 1 + run - first_run) / run + 1;
+    Accumulators accumulators(dtype, static_cast<std::int64_t>(params));
+    std::vector<SlowRange> expected(params, SlowRange(dtype));
+    Bytes data = Random(dtype, count * rows, random);
+    GiveSign(dtype, static_cast<Signs>(random() % 4), data, random);
+    accumulators.Take(data.data(), static_cast<std::int64_t>(count), 0,
+                      static_cast<std::int64_t>(first_run), static_cast<std::int64_t>(run),
+                      static_cast<std::int64_t>(rows));
+    for (std::size_t i = 0; i < count * rows; ++i) {
+      expected[(i % count + run - first_run) / run].Take(data.data() + i * size);
+    }
+    const std::vector<Bytes> ranges = RangesOf(dtype, std::move(accumulators));
+    for (std::size_t p = 0; p < params; ++p) {
+      ASSERT_EQ(ranges[p], Concatenated(expected[p].min(), expected[p].max()))
+          << DtypeName(dtype) << ": " << rows << " rows of " << count << " elements, the first "
+          << first_run << " and then runs of " << run << ", parameter " << p;
+    }
+  }
+}
+
+// What is guessed of the signs turns out wrong, once, anywhere in a long run or among
+// many short ones, and again where a stretch of the loop begins or ends.
+TEST_P(AccumulatorsTest, AnElementOfTheOtherSignIsSeenWhereverItStands) {
+  std::mt19937_64 random(37);
+  for (Dtype dtype : kAllDtypes) {
+    if (!IsFloat(dtype)) continue;
+    const std::size_t size = ByteSize(dtype);
+    const std::size_t count = 3 * 32768 / size + 5;
+    const std::size_t borders[] = {
+        0, 16 * 64 / size, 32768 / size, 65536 / size, 33792 / size, count - 1};
+    for (double common : {2.0, -2.0}) {
+      const Bytes less = Element(dtype, common / 2);
+      const Bytes more = Element(dtype, common * 2);
+      // Each run has them both, so that no two extremes say everything.
+      Bytes run = Repeated(Concatenated(less, more), count / 2 + 1);
+      for (double odd : {std::copysign(0.0, -common), -common, -4 * common, -common / 4,
+                         std::copysign(kNan, -common), std::copysign(kNan, common)}) {
+        // Beside the odd one, so that its stretch alone has it.
+        const Bytes most = Element(dtype, common * 4);
+        const Bytes all =
+            Concatenated(Concatenated(less, most), Concatenated(more, Element(dtype, odd)));
+        for (std::size_t border : borders) {
+          const std::size_t place = std::min(border + random() % 3, count) - (border > 0 ? 1 : 0);
+          Bytes with_odd = run;
+          std::memcpy(with_odd.data() + (place > 0 ? place - 1 : 1) * size, most.data(), size);
+          std::memcpy(with_odd.data() + place * size, Element(dtype, odd).data(), size);
+          ASSERT_EQ(RangeOfRun(dtype, with_odd.data(), count), SlowRangeOfRun(dtype, all.data(), 4))
+              << DtypeName(dtype) << ": " << odd << " among " << common << ", place " << place;
+        }
+        constexpr std::size_t kRun = 16;
+        const std::size_t runs = 1024 / size;
+        const std::size_t place = random() % (runs * kRun);
+        Bytes with_odd(run.begin(), run.begin() + static_cast<std::ptrdiff_t>(runs * kRun * size));
+        std::memcpy(with_odd.data() + place * size, Element(dtype, odd).data(), size);
+        Accumulators accumulators(dtype, static_cast<std::int64_t>(runs));
+        accumulators.Take(with_odd.data(), static_cast<std::int64_t>(runs * kRun), 0, kRun, kRun);
+        const std::vector<Bytes> ranges = RangesOf(dtype, std::move(accumulators));
+        for (std::size_t p = 0; p < runs; ++p) {
+          ASSERT_EQ(ranges[p], SlowRangeOfRun(dtype, with_odd.data() + p * kRun * size, kRun))
+              << DtypeName(dtype) << ": " << odd << " among " << common << ", run " << p
+              << ", place " << place;
+        }
+      }
+    }
   }
 }
 

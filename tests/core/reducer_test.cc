@@ -38,13 +38,16 @@ View MakeTestView(std::int64_t rows, std::int64_t row_length, std::int64_t reduc
   return view;
 }
 
-enum class Content { kAnyBits, kFinite, kConstant };
+enum class Content { kAnyBits, kFinite, kConstant, kPositive };
 
 Bytes MakeTensor(Dtype dtype, std::int64_t elements, Content content, std::mt19937_64& random) {
   const std::size_t size = ByteSize(dtype);
   Bytes tensor(static_cast<std::size_t>(elements) * size);
   for (std::byte& b : tensor) b = static_cast<std::byte>(random());
   if (content == Content::kConstant) std::fill(tensor.begin(), tensor.end(), std::byte{0x85});
+  if (content == Content::kPositive) {
+    for (std::size_t i = size; i <= tensor.size(); i += size) tensor[i - 1] &= std::byte{0x7F};
+  }
   if (content != Content::kFinite || !IsFloat(dtype)) return tensor;
   for (std::size_t i = 0; i < tensor.size(); i += size) {
     // Clears the exponent's lowest bit but one in the top byte, of all formats.
@@ -136,7 +139,7 @@ TEST_P(TargetTest, RandomViewsInRandomPieces) {
     const View view = MakeTestView(
         rows, row_length, static_cast<std::int64_t>(1 + random() % static_cast<unsigned>(rows)),
         static_cast<std::int64_t>(1 + random() % static_cast<unsigned>(row_length)));
-    const Content content = static_cast<Content>(random() % 3);
+    const Content content = static_cast<Content>(random() % 4);
     const Bytes tensor = MakeTensor(dtype, view.num_elements(), content, random);
     const Bytes expected = SlowReduce(dtype, view, tensor);
     for (std::size_t largest_piece : {std::size_t{1}, std::size_t{37}, tensor.size() + 1}) {
