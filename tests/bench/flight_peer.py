@@ -30,15 +30,19 @@ def serve(port_file: Path) -> None:
     server.serve()
 
 
-def batch_of(size: int) -> pa.RecordBatch:
-    """A piece of a tensor of 16-bit elements."""
-    values = np.full(size // 2, 0x3B3B, dtype=np.uint16)
-    return pa.record_batch([pa.array(values)], names=["data"])
+def batches_of(tensor: int, piece: int) -> list[pa.RecordBatch]:
+    """The pieces of a tensor of 16-bit elements, each where it lies in the whole: from a
+    piece that is sent again and again the client would read no memory but its cache."""
+    values = pa.array(np.full(tensor // 2, 0x3B3B, dtype=np.uint16))
+    return [
+        pa.record_batch([values.slice(start, piece // 2)], names=["data"])
+        for start in range(0, tensor // 2, piece // 2)
+    ]
 
 
 def send(target: str, streams: int, piece: int, tensor: int, tensors: int) -> float:
     """Seconds until all streams are through."""
-    batch = batch_of(piece)
+    batches = batches_of(tensor, piece)
     descriptor = flight.FlightDescriptor.for_path("bench")
     ready = threading.Barrier(streams + 1)
     failures: list[BaseException] = []
@@ -48,9 +52,10 @@ def send(target: str, streams: int, piece: int, tensor: int, tensors: int) -> fl
             client = flight.connect(f"grpc://{target}")
             client.wait_for_available(30)
             ready.wait()
-            writer, _ = client.do_put(descriptor, batch.schema)
-            for _ in range(tensors * tensor // piece):
-                writer.write_batch(batch)
+            writer, _ = client.do_put(descriptor, batches[0].schema)
+            for _ in range(tensors):
+                for batch in batches:
+                    writer.write_batch(batch)
             writer.close()
         except BaseException as failure:
             failures.append(failure)
