@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -116,7 +117,8 @@ def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     ticks = [x for x, _ in found]
-    axes.set_xticks(ticks[:: max(1, len(ticks) // 6)])
+    # As many as find room for their labels.
+    axes.set_xticks(ticks[:: math.ceil(len(ticks) / 7)])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_text(x)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
@@ -156,9 +158,11 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = json.loads(arguments.json.read_text())
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, panels in PICTURES.items():
+    # All are drawn before one is written: rows that are missing leave the old set whole.
+    pictures = {name: picture(rows, panels) for name, panels in PICTURES.items()}
+    for name, figure in pictures.items():
         path = arguments.out / f"{name}.svg"
-        picture(rows, panels).savefig(path, metadata=METADATA, facecolor="white")
+        figure.savefig(path, metadata=METADATA, facecolor="white")
         print(path)
 
 
