@@ -12,6 +12,7 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/support/proto_buffer_reader.h"
 #include "grpcpp/support/proto_buffer_writer.h"
+#include "server/heap.h"
 
 namespace calipers::bench {
 namespace {
@@ -122,6 +123,8 @@ class RawService final : public grpc::CallbackGenericService {
 }  // namespace
 
 int ServeRaw(const std::string& port_file) {
+  // Or what it stands for would be malloc's defaults.
+  server::KeepFreedMemory();
   RawService service;
   int port = 0;
   grpc::ServerBuilder builder;
