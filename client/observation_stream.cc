@@ -13,7 +13,13 @@ namespace calipers::client {
 namespace {
 
 constexpr char kMethod[] = "/calipers.v1.Calibration/Observe";
+constexpr std::size_t kLargestPiece = std::size_t{1} << 30;
 constexpr absl::Duration kLongestBackoff = absl::Seconds(5);
+
+StreamOptions Checked(StreamOptions options) {
+  options.piece_bytes = std::clamp<std::size_t>(options.piece_bytes, 1, kLargestPiece);
+  return options;
+}
 
 // A call that ended like this may go well the next time.
 bool IsTransient(const absl::Status& status) {
@@ -36,7 +42,7 @@ ObservationStream::ObservationStream(std::shared_ptr<grpc::Channel> channel, Str
                                      OnRefused on_refused)
     : channel_(std::move(channel)),
       method_(kMethod, grpc::internal::RpcMethod::BIDI_STREAMING, channel_),
-      options_(std::move(options)),
+      options_(Checked(std::move(options))),
       on_refused_(std::move(on_refused)) {}
 
 ObservationStream::~ObservationStream() {

@@ -24,9 +24,10 @@ namespace calipers::client {
 struct StreamOptions {
   /// The worker's name, for coverage; empty: the server takes the address.
   std::string worker;
-  /// Bytes of a tensor sent in one message.
+  /// Bytes of a tensor sent in one message: 1 to 1 GiB, the nearest if it is another.
   std::size_t piece_bytes = std::size_t{256} << 10;
-  /// Observations sent and not acknowledged, at most; Observe waits beyond.
+  /// Observations sent and not acknowledged, at most; Observe waits beyond. Their
+  /// data, or their owners, are held meanwhile.
   std::size_t window = 256;
   /// Connections tried in a row without one acknowledgement coming, and times
   /// an observation is sent that the server has no room for.

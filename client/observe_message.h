@@ -5,14 +5,14 @@
 #include <memory>
 
 #include "absl/types/span.h"
-#include "calipers/v1/calibration.pb.h"
+#include "calipers/v1/observation.pb.h"
 #include "grpcpp/support/byte_buffer.h"
 
 namespace calipers::client {
 
-/// An ObserveRequest as it goes over the wire: `fields`, which have no data, and `data`
-/// as theirs. With an owner the message points to the data, which must not change, and
-/// holds the owner as long as gRPC holds the message; without one it copies them.
+/// An ObserveRequest as it goes over the wire: `fields`, which have no data, and `data`,
+/// less than 2 GiB, as theirs. With an owner the message points to the data, which must not change,
+/// and holds the owner as long as gRPC holds the message; without one it copies them.
 grpc::ByteBuffer ObserveMessage(const v1::ObserveRequest& fields, absl::Span<const std::byte> data,
                                 const std::shared_ptr<const void>& owner);
 

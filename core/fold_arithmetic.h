@@ -10,7 +10,8 @@
 
 namespace calipers {
 
-// The operations of a fold on single values. A state is held in float64 whatever
+// The operations of a fold on single values, plainly: core/fold has them on vectors, and
+// tests hold those against these. A state is held in float64 whatever
 // the arithmetic: it holds every value of every dtype that a fold ends in.
 
 /// `x` rounded to the nearest bfloat16, ties to even; overflow to infinity.

@@ -14,6 +14,8 @@ namespace {
 // A page looks at no more names than this, so that a filter that matches little
 // does not hold the lock for a whole table.
 constexpr std::size_t kMaxLookedAt = 20'000;
+// For the same reason a run of a million sessions goes bit by bit.
+constexpr std::size_t kMaxTaken = 2000;
 
 absl::StatusOr<std::shared_ptr<Session>> SameOrError(const std::shared_ptr<Session>& session,
                                                      const SessionSpec& spec) {
@@ -91,22 +93,30 @@ absl::Status SessionTable::Delete(absl::string_view full_name) {
 }
 
 absl::Status SessionTable::DeleteRun(const RunName& run) {
-  std::vector<std::shared_ptr<Session>> sessions;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto begin = in_order_.lower_bound(run.SessionPrefix());
-    auto end = begin;
-    for (; end != in_order_.end() && absl::StartsWith(NameOf(*end), run.SessionPrefix()); ++end) {
-      sessions.push_back(*end);
-      by_name_.erase(*end);
-    }
-    in_order_.erase(begin, end);
+  bool any = false;
+  while (true) {
+    const std::vector<Entry> sessions = TakeSome(run);
+    if (sessions.empty()) break;
+    any = true;
+    for (const Entry& session : sessions) RETURN_IF_ERROR(session->Delete());
   }
-  if (sessions.empty()) {
-    return absl::NotFoundError(absl::StrCat("there is no run ", run.full()));
+  if (any) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("there is no run ", run.full()));
+}
+
+std::vector<SessionTable::Entry> SessionTable::TakeSome(const RunName& run) {
+  std::vector<Entry> sessions;
+  absl::MutexLock lock(&mu_);
+  const auto begin = in_order_.lower_bound(run.SessionPrefix());
+  auto end = begin;
+  for (; end != in_order_.end() && sessions.size() < kMaxTaken &&
+         absl::StartsWith(NameOf(*end), run.SessionPrefix());
+       ++end) {
+    sessions.push_back(*end);
+    by_name_.erase(*end);
   }
-  for (const auto& session : sessions) RETURN_IF_ERROR(session->Delete());
-  return absl::OkStatus();
+  in_order_.erase(begin, end);
+  return sessions;
 }
 
 }  // namespace calipers::server

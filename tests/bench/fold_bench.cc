@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "core/observer.h"
 #include "core/record.h"
+#include "hwy/aligned_allocator.h"
 #include "tests/bench/load_only.h"
 
 namespace calipers {
@@ -31,7 +33,9 @@ void Fold(benchmark::State& state, Dtype dtype, Arithmetic arithmetic, std::int6
   observer->Add(record);
   const std::size_t streamed =
       record.values().size() + 4 * static_cast<std::size_t>(params) * sizeof(double);
-  const std::vector<std::byte> buffer(streamed);
+  const auto aligned = hwy::AllocateAligned<std::byte>(streamed);
+  std::fill_n(aligned.get(), streamed, std::byte{0});
+  const absl::Span<const std::byte> buffer(aligned.get(), streamed);
   std::chrono::duration<double> loading{};
   for (auto _ : state) {
     const Clock::time_point begin = Clock::now();

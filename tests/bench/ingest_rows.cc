@@ -2,7 +2,6 @@
 // in the same messages to calipers-server and to servers that do less with them.
 
 #include <algorithm>
-#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +14,9 @@ namespace {
 constexpr std::size_t kKiB = 1024;
 
 // Tensors of one size over one stream.
-Row Tensors(ServerPair& servers, int rounds, std::size_t tensor_bytes, std::size_t piece_bytes) {
+Row Tensors(const Programs& programs, bool pinned, int rounds, std::size_t tensor_bytes,
+            std::size_t piece_bytes) {
+  ServerPair servers(programs, pinned);
   // Enough for a round to take a good part of a second.
   const std::size_t count =
       std::max<std::size_t>(1, (std::size_t{512} << 20) / std::max(tensor_bytes, piece_bytes));
@@ -23,22 +24,23 @@ Row Tensors(ServerPair& servers, int rounds, std::size_t tensor_bytes, std::size
   const double gigabytes = static_cast<double>(count * tensor_bytes) / 1e9;
   std::vector<double> calipers;
   std::vector<double> discard;
-  std::vector<double> sum;
+  std::vector<double> load;
   std::vector<grpc::ByteBuffer> messages = TensorMessages(tensor_bytes, piece_bytes, count);
   for (int round = 0; round < rounds; ++round) {
     servers.Fresh();
     calipers.push_back(gigabytes / servers.calipers().Stream(kObserve, messages, pieces));
     discard.push_back(gigabytes / servers.raw().Stream("/raw/Discard", messages, pieces));
-    sum.push_back(gigabytes / servers.raw().Stream("/raw/Sum", messages, pieces));
+    load.push_back(gigabytes / servers.raw().Stream("/raw/Load", messages, pieces));
   }
   return {.unit = "GB/s",
           .calipers = Median(calipers),
           .limit = Median(discard),
-          .peers = {{"raw gRPC, bytes summed", Median(sum)}}};
+          .peers = {{"raw gRPC, bytes loaded", Median(load)}}};
 }
 
 // Reduced records of one float pair, so many in a message.
-Row Records(ServerPair& servers, int rounds, int records_a_message) {
+Row Records(const Programs& programs, bool pinned, int rounds, int records_a_message) {
+  ServerPair servers(programs, pinned);
   const int messages_a_round = std::min(20'000, 300'000 / records_a_message);
   const double records = static_cast<double>(messages_a_round) * records_a_message;
   std::vector<double> calipers;
@@ -58,16 +60,10 @@ Row Records(ServerPair& servers, int rounds, int records_a_message) {
 }
 
 void Add(std::vector<RowMaker>& rows, const Programs& programs, int rounds, bool pinned) {
-  // Started with the first row that needs it, so that rows of no interest cost nothing.
-  const auto lazy = std::make_shared<std::unique_ptr<ServerPair>>();
-  const auto servers = [lazy, programs, pinned]() -> ServerPair& {
-    if (*lazy == nullptr) *lazy = std::make_unique<ServerPair>(programs, pinned);
-    return **lazy;
-  };
   const std::string prefix = pinned ? "ingest-pinned" : "ingest";
   const auto tensors = [&](std::size_t tensor, std::size_t piece) {
     rows.push_back({absl::StrCat(prefix, "/BF16/", tensor / kKiB, "KiB/piece", piece / kKiB, "KiB"),
-                    [=] { return Tensors(servers(), rounds, tensor, piece); }});
+                    [=] { return Tensors(programs, pinned, rounds, tensor, piece); }});
   };
   for (const std::size_t size : {64, 256, 1024, 4096}) tensors(size * kKiB, size * kKiB);
   for (const std::size_t piece : {64, 256, 1024, 4096, 15360}) {
@@ -75,7 +71,7 @@ void Add(std::vector<RowMaker>& rows, const Programs& programs, int rounds, bool
   }
   for (const int records : {1, 10, 100, 1000}) {
     rows.push_back({absl::StrCat(pinned ? "records-pinned" : "records", "/batch", records),
-                    [=] { return Records(servers(), rounds, records); }});
+                    [=] { return Records(programs, pinned, rounds, records); }});
   }
 }
 

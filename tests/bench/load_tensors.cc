@@ -90,8 +90,8 @@ double Send(const Options& options) {
       Check(stream.Finish());
     });
   }
-  if (all_ready->Block()) delete all_ready;
   const Clock::time_point begin = Clock::now();
+  if (all_ready->Block()) delete all_ready;
   for (std::thread& thread : threads) thread.join();
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }

@@ -12,34 +12,42 @@ namespace calipers::bench {
 namespace {
 
 constexpr int kServerCpu = 0;
-constexpr int kClientCpu = 1;
+constexpr unsigned kClientCpu = 1;
 
 std::vector<std::string> CalipersCommand(const Programs& programs) {
   return {programs.calipers_server, "--listen", "127.0.0.1:0",       "--log-level", "error",
           "--max-sessions",         "2000000",  "--max-store-bytes", "16G"};
 }
 
-void RunOn(int first, int last) {
+cpu_set_t Processors() {
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) Fail("cannot tell the processors");
+  return cpus;
+}
+
+void RunOn(const cpu_set_t& cpus) {
+  if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) Fail("cannot choose a processor");
+}
+
+cpu_set_t Only(unsigned cpu) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
-  for (int cpu = first; cpu <= last; ++cpu) CPU_SET(static_cast<unsigned>(cpu), &cpus);
-  if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) Fail("cannot choose a processor");
+  CPU_SET(cpu, &cpus);
+  return cpus;
 }
 
 }  // namespace
 
 ServerPair::ServerPair(const Programs& programs, bool pinned)
-    : pinned_(pinned),
+    : processors_(Processors()),
       calipers_child_(CalipersCommand(programs), pinned ? kServerCpu : -1),
       raw_child_({programs.self, "--serve-raw"}, pinned ? kServerCpu : -1),
       calipers_(calipers_child_.target()),
       raw_(raw_child_.target()) {
-  if (pinned_) RunOn(kClientCpu, kClientCpu);
+  if (pinned) RunOn(Only(kClientCpu));
 }
 
-ServerPair::~ServerPair() {
-  if (pinned_) RunOn(0, static_cast<int>(std::thread::hardware_concurrency()) - 1);
-}
+ServerPair::~ServerPair() { RunOn(processors_); }
 
 void ServerPair::Fresh() {
   calipers_.Unary("/calipers.v1.Calibration/DeleteRun", DeleteRunRequest());
@@ -60,8 +68,9 @@ double ParallelStreams(const std::string& target, const std::string& method,
       client.Stream(method, of_stream, answer_every);
     });
   }
-  if (all_connected->Block()) delete all_connected;
+  // Before the streams are let go, lest the first are through some of it.
   const auto begin = std::chrono::steady_clock::now();
+  if (all_connected->Block()) delete all_connected;
   for (std::thread& thread : threads) thread.join();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }

@@ -1,6 +1,8 @@
 #ifndef CALIPERS_TESTS_BENCH_SERVER_PAIR_H_
 #define CALIPERS_TESTS_BENCH_SERVER_PAIR_H_
 
+#include <sched.h>
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -37,7 +39,7 @@ class ServerPair {
   void Fresh();
 
  private:
-  const bool pinned_;
+  const cpu_set_t processors_;  // The thread's, to be given back.
   const Child calipers_child_;
   const Child raw_child_;
   RawClient calipers_;

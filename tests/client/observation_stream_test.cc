@@ -275,6 +275,18 @@ TEST_F(ObservationStreamTest, AnObservationWithoutIndexIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("index")));
 }
 
+TEST_F(ObservationStreamTest, PiecesHaveAByteAtLeast) {
+  Serve({});
+  StreamOptions options;
+  options.piece_bytes = 0;
+  ObservationStream stream(server_->InProcessChannel({}), options,
+                           [](const auto&, const auto&) { FAIL(); });
+  ASSERT_OK(Send(stream, 0));
+  ASSERT_OK(stream.Finish());
+  EXPECT_EQ(service_->largest_piece(), 1U);
+  ExpectAllStored(1);
+}
+
 TEST_F(ObservationStreamTest, AStreamThatSentNothingFinishes) {
   Serve({});
   EXPECT_OK(Open()->Finish());

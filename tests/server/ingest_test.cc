@@ -205,10 +205,10 @@ std::string Floats(const std::vector<float>& values) {
 
 TEST_F(IngestTest, AReducedObservationEqualsTheTensorItWasReducedFrom) {
   ingest_.Begin(Header(kGrouped, 0, {1, 8}));
-  const std::string tensor = Floats({1, -2, 3, 4, 5, 6, 7, -8});
+  const std::string tensor = Floats({9, -2, 3, 4, 5, 6, 7, -8});
   ingest_.Data({reinterpret_cast<const std::byte*>(tensor.data()), tensor.size()});
   const std::string min = Floats({-2, -8});
-  const std::string max = Floats({4, 7});
+  const std::string max = Floats({9, 7});
   ingest_.Reduced({Header(kGrouped, 0, {1, 8}), min, max, "", ""});
   const std::vector<Ack> acks = ingest_.TakeAcks();
   ASSERT_EQ(acks.size(), 2U);

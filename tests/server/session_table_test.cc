@@ -128,6 +128,25 @@ TEST_F(SessionTableTest, DeletesOneOrARun) {
   EXPECT_OK(table_.Find("runs/aa/sessions/m/input"));
 }
 
+TEST(SessionTableRunTest, ALargeRunGoesWholeAndAlone) {
+  MemoryStore store(1 << 20);
+  SessionTable table(&store, 6000);
+  const auto create = [&](const std::string& run, int i) {
+    return table
+        .Create(*SessionName::Make(*RunName::Parse(run), absl::StrCat("m.", i, "/input")), {})
+        .status();
+  };
+  for (int i = 0; i < 5000; ++i) ASSERT_OK(create("runs/large", i));
+  ASSERT_OK(create("runs/large2", 0));
+  ASSERT_OK(table.DeleteRun(*RunName::Parse("runs/large")));
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_TRUE(
+        absl::IsNotFound(table.Find(absl::StrCat("runs/large/sessions/m.", i, "/input")).status()));
+  }
+  EXPECT_OK(table.Find("runs/large2/sessions/m.0/input"));
+  EXPECT_TRUE(absl::IsNotFound(table.DeleteRun(*RunName::Parse("runs/large"))));
+}
+
 TEST_F(SessionTableTest, IsFullAtItsLimit) {
   for (int i = 0; i < 50; ++i) ASSERT_OK(Create("runs/a", absl::StrCat("m.", i, "/input")));
   EXPECT_THAT(Create("runs/a", "n/input"),
