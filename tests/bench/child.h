@@ -7,7 +7,7 @@
 
 namespace calipers::bench {
 
-/// A server in a process of its own, killed with the object.
+/// A server in a process of its own, told to stop, and waited for, with the object.
 class Child {
  public:
   /// Runs `command` with --port-file FILE added, and waits until it serves; on

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   calipers::bench::Options options;
   bool serve_raw = false;
   std::string port_file;
-  CLI::App app("Measures ingest beside raw gRPC. scripts/bench runs it.");
+  CLI::App app("Measures ingest, queries and growth beside raw gRPC. scripts/bench runs it.");
   app.add_option("--server", options.server, "The calipers-server to measure");
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--json", options.json, "Where the rows go");

@@ -51,7 +51,8 @@ def measure(programs: Programs, streams: int, piece: int, rounds: int) -> dict:
                 ("limit", [*load, "--raw"], raw),
                 (FLIGHT_NAME, FLIGHT, flight),
             ):
-                rates[name].append(TENSORS * TENSOR / seconds(command, target, streams, piece) / 1e9)
+                spent = seconds(command, target, streams, piece)
+                rates[name].append(TENSORS * TENSOR / spent / 1e9)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     return {
         "name": "",

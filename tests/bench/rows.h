@@ -8,7 +8,7 @@
 
 namespace calipers::bench {
 
-/// How often each row is measured; the two servers take turns.
+/// How often a row is measured, where it is by turns of the two servers.
 using Rounds = int;
 
 /// Tensors and reduced records over one stream, unpinned and pinned.
