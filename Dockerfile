@@ -15,17 +15,22 @@ RUN cmake --preset release -DCALIPERS_TESTS=OFF -DCALIPERS_BENCHMARKS=OFF \
 FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update -q \
     && apt-get install -q -y --no-install-recommends \
-        libabsl20220623 libfmt9 libgrpc++1.51 libhwy1 libprotobuf32 libre2-9 libspdlog1.10 \
+        libabsl20220623 libfmt9 libgrpc++1.51 libhwy1 libopenblas0-pthread \
+        libprotobuf32 libre2-9 librocksdb7.8 libspdlog1.10 libxxhash0 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/release/server/calipers-server /src/build/release/client/calipers \
     /usr/local/bin/
 LABEL org.opencontainers.image.title="Calipers" \
       org.opencontainers.image.description="Calibration service for quantization, over gRPC" \
       org.opencontainers.image.licenses="Apache-2.0"
+# A new volume takes this directory's owner.
+RUN install -d -o 65532 -g 65532 /var/lib/calipers
+VOLUME /var/lib/calipers
 USER 65532:65532
 EXPOSE 50051
 # The command looks for a server here; so does the health check.
 ENV CALIPERS_SERVER=127.0.0.1:50051
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["calipers", "--timeout", "2", "ping"]
-ENTRYPOINT ["calipers-server", "--listen", "0.0.0.0:50051", "--log-format", "json"]
+ENTRYPOINT ["calipers-server", "--listen", "0.0.0.0:50051", "--data-dir", "/var/lib/calipers", \
+            "--log-format", "json"]

@@ -2,8 +2,11 @@
 #define CALIPERS_CORE_FOLDED_STATE_H_
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/arithmetic.h"
 #include "core/dtype.h"
@@ -37,6 +40,14 @@ class FoldedState {
 
   /// empty() must be false.
   FoldedRange Answer() const;
+
+  /// As Observer::SaveState: a byte each for the version (1), the Arithmetic and the
+  /// Dtype, five zeros, the number of parameters as 64 bits, then the values as
+  /// float64: min[n], max[n], global min, global max; nothing behind the number for a
+  /// state without records. Little-endian.
+  std::string Save() const;
+  /// As Observer::RestoreState.
+  absl::Status Restore(absl::string_view saved);
 
  private:
   // Takes elements into the values from `at` on.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/arithmetic.h"
@@ -61,6 +62,15 @@ class Observer {
 
   /// A copy that goes on by itself.
   virtual std::unique_ptr<Observer> Clone() const = 0;
+
+  /// What was folded so far, as bytes to be stored: an observer of the same name and
+  /// options that restores them goes on as this one would, bit for bit. Of one version,
+  /// which they name (core/folded_state.h); every later version of Calipers reads it.
+  virtual std::string SaveState() const = 0;
+
+  /// Takes the place of what was folded. INVALID_ARGUMENT, saying what is wrong, if
+  /// `state` is not what SaveState gives under this arithmetic; then nothing changes.
+  virtual absl::Status RestoreState(absl::string_view state) = 0;
 };
 
 /// What an observer is made from.

@@ -18,13 +18,14 @@ show_help() {
 }
 
 # start_server FOLDER [FLAG...]: a server of the release build on a free loopback
-# port; sets server_pid and server_address. Its log is FOLDER/server.log.
+# port; sets server_pid and server_address. Its log is FOLDER/server.log, its data
+# FOLDER/data.
 start_server() {
   local folder=$1 waited
   shift
   rm -f "$folder/port"
   "$top/build/release/server/calipers-server" --listen 127.0.0.1:0 \
-    --port-file "$folder/port" "$@" 2>"$folder/server.log" &
+    --port-file "$folder/port" --data-dir "$folder/data" "$@" 2>"$folder/server.log" &
   server_pid=$!
   for ((waited = 0; waited < 300; ++waited)); do
     if [[ -s $folder/port ]]; then

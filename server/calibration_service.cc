@@ -19,6 +19,7 @@
 #include "server/log.h"
 #include "server/name_filter.h"
 #include "server/names.h"
+#include "server/series_calls.h"
 
 namespace calipers::server {
 namespace {
@@ -45,21 +46,6 @@ absl::Time WaitDeadline(const grpc::ServerContext& context) {
   const absl::Time deadline = absl::FromChrono(context.deadline());
   const absl::Duration left = deadline - absl::Now();
   return deadline - std::clamp(left / 4, absl::ZeroDuration(), kAnswerTime);
-}
-
-// The sessions that match, page by page, so that the table is not locked for
-// long. `visit` returns false to stop.
-template <typename Visit>
-bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
-  std::string after;
-  do {
-    SessionTable::Page page = table.List(filter, after, kMaxPageSize);
-    for (const std::shared_ptr<Session>& session : page.sessions) {
-      if (!visit(*session)) return false;
-    }
-    after = std::move(page.next_after);
-  } while (!after.empty());
-  return true;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Create(SessionTable& sessions,
@@ -116,7 +102,7 @@ absl::StatusOr<v1::Coverage> CoverageOf(const SessionTable& sessions,
                    NameFilter::Make(request.parent(), request.module_glob()));
   v1::Coverage response;
   absl::btree_map<std::string, Tally> workers;
-  ForEachSession(sessions, filter, [&](const Session& session) {
+  ForEachSession(sessions, filter, [&](Session& session) {
     const SessionCoverage coverage = session.Coverage();
     if (coverage.total.batches == coverage.empty_batches) {
       response.add_unobserved(session.name().full());
@@ -130,6 +116,13 @@ absl::StatusOr<v1::Coverage> CoverageOf(const SessionTable& sessions,
   });
   for (const auto& [worker, tally] : workers) *response.add_workers() = ToProto(worker, tally);
   return response;
+}
+
+// The fold that is asked for; none is the session's own.
+template <typename Request>
+absl::StatusOr<std::optional<FoldRequest>> FoldOf(const Request& request) {
+  if (!request.has_fold()) return std::nullopt;
+  return FromProto(request.fold());
 }
 
 // Moves a result into a response, or turns its error into gRPC's.
@@ -202,13 +195,16 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* CalibrationService:
 grpc::Status CalibrationService::GetMinMax(grpc::ServerContext* context,
                                            const v1::GetMinMaxRequest* request,
                                            v1::MinMax* response) {
-  return Answer(MinMaxOf(context, request->name(), request->wait_count(), request->read_mask()),
-                response);
+  const absl::StatusOr<std::optional<FoldRequest>> fold = FoldOf(*request);
+  if (!fold.ok()) return ToGrpc(fold.status());
+  return Answer(
+      MinMaxOf(context, request->name(), request->wait_count(), request->read_mask(), *fold),
+      response);
 }
 
 absl::StatusOr<v1::MinMax> CalibrationService::MinMaxOf(
     grpc::ServerContext* context, absl::string_view name, std::int64_t wait_count,
-    const google::protobuf::FieldMask& read_mask) {
+    const google::protobuf::FieldMask& read_mask, const std::optional<FoldRequest>& fold) {
   RETURN_IF_ERROR(CheckReadMask(read_mask));
   if (wait_count < 0) {
     return absl::InvalidArgumentError(
@@ -216,11 +212,13 @@ absl::StatusOr<v1::MinMax> CalibrationService::MinMaxOf(
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions_->Find(name));
   RETURN_IF_ERROR(Wait(*context, *session, wait_count));
-  ASSIGN_OR_RETURN(const MinMaxAnswer answer, session->GetMinMax());
+  ASSIGN_OR_RETURN(const MinMaxAnswer answer,
+                   fold ? session->GetMinMax(*fold) : session->GetMinMax());
+  if (!fold) folds_->Used(session);
   return ToProto(*session, answer, read_mask);
 }
 
-absl::Status CalibrationService::Wait(const grpc::ServerContext& context, const Session& session,
+absl::Status CalibrationService::Wait(const grpc::ServerContext& context, Session& session,
                                       std::int64_t count) {
   if (session.HasCount(count)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const WaitSlots::Slot slot, wait_slots_.Take());
@@ -236,6 +234,8 @@ grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
     return ToGrpc(absl::InvalidArgumentError(absl::StrCat(
         "names has ", request->names_size(), " entries; 1 to ", kMaxBatchNames, " are allowed")));
   }
+  const absl::StatusOr<std::optional<FoldRequest>> fold = FoldOf(*request);
+  if (!fold.ok()) return ToGrpc(fold.status());
   std::size_t bytes = 0;
   for (const std::string& name : request->names()) {
     v1::BatchGetMinMaxResponse::Result* result = response->add_results();
@@ -247,7 +247,7 @@ grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
             ? absl::ResourceExhaustedError(
                   absl::StrCat("the sessions before this one fill the answer, ", bytes,
                                " bytes: ask for fewer at once, or give a read_mask"))
-            : MinMaxOf(context, name, request->wait_count(), request->read_mask());
+            : MinMaxOf(context, name, request->wait_count(), request->read_mask(), *fold);
     if (min_max.ok()) {
       bytes += min_max->ByteSizeLong();
       *result->mutable_min_max() = *std::move(min_max);
@@ -290,7 +290,7 @@ bool CalibrationService::SendAll(const NameFilter& filter,
                                  grpc::ServerWriter<v1::SessionEvent>* writer) {
   v1::SessionEvent event;
   event.set_kind(v1::SessionEvent::KIND_CURRENT);
-  const bool sent = ForEachSession(*sessions_, filter, [&](const Session& session) {
+  const bool sent = ForEachSession(*sessions_, filter, [&](Session& session) {
     *event.mutable_session() = ToProto(session);
     return writer->Write(event);
   });
@@ -317,6 +317,46 @@ grpc::Status CalibrationService::GetCoverage(grpc::ServerContext* /*context*/,
                                              const v1::GetCoverageRequest* request,
                                              v1::Coverage* response) {
   return Answer(CoverageOf(*sessions_, *request), response);
+}
+
+grpc::Status CalibrationService::SealSession(grpc::ServerContext* /*context*/,
+                                             const v1::SealSessionRequest* request,
+                                             v1::Session* response) {
+  return Answer(server::SealSession(*sessions_, *request), response);
+}
+
+grpc::Status CalibrationService::SealRun(grpc::ServerContext* /*context*/,
+                                         const v1::SealRunRequest* request,
+                                         v1::SealRunResponse* response) {
+  return Answer(server::SealRun(*sessions_, *request), response);
+}
+
+grpc::Status CalibrationService::SweepMinMax(grpc::ServerContext* /*context*/,
+                                             const v1::SweepMinMaxRequest* request,
+                                             v1::SweepMinMaxResponse* response) {
+  return Answer(server::SweepMinMax(*sessions_, *request), response);
+}
+
+grpc::Status CalibrationService::ReadSeries(grpc::ServerContext* context,
+                                            const v1::ReadSeriesRequest* request,
+                                            grpc::ServerWriter<v1::ReadSeriesResponse>* writer) {
+  const absl::StatusOr<WaitSlots::Slot> slot = wait_slots_.Take();
+  if (!slot.ok()) return ToGrpc(slot.status());
+  return ToGrpc(server::ReadSeries(
+      *sessions_, *request,
+      [writer](const v1::ReadSeriesResponse& response) { return writer->Write(response); },
+      [&] { return Interrupted(*context); }));
+}
+
+grpc::Status CalibrationService::CreateBackup(grpc::ServerContext* /*context*/,
+                                              const v1::CreateBackupRequest* request,
+                                              v1::Backup* response) {
+  const absl::StatusOr<Store::Backup> backup = store_->CreateBackup(request->backup_id());
+  if (!backup.ok()) return ToGrpc(backup.status());
+  LogInfo("backup made", {{"path", backup->path}, {"bytes", absl::StrCat(backup->size_bytes)}});
+  response->set_path(backup->path);
+  response->set_size_bytes(backup->size_bytes);
+  return grpc::Status::OK;
 }
 
 }  // namespace calipers::server

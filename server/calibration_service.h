@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <cstddef>
+#include <optional>
 
 #include "calipers/v1/calibration.grpc.pb.h"
-#include "server/memory_budget.h"
+#include "server/fold_cache.h"
+#include "server/ingest.h"
 #include "server/observe_stream.h"
 #include "server/session_table.h"
+#include "server/store.h"
 #include "server/wait_slots.h"
 
 namespace calipers::server {
@@ -18,10 +21,14 @@ namespace calipers::server {
 class CalibrationService final
     : public v1::Calibration::WithRawCallbackMethod_Observe<v1::Calibration::Service> {
  public:
-  /// `sessions` and `budget` outlive the service.
-  CalibrationService(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams,
-                     std::size_t max_calls)
-      : sessions_(sessions), streams_(sessions, budget, max_streams), wait_slots_(max_calls) {}
+  /// `store`, `folds` and `shared` outlive the service.
+  CalibrationService(Store* store, FoldCache* folds, const Ingest::Shared& shared,
+                     std::size_t max_streams, std::size_t max_calls)
+      : store_(store),
+        folds_(folds),
+        sessions_(shared.sessions),
+        streams_(shared, max_streams),
+        wait_slots_(max_calls) {}
 
   /// Ends streams, waits and watches as soon as nothing of theirs is half done.
   void Drain();
@@ -49,18 +56,31 @@ class CalibrationService final
                              grpc::ServerWriter<v1::SessionEvent>* writer) override;
   grpc::Status GetCoverage(grpc::ServerContext* context, const v1::GetCoverageRequest* request,
                            v1::Coverage* response) override;
+  grpc::Status SealSession(grpc::ServerContext* context, const v1::SealSessionRequest* request,
+                           v1::Session* response) override;
+  grpc::Status SealRun(grpc::ServerContext* context, const v1::SealRunRequest* request,
+                       v1::SealRunResponse* response) override;
+  grpc::Status SweepMinMax(grpc::ServerContext* context, const v1::SweepMinMaxRequest* request,
+                           v1::SweepMinMaxResponse* response) override;
+  grpc::Status ReadSeries(grpc::ServerContext* context, const v1::ReadSeriesRequest* request,
+                          grpc::ServerWriter<v1::ReadSeriesResponse>* writer) override;
+  grpc::Status CreateBackup(grpc::ServerContext* context, const v1::CreateBackupRequest* request,
+                            v1::Backup* response) override;
 
  private:
   absl::StatusOr<v1::MinMax> MinMaxOf(grpc::ServerContext* context, absl::string_view name,
                                       std::int64_t wait_count,
-                                      const google::protobuf::FieldMask& read_mask);
+                                      const google::protobuf::FieldMask& read_mask,
+                                      const std::optional<FoldRequest>& fold);
   // Waits for the session's records, unless they are there.
-  absl::Status Wait(const grpc::ServerContext& context, const Session& session, std::int64_t count);
+  absl::Status Wait(const grpc::ServerContext& context, Session& session, std::int64_t count);
   // Why a waiting call has to end now, if it has.
   absl::Status Interrupted(const grpc::ServerContext& context) const;
   bool SendAll(const NameFilter& filter, grpc::ServerWriter<v1::SessionEvent>* writer);
   bool SendOne(const std::string& name, grpc::ServerWriter<v1::SessionEvent>* writer);
 
+  Store* const store_;
+  FoldCache* const folds_;
   SessionTable* const sessions_;
   ObserveStreams streams_;
   WaitSlots wait_slots_;

@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 
 namespace calipers::server {
 namespace {
@@ -9,7 +10,9 @@ constexpr char kFooter[] = R"(Bytes may be given with a unit: 512MiB, 4GiB.
 
 Examples:
   calipers-server
-  calipers-server --listen 0.0.0.0:50051 --max-store-bytes 16GiB
+  calipers-server --listen 0.0.0.0:50051 --data-dir /var/lib/calipers
+  calipers-server --data-dir new --restore-from /var/lib/calipers/backups/friday
+  calipers-server --store memory --max-store-bytes 16GiB
   calipers-server --listen 127.0.0.1:0 --port-file /tmp/port
   calipers-server --config /etc/calipers/server.toml
 
@@ -20,6 +23,39 @@ A config file holds the long names of the flags:
 SIGTERM and SIGINT stop it: no new calls are taken, observations in flight are
 finished and acknowledged, and it exits with 0.
 Exit status: 0 stopped as asked, 1 could not start, 2 bad flags or config file.)";
+
+void AddStore(CLI::App& app, Config& config) {
+  const std::map<std::string, StoreKind> stores = {{"embedded", StoreKind::kEmbedded},
+                                                   {"memory", StoreKind::kMemory}};
+  const std::map<std::string, Durability> durabilities = {
+      {"sync", Durability::kSync}, {"os", Durability::kOs}, {"none", Durability::kNone}};
+  app.add_option("--store", config.store,
+                 "embedded keeps everything in --data-dir; memory forgets it when it stops")
+      ->transform(CLI::CheckedTransformer(stores))
+      ->default_str("embedded");
+  app.add_option("--data-dir", config.data_dir,
+                 "Directory of the embedded store, made if it is not there; one server at a time")
+      ->capture_default_str();
+  app.add_option("--durability", config.durability,
+                 "What an acknowledged observation survives: sync a loss of power, os the end of "
+                 "the process, none neither (docs/durability.md)")
+      ->transform(CLI::CheckedTransformer(durabilities))
+      ->default_str("sync");
+  app.add_option("--cache-bytes", config.cache_bytes,
+                 "Memory for what the embedded store read from disk")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 46))
+      ->capture_default_str();
+  app.add_option("--fold-cache-bytes", config.fold_cache_bytes,
+                 "Memory for folds of sessions that were asked before; the others fold again, from "
+                 "their last checkpoint")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 46))
+      ->capture_default_str();
+  app.add_option("--restore-from", config.restore_from,
+                 "Begin from this backup (calipers backup): copy it into --data-dir, which must "
+                 "be empty or not there, check it, and serve");
+}
 
 void AddLimits(CLI::App& app, Config& config) {
   const CLI::AsSizeValue bytes(/*kb_is_1000=*/false);
@@ -34,9 +70,10 @@ void AddLimits(CLI::App& app, Config& config) {
       ->transform(bytes)
       ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 46))
       ->capture_default_str();
-  app.add_option("--max-store-bytes", config.max_store_bytes,
-                 "Memory for the records of all sessions; beyond it observations are refused with "
-                 "RESOURCE_EXHAUSTED")
+  app.add_option(
+         "--max-store-bytes", config.max_store_bytes,
+         "Memory for the records of all sessions with --store memory; beyond it observations "
+         "are refused with RESOURCE_EXHAUSTED")
       ->transform(bytes)
       ->check(CLI::Range(std::uint64_t{1} << 16, std::uint64_t{1} << 46))
       ->capture_default_str();
@@ -69,6 +106,7 @@ std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status) 
       ->capture_default_str();
   app.add_option("--port-file", config.port_file,
                  "Write the port to this file once it is being served");
+  AddStore(app, config);
   AddLimits(app, config);
   app.add_option("--drain-seconds", config.drain_seconds,
                  "How long observations in flight may take to finish on SIGTERM")

@@ -6,7 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "server/durability.h"
+
 namespace calipers::server {
+
+enum class StoreKind { kEmbedded, kMemory };
 
 /// What calipers-server is started with.
 struct Config {
@@ -14,6 +18,13 @@ struct Config {
   std::string port_file;
   std::uint64_t max_message_bytes = std::uint64_t{16} << 20;
   std::uint64_t max_inflight_bytes = std::uint64_t{1} << 30;
+  StoreKind store = StoreKind::kEmbedded;
+  std::string data_dir = "calipers-data";
+  Durability durability = Durability::kSync;
+  std::uint64_t cache_bytes = std::uint64_t{256} << 20;
+  std::uint64_t fold_cache_bytes = std::uint64_t{1} << 30;
+  /// A backup to begin from; empty: none.
+  std::string restore_from;
   std::uint64_t max_store_bytes = std::uint64_t{4} << 30;
   std::size_t max_streams = 128;
   std::size_t max_calls = 256;

@@ -13,6 +13,9 @@
 namespace calipers::server {
 namespace {
 
+constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+constexpr int kMaxExcluded = 10'000;
+
 // An enum value of the wire that this server does not know.
 absl::Status UnknownEnum(absl::string_view field, int value) {
   return absl::InvalidArgumentError(
@@ -97,6 +100,18 @@ absl::StatusOr<Weighting> FromProto(v1::Weighting weighting) {
       return Weighting::kNumObservations;
     default:
       return UnknownEnum("weighting", weighting);
+  }
+}
+
+absl::StatusOr<Retention> FromProto(v1::Retention retention) {
+  switch (retention) {
+    case v1::RETENTION_UNSPECIFIED:
+    case v1::RETENTION_SERIES:
+      return Retention::kSeries;
+    case v1::RETENTION_FOLDED:
+      return Retention::kFolded;
+    default:
+      return UnknownEnum("retention", retention);
   }
 }
 
@@ -185,28 +200,43 @@ absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session) {
   ASSIGN_OR_RETURN(spec.arithmetic, FromProto(session.arithmetic()));
   ASSIGN_OR_RETURN(spec.non_finite_policy, FromProto(session.non_finite_policy()));
   ASSIGN_OR_RETURN(spec.weighting, FromProto(session.weighting()));
+  ASSIGN_OR_RETURN(spec.retention, FromProto(session.retention()));
   if (!session.dtype().empty()) {
     ASSIGN_OR_RETURN(spec.dtype, ParseDtype(session.dtype()));
   }
   return spec;
 }
 
-v1::Session ToProto(const Session& session) {
-  const SessionSnapshot snapshot = session.Snapshot();
-  const SessionSpec& spec = session.spec();
+v1::Session ToProto(const SessionIdentity& identity) {
+  const SessionSpec& spec = identity.spec;
   v1::Session proto;
-  proto.set_name(session.name().full());
+  proto.set_name(identity.name.full());
   *proto.mutable_args() = ToProto(spec.args);
   proto.set_arithmetic(spec.arithmetic == Arithmetic::kExact ? v1::ARITHMETIC_EXACT
                                                              : v1::ARITHMETIC_REFERENCE);
   proto.set_non_finite_policy(ToProto(spec.non_finite_policy));
   proto.set_weighting(spec.weighting == Weighting::kUniform ? v1::WEIGHTING_UNIFORM
                                                             : v1::WEIGHTING_NUM_OBSERVATIONS);
+  proto.set_retention(spec.retention == Retention::kSeries ? v1::RETENTION_SERIES
+                                                           : v1::RETENTION_FOLDED);
   if (spec.dtype) proto.set_dtype(std::string(DtypeName(*spec.dtype)));
-  const std::int64_t nanos = absl::ToUnixNanos(session.create_time());
-  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+  const std::int64_t nanos = absl::ToUnixNanos(identity.create_time);
   proto.mutable_create_time()->set_seconds(nanos / kNanosPerSecond);
   proto.mutable_create_time()->set_nanos(static_cast<int>(nanos % kNanosPerSecond));
+  return proto;
+}
+
+absl::StatusOr<SessionIdentity> IdentityFromProto(const v1::Session& session) {
+  ASSIGN_OR_RETURN(SessionName name, SessionName::Parse(session.name()));
+  ASSIGN_OR_RETURN(SessionSpec spec, SpecFromProto(session));
+  const google::protobuf::Timestamp& time = session.create_time();
+  return SessionIdentity{std::move(name), std::move(spec),
+                         absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos())};
+}
+
+v1::Session ToProto(Session& session) {
+  const SessionSnapshot snapshot = session.Snapshot();
+  v1::Session proto = ToProto(session.identity());
   *proto.mutable_progress() = ToProto(snapshot.progress);
   if (snapshot.qparam_shape) {
     proto.mutable_qparam_shape()->Assign(snapshot.qparam_shape->begin(),
@@ -215,6 +245,8 @@ v1::Session ToProto(const Session& session) {
   if (snapshot.observed_dtype) {
     proto.set_observed_dtype(std::string(DtypeName(*snapshot.observed_dtype)));
   }
+  if (snapshot.sealed_count) proto.set_sealed_count(*snapshot.sealed_count);
+  if (!snapshot.problem.ok()) *proto.mutable_problem() = ToProto(snapshot.problem);
   return proto;
 }
 
@@ -239,6 +271,42 @@ v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
   }
   if (wanted("progress")) *proto.mutable_progress() = ToProto(answer.progress);
   return proto;
+}
+
+v1::SweepMinMaxResponse ToProto(absl::Span<const double> averaging_constants,
+                                const SweepAnswer& answer) {
+  const std::vector<std::int64_t> one = {1};
+  v1::SweepMinMaxResponse proto;
+  for (std::size_t i = 0; i < averaging_constants.size(); ++i) {
+    v1::SweepMinMaxResponse::Result& result = *proto.add_results();
+    result.set_averaging_constant(averaging_constants[i]);
+    *result.mutable_range() = ToProto(answer.folded[i].range, answer.qparam_shape);
+    *result.mutable_global() = ToProto(answer.folded[i].global, one);
+    *result.mutable_global_of_range() = ToProto(answer.folded[i].global_of_range, one);
+  }
+  *proto.mutable_progress() = ToProto(answer.progress);
+  return proto;
+}
+
+void ToProto(absl::string_view session, const SeriesReader::Entry& entry, v1::SeriesRecord& proto) {
+  const Observed& observed = *entry.observed;
+  const Record& record = observed.record;
+  v1::ReducedObservation& observation = *proto.mutable_observation();
+  v1::ObservationHeader& header = *observation.mutable_header();
+  header.set_session(std::string(session));
+  header.set_index(entry.index);
+  header.set_dtype(std::string(DtypeName(record.dtype())));
+  header.mutable_shape()->Assign(observed.shape.begin(), observed.shape.end());
+  header.set_num_observations(record.num_observations());
+  const auto set = [](absl::Span<const std::byte> from, std::string& to) {
+    to.assign(reinterpret_cast<const char*>(from.data()), from.size());
+  };
+  set(record.min(), *observation.mutable_min());
+  set(record.max(), *observation.mutable_max());
+  set(record.global_min(), *observation.mutable_global_min());
+  set(record.global_max(), *observation.mutable_global_max());
+  set(observed.digest, *proto.mutable_digest());
+  proto.set_worker(*observed.worker);
 }
 
 v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally) {
@@ -299,6 +367,33 @@ ObservationHeader FromProto(const v1::ObservationHeader& proto) {
 ReducedObservation FromProto(const v1::ReducedObservation& proto) {
   return {FromProto(proto.header()), proto.min(), proto.max(), proto.global_min(),
           proto.global_max()};
+}
+
+absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options) {
+  FoldRequest fold{.observer = options.observer()};
+  if (options.observer_kwargs().has_averaging_constant()) {
+    fold.averaging_constant = options.observer_kwargs().averaging_constant();
+  }
+  ASSIGN_OR_RETURN(fold.exclude, ExcludeFromProto(options.exclude()));
+  return fold;
+}
+
+absl::StatusOr<std::vector<IndexRange>> ExcludeFromProto(
+    const google::protobuf::RepeatedPtrField<v1::IndexRange>& exclude) {
+  if (exclude.size() > kMaxExcluded) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "exclude has ", exclude.size(), " ranges; at most ", kMaxExcluded, " are allowed"));
+  }
+  std::vector<IndexRange> ranges;
+  for (const v1::IndexRange& range : exclude) {
+    if (range.start() < 0 || range.end() <= range.start()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("exclude has the range ", range.start(), " to ", range.end(),
+                       "; start is in it, end is not, and neither is negative"));
+    }
+    ranges.push_back({range.start(), range.end()});
+  }
+  return ranges;
 }
 
 absl::Status CheckReadMask(const google::protobuf::FieldMask& read_mask) {

@@ -6,12 +6,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "calipers/v1/calibration.pb.h"
 #include "google/protobuf/field_mask.pb.h"
 #include "server/ingest.h"
 #include "server/observation.h"
 #include "server/session.h"
 #include "server/session_spec.h"
+#include "server/store.h"
 
 namespace calipers::server {
 
@@ -21,9 +24,18 @@ namespace calipers::server {
 /// INVALID_ARGUMENT names the field, what was given and what is allowed.
 absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session);
 
-v1::Session ToProto(const Session& session);
+/// What of a session never changes: spec and create_time.
+v1::Session ToProto(const SessionIdentity& identity);
+/// The same way back, as stored. INVALID_ARGUMENT if it names no session.
+absl::StatusOr<SessionIdentity> IdentityFromProto(const v1::Session& session);
+/// The session as it is now.
+v1::Session ToProto(Session& session);
 v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
                    const google::protobuf::FieldMask& read_mask);
+v1::SweepMinMaxResponse ToProto(absl::Span<const double> averaging_constants,
+                                const SweepAnswer& answer);
+/// A record at this index of a session of this full name, into `proto`, a new one.
+void ToProto(absl::string_view session, const SeriesReader::Entry& entry, v1::SeriesRecord& proto);
 v1::SessionCoverage ToProto(const Session& session, const SessionCoverage& coverage);
 v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally);
 /// The status's message as it may be sent: it may quote anything that came from
@@ -37,6 +49,11 @@ void ToProto(const Ack& ack, v1::ObservationAck& proto);
 /// Its views point into `proto`.
 ObservationHeader FromProto(const v1::ObservationHeader& proto);
 ReducedObservation FromProto(const v1::ReducedObservation& proto);
+
+/// INVALID_ARGUMENT for ranges that are none, and for too many.
+absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options);
+absl::StatusOr<std::vector<IndexRange>> ExcludeFromProto(
+    const google::protobuf::RepeatedPtrField<v1::IndexRange>& exclude);
 
 /// INVALID_ARGUMENT, naming the members there are, for a path that is none.
 absl::Status CheckReadMask(const google::protobuf::FieldMask& read_mask);

@@ -1,5 +1,6 @@
 #include "server/index_set.h"
 
+#include <cassert>
 #include <iterator>
 
 namespace calipers::server {
@@ -23,6 +24,16 @@ bool IndexSet::Insert(BatchIndex index) {
     ranges_.emplace(index, index + 1);
   }
   return true;
+}
+
+void IndexSet::InsertPrefix(BatchIndex end) {
+  assert(ranges_.empty());
+  if (end > 0) ranges_.emplace(0, end);
+}
+
+bool IndexSet::Contains(BatchIndex index) const {
+  const auto after = ranges_.upper_bound(index);
+  return after != ranges_.begin() && index < std::prev(after)->second;
 }
 
 BatchIndex IndexSet::ContiguousPrefix() const {

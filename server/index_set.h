@@ -26,6 +26,10 @@ class IndexSet {
  public:
   /// False if `index` (not negative) was there already.
   bool Insert(BatchIndex index);
+  /// All below `end`; for an empty set.
+  void InsertPrefix(BatchIndex end);
+
+  bool Contains(BatchIndex index) const;
 
   /// Indices 0 .. ContiguousPrefix() - 1 are all there.
   BatchIndex ContiguousPrefix() const;

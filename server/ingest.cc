@@ -14,6 +14,22 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
+// Counts the records in their sessions; their acknowledgements.
+std::vector<AckQueue::Filled> Committed(absl::Span<const Committing> committing,
+                                        absl::Span<const PutResult> results,
+                                        Checkpointer& checkpointer) {
+  std::vector<AckQueue::Filled> acks;
+  acks.reserve(committing.size());
+  for (std::size_t i = 0; i < committing.size(); ++i) {
+    const Committing& record = committing[i];
+    Ack ack = record.session->Commit(record.series, *record.observed, results[i]);
+    ack.ordinal = record.ordinal;
+    acks.push_back({record.slot, std::move(ack)});
+    if (record.session->TakeCheckpointDue()) checkpointer.Add(record.session);
+  }
+  return acks;
+}
+
 }  // namespace
 
 absl::Status Ingest::SetWorker(absl::string_view worker) {
@@ -21,7 +37,7 @@ absl::Status Ingest::SetWorker(absl::string_view worker) {
     return absl::InvalidArgumentError(
         absl::StrCat("worker has ", worker.size(), " bytes; at most ", kMaxWorker, " are allowed"));
   }
-  worker_ = std::string(worker);
+  worker_ = std::make_shared<const std::string>(worker);
   return absl::OkStatus();
 }
 
@@ -68,10 +84,11 @@ void Ingest::Reduced(const ReducedObservation& observation) {
   if (!expected.ok()) return Reject(ordinal, header.index, expected.status());
   absl::StatusOr<Record> record = MakeRecord(*expected, observation);
   if (!record.ok()) return Reject(ordinal, header.index, record.status());
-  Ack ack = expected->session->Add(header.index, expected->view.qparam_shape,
-                                   std::make_shared<const Record>(*std::move(record)), worker_);
-  ack.ordinal = ordinal;
-  acks_.push_back(std::move(ack));
+  absl::StatusOr<MemoryBudget::Lease> lease =
+      shared_.budget->Take(static_cast<std::int64_t>(record->heap_bytes()));
+  if (!lease.ok()) return Reject(ordinal, header.index, lease.status());
+  Add(ordinal, header.index, expected->session, expected->view.qparam_shape,
+      Observed::Make(*std::move(record), header.shape, worker_), std::nullopt, *std::move(lease));
   dropping_ = false;
 }
 
@@ -87,7 +104,7 @@ absl::StatusOr<Ingest::Expected> Ingest::Expect(const ObservationHeader& header)
     return absl::OutOfRangeError(
         absl::StrCat("index ", *header.index, " is not in 0 to ", kMaxBatchIndex));
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<Session> session, sessions_->Find(header.session));
+  ASSIGN_OR_RETURN(std::shared_ptr<Session> session, shared_.sessions->Find(header.session));
   ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(header.dtype));
   ASSIGN_OR_RETURN(View view, session->ViewOf(dtype, header.shape));
   const std::int64_t num_observations = header.num_observations.value_or(view.num_observations);
@@ -104,11 +121,11 @@ absl::Status Ingest::Start(const ObservationHeader& header, std::int64_t ordinal
   ASSIGN_OR_RETURN(const SeriesId series, expected.session->Admit(expected.dtype, expected.view));
   // Before the reducer: it takes what it needs when it is made.
   ASSIGN_OR_RETURN(MemoryBudget::Lease lease,
-                   budget_->Take(Reducer::StateBytes(expected.dtype, expected.view)));
+                   shared_.budget->Take(Reducer::StateBytes(expected.dtype, expected.view)));
   std::vector<std::int64_t> qparam_shape = expected.view.qparam_shape;
   tensor_.emplace(
       Tensor{ordinal, header.index, std::move(expected.session), series, std::move(qparam_shape),
-             std::move(lease),
+             Shape(header.shape.begin(), header.shape.end()), std::move(lease),
              Reducer(expected.dtype, std::move(expected.view), expected.num_observations)});
   return absl::OkStatus();
 }
@@ -151,11 +168,32 @@ void Ingest::Complete() {
   tensor_.reset();
   absl::StatusOr<Record> record = std::move(tensor.reducer).Finish();
   if (!record.ok()) return Reject(tensor.ordinal, tensor.index, record.status());
-  Ack ack = tensor.session->Add(tensor.index, tensor.qparam_shape,
-                                std::make_shared<const Record>(*std::move(record)), worker_,
-                                tensor.series);
-  ack.ordinal = tensor.ordinal;
-  acks_.push_back(std::move(ack));
+  Add(tensor.ordinal, tensor.index, tensor.session, tensor.qparam_shape,
+      Observed::Make(*std::move(record), tensor.shape, worker_), tensor.series,
+      std::move(tensor.lease));
+}
+
+void Ingest::Add(std::int64_t ordinal, std::optional<BatchIndex> index,
+                 const std::shared_ptr<Session>& session,
+                 const std::vector<std::int64_t>& qparam_shape,
+                 std::shared_ptr<const Observed> observed, std::optional<SeriesId> admitted_to,
+                 MemoryBudget::Lease lease) {
+  const absl::StatusOr<SeriesId> series =
+      session->Stage(qparam_shape, observed->record, admitted_to);
+  if (!series.ok()) return Reject(ordinal, index, series.status());
+  records_.push_back({*series, index, observed});
+  committing_.push_back(
+      {acks_->Reserve(), ordinal, session, *series, std::move(observed), std::move(lease)});
+}
+
+void Ingest::Commit() {
+  if (records_.empty()) return;
+  shared_.commit->Put(
+      std::exchange(records_, {}),
+      [acks = acks_, checkpointer = shared_.checkpointer,
+       committing = std::exchange(committing_, {})](absl::Span<const PutResult> results) mutable {
+        acks->Fill(Committed(committing, results, *checkpointer));
+      });
 }
 
 void Ingest::RejectUnfinished() {
@@ -170,7 +208,7 @@ void Ingest::RejectUnfinished() {
 }
 
 void Ingest::Reject(std::int64_t ordinal, std::optional<BatchIndex> index, absl::Status status) {
-  acks_.push_back({ordinal, index.value_or(-1), Outcome::kRejected, std::move(status)});
+  acks_->Push({ordinal, index.value_or(-1), Outcome::kRejected, std::move(status)});
   dropping_ = true;
 }
 

@@ -13,8 +13,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/reducer.h"
+#include "server/ack_queue.h"
+#include "server/checkpointer.h"
+#include "server/group_commit.h"
 #include "server/memory_budget.h"
 #include "server/observation.h"
+#include "server/observed.h"
 #include "server/session.h"
 #include "server/session_table.h"
 
@@ -29,22 +33,41 @@ struct ReducedObservation {
   absl::string_view global_max;
 };
 
+/// A record on its way into the store, and what is to be done once it is there.
+struct Committing {
+  AckQueue::Slot slot;
+  std::int64_t ordinal;
+  std::shared_ptr<Session> session;
+  SeriesId series;
+  std::shared_ptr<const Observed> observed;
+  MemoryBudget::Lease lease;
+};
+
 /// One worker's stream: takes headers and pieces in the order in which they
-/// come, and has an acknowledgement for each observation. Whatever is wrong
+/// come, and sees to an acknowledgement for each observation. Whatever is wrong
 /// with one observation ends that one alone. Not thread-safe: a stream is one
 /// sequence. Dropping an Ingest drops the observation in progress; nothing of
 /// it is kept.
 class Ingest {
  public:
-  /// `sessions` and `budget` outlive the ingest.
-  Ingest(SessionTable* sessions, MemoryBudget* budget, std::string worker)
-      : sessions_(sessions), budget_(budget), worker_(std::move(worker)) {}
+  /// What a server's streams share; outlives them, and the commits they began.
+  struct Shared {
+    SessionTable* sessions;
+    MemoryBudget* budget;
+    GroupCommit* commit;
+    Checkpointer* checkpointer;
+  };
+  /// Acknowledgements go to `acks`.
+  Ingest(const Shared& shared, std::shared_ptr<AckQueue> acks, std::string worker)
+      : shared_(shared),
+        acks_(std::move(acks)),
+        worker_(std::make_shared<const std::string>(std::move(worker))) {}
 
   /// Names the worker from here on. INVALID_ARGUMENT if it has over 256 bytes;
   /// then the old name stays.
   absl::Status SetWorker(absl::string_view worker);
 
-  const std::string& worker() const { return worker_; }
+  const std::string& worker() const { return *worker_; }
 
   /// Starts a tensor; one in progress is REJECTED for what it lacks.
   void Begin(const ObservationHeader& header);
@@ -66,11 +89,12 @@ class Ingest {
   /// The stream ends here in good order: a tensor in progress is REJECTED.
   void End();
 
+  /// Puts the observations that are complete into the store, together. To be called
+  /// after each message; until then they wait.
+  void Commit();
+
   /// True while a tensor's bytes are still to come.
   bool in_progress() const { return tensor_.has_value(); }
-
-  /// The acknowledgements since the last call, in the order of ordinals.
-  std::vector<Ack> TakeAcks() { return std::exchange(acks_, {}); }
 
  private:
   struct Tensor {
@@ -79,6 +103,7 @@ class Ingest {
     std::shared_ptr<Session> session;
     SeriesId series;
     std::vector<std::int64_t> qparam_shape;
+    Shape shape;
     MemoryBudget::Lease lease;
     Reducer reducer;
   };
@@ -94,18 +119,25 @@ class Ingest {
   absl::Status Start(const ObservationHeader& header, std::int64_t ordinal);
   absl::StatusOr<Record> MakeRecord(const Expected& expected,
                                     const ReducedObservation& observation) const;
+  // Takes a record into its series, with what it leased until it is there.
+  void Add(std::int64_t ordinal, std::optional<BatchIndex> index,
+           const std::shared_ptr<Session>& session, const std::vector<std::int64_t>& qparam_shape,
+           std::shared_ptr<const Observed> observed, std::optional<SeriesId> admitted_to,
+           MemoryBudget::Lease lease);
   void Complete();
   void RejectUnfinished();
   void Reject(std::int64_t ordinal, std::optional<BatchIndex> index, absl::Status status);
 
-  SessionTable* const sessions_;
-  MemoryBudget* const budget_;
-  std::string worker_;
+  const Shared shared_;
+  const std::shared_ptr<AckQueue> acks_;
+  std::shared_ptr<const std::string> worker_;
   std::int64_t next_ordinal_ = 0;
   std::optional<Tensor> tensor_;
   // Bytes that come now belong to an observation that was rejected.
   bool dropping_ = false;
-  std::vector<Ack> acks_;
+  // Complete, and not in the store yet.
+  std::vector<NewRecord> records_;
+  std::vector<Committing> committing_;
 };
 
 }  // namespace calipers::server

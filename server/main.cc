@@ -10,9 +10,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "core/status_macros.h"
 #include "server/config.h"
 #include "server/heap.h"
 #include "server/log.h"
+#include "server/restore_backup.h"
 #include "server/server.h"
 
 namespace {
@@ -20,6 +22,7 @@ namespace {
 using calipers::server::Config;
 using calipers::server::LogError;
 using calipers::server::LogInfo;
+using calipers::server::RestoreBackup;
 using calipers::server::Server;
 
 // SIGTERM and SIGINT are waited for, not handled: blocked before any thread
@@ -39,9 +42,17 @@ bool WritePort(const std::string& path, int port) {
   return file.flush().good();
 }
 
+absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config) {
+  if (!config.restore_from.empty()) {
+    RETURN_IF_ERROR(RestoreBackup(config.restore_from, config.data_dir));
+    LogInfo("backup restored", {{"from", config.restore_from}, {"data_dir", config.data_dir}});
+  }
+  return Server::Start(config);
+}
+
 int Run(const Config& config) {
   const sigset_t stop_signals = BlockStopSignals();
-  const absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config);
+  const absl::StatusOr<std::unique_ptr<Server>> server = Start(config);
   if (!server.ok()) {
     LogError("could not start", {{"error", server.status().ToString()}});
     return 1;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMaxPendingAcks = 4096;
 // A response of so many stays below the 4 MiB that a gRPC client takes by default,
 // whatever the messages say.
-constexpr int kMaxAcksPerResponse = 1024;
+constexpr std::size_t kMaxAcksPerResponse = 1024;
 constexpr int kWriterBlock = 64 << 10;
 
 grpc::Status ShuttingDown() {
@@ -32,16 +32,6 @@ grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
     response.SerializeToZeroCopyStream(&writer);
   }
   return buffer;
-}
-
-// Takes the oldest acknowledgements, as many as one response may hold, and writes them.
-grpc::ByteBuffer TakeResponse(std::deque<Ack>& pending) {
-  google::protobuf::Arena arena;
-  auto& response = *google::protobuf::Arena::CreateMessage<v1::ObserveResponse>(&arena);
-  for (; !pending.empty() && response.acks_size() < kMaxAcksPerResponse; pending.pop_front()) {
-    ToProto(pending.front(), *response.add_acks());
-  }
-  return Serialize(response);
 }
 
 // Ends a call that is not to be served.
@@ -69,10 +59,19 @@ void StreamTally::Log(absl::string_view worker, std::int64_t messages) const {
   LogWarning("stream ended", fields);
 }
 
-ObserveStream::ObserveStream(ObserveStreams* streams, Ingest ingest)
-    : streams_(streams), ingest_(std::move(ingest)) {}
+ObserveStream::ObserveStream(ObserveStreams* streams, const Ingest::Shared& shared,
+                             const std::string& peer)
+    : streams_(streams), acks_(std::make_shared<AckQueue>()), ingest_(shared, acks_, peer) {}
 
 void ObserveStream::Start() {
+  // A commit may outlast the call, which then has nothing more to do.
+  acks_->NotifyReady([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnAcks();
+  });
+  OnAcks();
+}
+
+void ObserveStream::OnAcks() {
   Step step;
   {
     absl::MutexLock lock(&mu_);
@@ -102,16 +101,13 @@ void ObserveStream::OnReadDone(bool ok) {
   } else {
     ingest_.End();
   }
+  ingest_.Commit();
   Step step;
   {
     absl::MutexLock lock(&mu_);
     reading_ = at_work_ = false;
     half_closed_ = !ok;
     in_progress_ = ingest_.in_progress();
-    for (Ack& ack : ingest_.TakeAcks()) {
-      tally_.Count(ack);
-      pending_.push_back(std::move(ack));
-    }
     step = NextStep();
   }
   Do(step);
@@ -139,13 +135,22 @@ void ObserveStream::Take(const grpc::ByteBuffer& message) {
   request->ForEachDataSlice([this](absl::Span<const std::byte> slice) { ingest_.Data(slice); });
 }
 
+grpc::ByteBuffer ObserveStream::TakeResponse() {
+  google::protobuf::Arena arena;
+  auto& response = *google::protobuf::Arena::CreateMessage<v1::ObserveResponse>(&arena);
+  for (const Ack& ack : acks_->Take(kMaxAcksPerResponse)) {
+    tally_.Count(ack);
+    ToProto(ack, *response.add_acks());
+  }
+  return Serialize(response);
+}
+
 void ObserveStream::OnWriteDone(bool ok) {
   Step step;
   {
     absl::MutexLock lock(&mu_);
     writing_ = false;
-    // The worker is gone: what else there is to say cannot reach it.
-    if (!ok) pending_.clear();
+    unheard_ = unheard_ || !ok;
     step = NextStep();
   }
   Do(step);
@@ -165,25 +170,30 @@ void ObserveStream::OnCancel() {
 
 void ObserveStream::OnDone() {
   // What the last steps did, on other threads, comes before the end.
-  { absl::MutexLock lock(&mu_); }
-  tally_.Log(ingest_.worker(), messages_);
+  StreamTally tally;
+  {
+    absl::MutexLock lock(&mu_);
+    tally = tally_;
+  }
+  tally.Log(ingest_.worker(), messages_);
   streams_->Close(this);
 }
 
 ObserveStream::Step ObserveStream::NextStep() {
   Step step;
   if (finished_) return step;
-  if (!writing_ && !pending_.empty()) {
-    outgoing_ = TakeResponse(pending_);
+  if (!writing_ && !unheard_ && acks_->HasReady()) {
+    outgoing_ = TakeResponse();
     writing_ = step.write = true;
   }
-  const bool quiet = !writing_ && pending_.empty();
+  const std::size_t pending = acks_->size();
+  const bool quiet = !writing_ && (unheard_ || pending == 0);
   if (half_closed_) {
     finished_ = step.finish = quiet;
   } else if (draining_ && !at_work_ && !in_progress_) {
     finished_ = step.finish = quiet;
     step.status = ShuttingDown();
-  } else if (!reading_ && pending_.size() < kMaxPendingAcks) {
+  } else if (!reading_ && pending < kMaxPendingAcks) {
     reading_ = step.read = true;
   }
   return step;
@@ -209,7 +219,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ObserveStreams::Ope
                                     " Observe streams are open, the limit of --max-streams: end "
                                     "one, send more over one stream, or raise the limit")));
     }
-    stream = std::make_shared<ObserveStream>(this, Ingest(sessions_, budget_, peer));
+    stream = std::make_shared<ObserveStream>(this, shared_, peer);
     open_.emplace(stream.get(), stream);
   }
   stream->Start();

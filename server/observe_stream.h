@@ -2,8 +2,8 @@
 #define CALIPERS_SERVER_OBSERVE_STREAM_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "calipers/v1/observation.pb.h"
 #include "grpcpp/grpcpp.h"
+#include "server/ack_queue.h"
 #include "server/ingest.h"
 
 namespace calipers::server {
@@ -34,11 +35,12 @@ struct StreamTally {
 /// The gRPC side of one Observe call: reads messages one at a time, feeds its
 /// Ingest, writes the acknowledgements. Reading stops while acknowledgements
 /// pile up, so a worker that does not read them slows only itself.
-class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                            public std::enable_shared_from_this<ObserveStream> {
  public:
-  ObserveStream(ObserveStreams* streams, Ingest ingest);
+  ObserveStream(ObserveStreams* streams, const Ingest::Shared& shared, const std::string& peer);
 
-  /// Begins to read.
+  /// Begins to read. A shared pointer to this must be there.
   void Start();
   /// Ends the call with UNAVAILABLE once no tensor is in progress and all that
   /// is due has been acknowledged.
@@ -58,21 +60,26 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
     grpc::Status status;
   };
 
+  // More acknowledgements may be ready.
+  void OnAcks() ABSL_LOCKS_EXCLUDED(mu_);
   void Take(const grpc::ByteBuffer& message);
+  grpc::ByteBuffer TakeResponse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Do(const Step& step);
 
   ObserveStreams* const streams_;
+  const std::shared_ptr<AckQueue> acks_;
   // Touched by OnReadDone alone, and reads come one after another; then by OnDone.
   Ingest ingest_;
   std::int64_t messages_ = 0;
-  StreamTally tally_;
   grpc::ByteBuffer incoming_;
   // Touched by whoever was told to write, and by nobody until OnWriteDone.
   grpc::ByteBuffer outgoing_;
 
   absl::Mutex mu_;
-  std::deque<Ack> pending_ ABSL_GUARDED_BY(mu_);
+  StreamTally tally_ ABSL_GUARDED_BY(mu_);
+  // The worker is gone: what else there is to say cannot reach it.
+  bool unheard_ ABSL_GUARDED_BY(mu_) = false;
   bool reading_ ABSL_GUARDED_BY(mu_) = false;  // asked for a message, or at work on one
   bool at_work_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
@@ -85,8 +92,8 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 /// The Observe calls there are, at most a given number. Thread-safe.
 class ObserveStreams {
  public:
-  ObserveStreams(SessionTable* sessions, MemoryBudget* budget, std::size_t max_streams)
-      : sessions_(sessions), budget_(budget), max_streams_(max_streams) {}
+  ObserveStreams(const Ingest::Shared& shared, std::size_t max_streams)
+      : shared_(shared), max_streams_(max_streams) {}
   /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
   /// lock, come before whatever is destroyed after it.
   ~ObserveStreams() { absl::MutexLock lock(&mu_); }
@@ -104,8 +111,7 @@ class ObserveStreams {
   friend class ObserveStream;
   void Close(ObserveStream* stream);
 
-  SessionTable* const sessions_;
-  MemoryBudget* const budget_;
+  const Ingest::Shared shared_;
   const std::size_t max_streams_;
   absl::Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;

@@ -5,10 +5,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
+#include "server/embedded/embedded_store.h"
 #include "server/memory_store.h"
 
 namespace calipers::server {
@@ -16,21 +18,41 @@ namespace {
 
 constexpr int kShortestPingInterval = 5000;  // in milliseconds
 
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Config& config) {
+  if (config.store == StoreKind::kMemory) {
+    return std::make_unique<MemoryStore>(static_cast<std::int64_t>(config.max_store_bytes));
+  }
+  return EmbeddedStore::Open({.directory = config.data_dir,
+                              .durability = config.durability,
+                              .cache_bytes = static_cast<std::size_t>(config.cache_bytes)});
+}
+
 }  // namespace
 
-Server::Server(const Config& config)
+Server::Server(const Config& config, std::unique_ptr<Store> store)
     : config_(config),
-      store_(std::make_unique<MemoryStore>(static_cast<std::int64_t>(config.max_store_bytes))),
+      store_(std::move(store)),
       sessions_(store_.get(), config.max_sessions),
       budget_(static_cast<std::int64_t>(config.max_inflight_bytes)),
-      service_(&sessions_, &budget_, config.max_streams, config.max_calls) {}
+      folds_(static_cast<std::size_t>(config.fold_cache_bytes)),
+      checkpointer_(&folds_),
+      commit_(store_.get()),
+      service_(store_.get(), &folds_, {&sessions_, &budget_, &commit_, &checkpointer_},
+               config.max_streams, config.max_calls) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(config));
+  return Start(config, std::move(store));
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
+                                                      std::unique_ptr<Store> store) {
   // It would write a line of its own for each message that a client gets wrong.
   google::protobuf::SetLogHandler(nullptr);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  std::unique_ptr<Server> server(new Server(config));
+  std::unique_ptr<Server> server(new Server(config, std::move(store)));
+  RETURN_IF_ERROR(server->sessions_.Restore());
   grpc::ResourceQuota quota("calipers");
   quota.Resize(config.max_inflight_bytes);
   quota.SetMaxThreads(static_cast<int>(config.max_calls));

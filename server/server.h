@@ -7,7 +7,10 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/grpcpp.h"
 #include "server/calibration_service.h"
+#include "server/checkpointer.h"
 #include "server/config.h"
+#include "server/fold_cache.h"
+#include "server/group_commit.h"
 #include "server/memory_budget.h"
 #include "server/poll_keeper.h"
 #include "server/session_table.h"
@@ -19,8 +22,12 @@ namespace calipers::server {
 /// reflection. Serves from Start until Stop.
 class Server {
  public:
-  /// UNAVAILABLE if the address cannot be listened on.
+  /// With the store that `config` names. UNAVAILABLE if the address cannot be listened
+  /// on; what the store says if it cannot be opened.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config);
+  /// With a store of the caller's.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
+                                                       std::unique_ptr<Store> store);
 
   /// Stops at once if Stop was not called.
   ~Server();
@@ -36,12 +43,16 @@ class Server {
   void Stop();
 
  private:
-  explicit Server(const Config& config);
+  Server(const Config& config, std::unique_ptr<Store> store);
 
   const Config config_;
   const std::unique_ptr<Store> store_;
   SessionTable sessions_;
   MemoryBudget budget_;
+  FoldCache folds_;
+  Checkpointer checkpointer_;
+  // What is on its way into the store when the service ends still gets there.
+  GroupCommit commit_;
   CalibrationService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

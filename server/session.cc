@@ -1,11 +1,11 @@
 #include "server/session.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "core/sweep.h"
 
 namespace calipers::server {
 namespace {
@@ -14,9 +14,10 @@ namespace {
 // to fit into a message.
 constexpr std::size_t kMaxMissingRanges = 1000;
 constexpr std::size_t kMaxMissingRangesShown = 100;
-// Worker names that are kept apart; a name is a client's to choose.
-constexpr std::size_t kMaxWorkers = 4096;
-constexpr char kOtherWorkers[] = "(others)";
+// Records of a prefix that pile up before it is folded and checkpointed. Dropped values
+// are the point of a folded series, so those do not wait for long.
+constexpr BatchIndex kCheckpointEvery = 4096;
+constexpr BatchIndex kCheckpointEveryFolded = 64;
 // A gRPC call of the synchronous kind cannot be woken by its cancellation, so a
 // waiting one looks after it this often.
 constexpr absl::Duration kInterruptionPoll = absl::Milliseconds(100);
@@ -25,44 +26,99 @@ Elements Copy(Dtype dtype, absl::Span<const std::byte> bytes) {
   return Elements{dtype, std::vector<std::byte>(bytes.begin(), bytes.end())};
 }
 
-std::int64_t SaturatingSum(std::int64_t a, std::int64_t b) {
-  std::int64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::int64_t>::max() : sum;
+// The ranges of `fold`'s last record.
+void SetCurrent(const SeriesFold& fold, MinMaxAnswer& answer) {
+  const Record& last = fold.last()->record;
+  answer.current = {Copy(last.dtype(), last.min()), Copy(last.dtype(), last.max())};
+  answer.current_global = {Copy(last.dtype(), last.global_min()),
+                           Copy(last.dtype(), last.global_max())};
 }
 
-Ack Rejected(std::optional<BatchIndex> index, absl::Status status) {
-  return Ack{
-      .index = index.value_or(-1), .outcome = Outcome::kRejected, .status = std::move(status)};
+absl::Status EverythingExcluded(absl::string_view name) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("session ", name, " has nothing to fold once exclude is left out"));
+}
+
+bool IsIn(const std::vector<IndexRange>& ranges, BatchIndex index) {
+  return std::any_of(ranges.begin(), ranges.end(), [index](const IndexRange& range) {
+    return index >= range.start && index < range.end;
+  });
 }
 
 }  // namespace
 
-void Tally::Add(const Tally& other) {
-  batches = SaturatingSum(batches, other.batches);
-  tokens = SaturatingSum(tokens, other.tokens);
-}
-
-Session::Session(SessionName name, SessionSpec spec, absl::Time create_time, SeriesId series,
-                 Store* store, ChangeFeed* feed)
-    : name_(std::move(name)),
-      spec_(std::move(spec)),
-      create_time_(create_time),
+Session::Session(StoredSession stored, bool is_new, Store* store, ChangeFeed* feed)
+    : identity_(std::move(stored.identity)),
       store_(store),
       feed_(feed),
-      series_{.id = series} {}
+      series_{.id = stored.series, .loaded = is_new, .sealed_count = stored.sealed_count} {}
 
 absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const {
-  if (spec_.dtype && dtype != *spec_.dtype) {
+  if (spec().dtype && dtype != *spec().dtype) {
     return absl::InvalidArgumentError(absl::StrCat("dtype is ", DtypeName(dtype), "; session ",
-                                                   name_.full(), " takes ", DtypeName(*spec_.dtype),
-                                                   " alone"));
+                                                   name().full(), " takes ",
+                                                   DtypeName(*spec().dtype), " alone"));
   }
-  RETURN_IF_ERROR(CheckFoldable(dtype, spec_.arithmetic));
-  return MakeView(name_.base_name(), spec_.args, spec_.arithmetic, shape);
+  RETURN_IF_ERROR(CheckFoldable(dtype, spec().arithmetic));
+  return MakeView(name().base_name(), spec().args, spec().arithmetic, shape);
 }
 
-absl::StatusOr<SeriesId> Session::Admit(Dtype dtype, const View& view) const {
+void Session::EnsureLoaded() {
+  if (series_.loaded) return;
+  series_.loaded = true;
+  series_.problem = absl::OkStatus();
+  const absl::Status status = Load();
+  if (status.ok()) return;
+  Unload();
+  // What is lost stays lost; a device that does not answer may do so later.
+  series_.loaded = absl::IsDataLoss(status);
+  series_.problem =
+      absl::Status(status.code(),
+                   absl::StrCat("session ", name().full(), " cannot be read: ", status.message()));
+}
+
+void Session::Unload() {
+  Series fresh{.id = series_.id,
+               .sealed_count = series_.sealed_count,
+               .conflict_count = series_.conflict_count,
+               .staged = series_.staged};
+  if (series_.staged > 0) {
+    fresh.dtype = series_.dtype;
+    fresh.qparam_shape = std::move(series_.qparam_shape);
+  }
+  series_ = std::move(fresh);
+}
+
+absl::Status Session::Load() {
+  ASSIGN_OR_RETURN(const std::optional<Checkpoint> checkpoint, store_->ReadCheckpoint(series_.id));
+  BatchIndex from = 0;
+  if (checkpoint) {
+    ASSIGN_OR_RETURN(const SeriesPrefix prefix, SeriesPrefix::Restore(&spec(), *checkpoint));
+    from = prefix.end();
+    series_.indices.InsertPrefix(from);
+    series_.counts = prefix.counts();
+    series_.dtype = prefix.dtype();
+    series_.qparam_shape = prefix.qparam_shape();
+  }
+  series_.next_checkpoint = from + CheckpointEvery();
+  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesReader> reader, store_->Read(series_.id, from));
+  SeriesReader::Entry entry;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, reader->Next(entry));
+    if (!more) return absl::OkStatus();
+    const Observed& observed = *entry.observed;
+    if (!series_.qparam_shape && !observed.record.empty()) {
+      ASSIGN_OR_RETURN(const View view, ViewOf(observed.record.dtype(), observed.shape));
+      series_.qparam_shape = view.qparam_shape;
+    }
+    series_.dtype = observed.record.dtype();
+    Count(entry.index, observed);
+  }
+}
+
+absl::StatusOr<SeriesId> Session::Admit(Dtype dtype, const View& view) {
   absl::MutexLock lock(&mu_);
+  EnsureLoaded();
   RETURN_IF_ERROR(CheckFits(dtype, view.num_elements() == 0, view.qparam_shape));
   return series_.id;
 }
@@ -70,195 +126,366 @@ absl::StatusOr<SeriesId> Session::Admit(Dtype dtype, const View& view) const {
 absl::Status Session::CheckFits(Dtype dtype, bool empty,
                                 const std::vector<std::int64_t>& qparam_shape) const {
   if (deleted_) return Deleted();
+  RETURN_IF_ERROR(series_.problem);
   if (series_.dtype && dtype != *series_.dtype) {
     return absl::InvalidArgumentError(
-        absl::StrCat("dtype is ", DtypeName(dtype), "; session ", name_.full(), " holds ",
+        absl::StrCat("dtype is ", DtypeName(dtype), "; session ", name().full(), " holds ",
                      DtypeName(*series_.dtype), " records (reset it to begin with another)"));
   }
   if (!empty && series_.qparam_shape && qparam_shape != *series_.qparam_shape) {
     return absl::InvalidArgumentError(
         absl::StrCat("the shape gives qparam shape ", ShapeText(qparam_shape), "; session ",
-                     name_.full(), " holds records of ", ShapeText(*series_.qparam_shape)));
+                     name().full(), " holds records of ", ShapeText(*series_.qparam_shape)));
   }
   return absl::OkStatus();
 }
 
-Ack Session::Add(std::optional<BatchIndex> index, const std::vector<std::int64_t>& qparam_shape,
-                 std::shared_ptr<const Record> record, const std::string& worker,
-                 std::optional<SeriesId> admitted_to) {
-  if (spec_.non_finite_policy == NonFinitePolicy::kReject &&
-      (record->saw_nan() || record->saw_inf())) {
-    return Rejected(index, absl::InvalidArgumentError(absl::StrCat(
-                               "the tensor holds ", record->saw_nan() ? "NaN" : "infinity",
-                               " and the session's non_finite_policy is REJECT")));
+absl::StatusOr<SeriesId> Session::Stage(const std::vector<std::int64_t>& qparam_shape,
+                                        const Record& record, std::optional<SeriesId> admitted_to) {
+  if (spec().non_finite_policy == NonFinitePolicy::kReject &&
+      (record.saw_nan() || record.saw_inf())) {
+    return absl::InvalidArgumentError(absl::StrCat("the tensor holds ",
+                                                   record.saw_nan() ? "NaN" : "infinity",
+                                                   " and the session's non_finite_policy is "
+                                                   "REJECT"));
   }
-  Ack ack;
+  absl::MutexLock lock(&mu_);
+  EnsureLoaded();
+  RETURN_IF_ERROR(CheckFits(record.dtype(), record.empty(), qparam_shape));
+  if (admitted_to && *admitted_to != series_.id) {
+    return absl::AbortedError(absl::StrCat(
+        "session ", name().full(),
+        " was reset while the observation was on its way: send it again if it belongs to what "
+        "comes after"));
+  }
+  series_.dtype = record.dtype();
+  if (!record.empty()) series_.qparam_shape = qparam_shape;
+  ++series_.staged;
+  return series_.id;
+}
+
+Ack Session::Commit(SeriesId series, const Observed& observed, const PutResult& result) {
+  Ack ack{.index = result.index, .outcome = Outcome::kRejected, .status = result.status};
   {
     absl::MutexLock lock(&mu_);
-    if (absl::Status fits = CheckFits(record->dtype(), record->empty(), qparam_shape); !fits.ok()) {
-      return Rejected(index, std::move(fits));
-    }
-    if (admitted_to && *admitted_to != series_.id) {
-      return Rejected(index, absl::AbortedError(absl::StrCat(
-                                 "session ", name_.full(),
-                                 " was reset while the observation was on its way: send it again "
-                                 "if it belongs to what comes after")));
-    }
-    ack.index = index.value_or(series_.indices.End());
-    if (ack.index < 0 || ack.index > kMaxBatchIndex) {
-      return Rejected(index, absl::OutOfRangeError(absl::StrCat(
-                                 "index ", ack.index, " is not in 0 to ", kMaxBatchIndex)));
-    }
-    const absl::StatusOr<PutOutcome> put = store_->PutIfAbsent(series_.id, ack.index, record);
-    if (!put.ok()) return Rejected(index, put.status());
-    switch (*put) {
-      case PutOutcome::kStored:
-        Count(ack.index, qparam_shape, *record, worker);
+    const bool current = series == series_.id && !deleted_;
+    if (current) --series_.staged;
+    switch (result.outcome) {
+      case PutResult::kStored:
         ack.outcome = Outcome::kStored;
+        if (current) Count(result.index, observed);
         break;
-      case PutOutcome::kDuplicate:
+      case PutResult::kDuplicate:
         ack.outcome = Outcome::kDuplicate;
         return ack;
-      case PutOutcome::kConflict:
-        ++series_.progress.conflict_count;
+      case PutResult::kConflict:
         ack.outcome = Outcome::kConflict;
         ack.status = absl::AlreadyExistsError(
-            absl::StrCat("index ", ack.index, " of session ", name_.full(),
+            absl::StrCat("index ", ack.index, " of session ", name().full(),
                          " holds another record; it stays (was the batch order the same?)"));
+        if (current) ++series_.conflict_count;
         break;
+      case PutResult::kRefused:
+        if (!current) return ack;
+        // What was never stored fixes nothing.
+        if (series_.staged == 0 && series_.counts.count == 0) {
+          series_.dtype.reset();
+          series_.qparam_shape.reset();
+        }
+        // A write that failed may be there all the same.
+        if (!store_->IsImmediate()) Unload();
+        return ack;
     }
   }
-  feed_->Changed(name_);
+  feed_->Changed(name());
   return ack;
 }
 
-void Session::Count(BatchIndex index, const std::vector<std::int64_t>& qparam_shape,
-                    const Record& record, const std::string& worker) {
-  series_.indices.Insert(index);
-  series_.progress.count += 1;
-  series_.progress.num_observations =
-      SaturatingSum(series_.progress.num_observations, record.num_observations());
-  if (!LeftOut(spec_, record)) series_.progress.folded_count += 1;
-  series_.dtype = record.dtype();
-  if (record.empty()) {
-    series_.empty_batches += 1;
-  } else {
-    series_.qparam_shape = qparam_shape;
+void Session::Count(BatchIndex index, const Observed& observed) {
+  // It may have been read from the store already.
+  if (!series_.indices.Insert(index)) return;
+  series_.counts.Add(spec(), observed);
+  if (series_.next_checkpoint == 0) series_.next_checkpoint = CheckpointEvery();
+  if (series_.indices.ContiguousPrefix() >= series_.next_checkpoint) {
+    series_.next_checkpoint = series_.indices.ContiguousPrefix() + CheckpointEvery();
+    checkpoint_due_ = true;
   }
-  TallyOf(worker).Add({1, record.num_observations()});
 }
 
-Tally& Session::TallyOf(const std::string& worker) {
-  const auto it = series_.workers.find(worker);
-  if (it != series_.workers.end()) return it->second;
-  return series_.workers[series_.workers.size() < kMaxWorkers ? worker : kOtherWorkers];
+BatchIndex Session::CheckpointEvery() const {
+  return spec().retention == Retention::kFolded ? kCheckpointEveryFolded : kCheckpointEvery;
 }
 
 Progress Session::ProgressLocked(std::size_t max_missing) const {
-  Progress progress = series_.progress;
-  progress.contiguous_prefix = series_.indices.ContiguousPrefix();
-  progress.end_index = series_.indices.End();
-  progress.missing = series_.indices.Missing(max_missing);
-  progress.missing_range_count = series_.indices.MissingRangeCount();
-  return progress;
+  return {.count = series_.counts.count,
+          .folded_count = series_.counts.folded_count,
+          .contiguous_prefix = series_.indices.ContiguousPrefix(),
+          .end_index = series_.indices.End(),
+          .missing = series_.indices.Missing(max_missing),
+          .missing_range_count = series_.indices.MissingRangeCount(),
+          .num_observations = series_.counts.num_observations,
+          .conflict_count = series_.conflict_count};
 }
 
-SessionSnapshot Session::Snapshot() const {
+SessionSnapshot Session::Snapshot() {
   absl::MutexLock lock(&mu_);
-  return {ProgressLocked(kMaxMissingRangesShown), series_.dtype, series_.qparam_shape};
+  EnsureLoaded();
+  // What is on its way in shows once it is there.
+  const bool any = series_.counts.count > 0;
+  return {.progress = ProgressLocked(kMaxMissingRangesShown),
+          .observed_dtype = any ? series_.dtype : std::nullopt,
+          .qparam_shape = any ? series_.qparam_shape : std::nullopt,
+          .sealed_count = series_.sealed_count,
+          .problem = series_.problem};
 }
 
-SessionCoverage Session::Coverage() const {
+SessionCoverage Session::Coverage() {
   absl::MutexLock lock(&mu_);
-  return {.total = {series_.progress.count, series_.progress.num_observations},
-          .empty_batches = series_.empty_batches,
-          .workers = series_.workers};
-}
-
-Session::Fold Session::NewFold() const {
-  absl::StatusOr<std::unique_ptr<Observer>> observer =
-      MakeObserver(spec_.args.observer, {.averaging_constant = spec_.args.averaging_constant,
-                                         .arithmetic = spec_.arithmetic,
-                                         .weighting = spec_.weighting});
-  // The spec was resolved, so the name is a registered one.
-  return {*std::move(observer), nullptr};
-}
-
-void Session::Fold::Add(const SessionSpec& spec, const std::shared_ptr<const Record>& record) {
-  if (LeftOut(spec, *record)) return;
-  observer->Add(*record);
-  last = record;
+  EnsureLoaded();
+  return {.total = {series_.counts.count, series_.counts.num_observations},
+          .empty_batches = series_.counts.empty_batches,
+          .workers = series_.counts.workers};
 }
 
 absl::Status Session::Deleted() const {
-  return absl::NotFoundError(absl::StrCat("session ", name_.full(), " was deleted"));
+  return absl::NotFoundError(absl::StrCat("session ", name().full(), " was deleted"));
 }
 
 absl::Status Session::NothingSeen() const {
-  if (deleted_) return Deleted();
-  if (series_.progress.count == 0) {
+  if (series_.counts.count == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("session ", name_.full(), " has seen no observation"));
+        absl::StrCat("session ", name().full(), " has seen no observation"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "session ", name_.full(), " has nothing to fold: of ", series_.progress.count, " records ",
-      series_.empty_batches, " are empty and ", series_.progress.count - series_.empty_batches,
-      " hold NaN or infinity, which its non_finite_policy skips"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("session ", name().full(), " has nothing to fold: of ", series_.counts.count,
+                   " records ", series_.counts.empty_batches, " are empty and ",
+                   series_.counts.count - series_.counts.empty_batches,
+                   " hold NaN or infinity, which its non_finite_policy skips"));
+}
+
+absl::StatusOr<bool> Session::Moment::Next(SeriesReader::Entry& entry) {
+  while (reader != nullptr) {
+    ASSIGN_OR_RETURN(const bool more, reader->Next(entry));
+    if (!more) break;
+    // The store may know of records that came since, or are about to be counted.
+    if (entry.index < progress.contiguous_prefix || indices.Contains(entry.index)) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<Session::Moment> Session::Now(BatchIndex from) {
+  absl::MutexLock lock(&mu_);
+  EnsureLoaded();
+  if (deleted_) return Deleted();
+  RETURN_IF_ERROR(series_.problem);
+  if (series_.counts.folded_count == 0) return NothingSeen();
+  Moment moment{.series = series_.id,
+                .progress = ProgressLocked(kMaxMissingRanges),
+                .qparam_shape = *series_.qparam_shape};
+  if (moment.progress.end_index > moment.progress.contiguous_prefix) {
+    moment.indices = series_.indices;
+  }
+  if (moment.progress.end_index > from) {
+    ASSIGN_OR_RETURN(moment.reader, store_->Read(series_.id, from));
+  }
+  return moment;
+}
+
+BatchIndex Session::PrefixEnd() const { return prefix_ == nullptr ? 0 : prefix_->end(); }
+
+absl::Status Session::RestorePrefix() {
+  if (prefix_ != nullptr) return absl::OkStatus();
+  SeriesId series;
+  {
+    absl::MutexLock lock(&mu_);
+    if (deleted_) return Deleted();
+    // A series that is too short for a checkpoint has none to look for.
+    if (spec().retention == Retention::kSeries && series_.loaded &&
+        series_.indices.ContiguousPrefix() < CheckpointEvery()) {
+      prefix_ = std::make_unique<SeriesPrefix>(&spec());
+      return absl::OkStatus();
+    }
+    series = series_.id;
+  }
+  ASSIGN_OR_RETURN(const std::optional<Checkpoint> checkpoint, store_->ReadCheckpoint(series));
+  if (!checkpoint) {
+    prefix_ = std::make_unique<SeriesPrefix>(&spec());
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(SeriesPrefix prefix, SeriesPrefix::Restore(&spec(), *checkpoint));
+  prefix_ = std::make_unique<SeriesPrefix>(std::move(prefix));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SeriesFold>> Session::FoldOn(Moment& moment) {
+  std::optional<SeriesFold> beyond;
+  SeriesReader::Entry entry;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, moment.Next(entry));
+    if (!more) break;
+    if (entry.index < moment.progress.contiguous_prefix) {
+      RETURN_IF_ERROR(prefix_->Add(entry.observed));
+    } else {
+      if (!beyond) beyond.emplace(prefix_->fold());
+      RETURN_IF_ERROR(beyond->Add(entry.index, entry.observed));
+    }
+  }
+  if (prefix_->end() != moment.progress.contiguous_prefix) {
+    return absl::DataLossError(absl::StrCat(
+        "session ", name().full(), " holds records 0 to ", moment.progress.contiguous_prefix - 1,
+        " and its store gives no more than ", prefix_->end(),
+        " of them: restore a backup, or reset the session and send its batches again"));
+  }
+  return beyond;
 }
 
 absl::StatusOr<MinMaxAnswer> Session::GetMinMax() {
   absl::MutexLock fold_lock(&fold_mu_);
-  MinMaxAnswer answer;
-  std::vector<std::shared_ptr<const Record>> prefix_records;
-  std::vector<std::shared_ptr<const Record>> tail_records;
-  {
-    // Pointers alone are gathered here; folding waits until the lock is gone.
-    absl::MutexLock lock(&mu_);
-    if (series_.progress.folded_count == 0) return NothingSeen();
-    answer.progress = ProgressLocked(kMaxMissingRanges);
-    answer.qparam_shape = *series_.qparam_shape;
-    RETURN_IF_ERROR(store_->Scan(
-        series_.id, prefix_end_, [&](BatchIndex index, std::shared_ptr<const Record> record) {
-          auto& records = index < answer.progress.contiguous_prefix ? prefix_records : tail_records;
-          records.push_back(std::move(record));
-        }));
-  }
-  // Not before: most sessions of a large model wait for their first question.
-  if (prefix_.observer == nullptr) prefix_ = NewFold();
-  for (const auto& record : prefix_records) prefix_.Add(spec_, record);
-  prefix_end_ = answer.progress.contiguous_prefix;
-  const Record* last = prefix_.last.get();
-  if (tail_records.empty()) {
-    answer.folded = prefix_.observer->Answer();
-  } else {
-    Fold fold{prefix_.observer->Clone(), prefix_.last};
-    for (const auto& record : tail_records) fold.Add(spec_, record);
-    answer.folded = fold.observer->Answer();
-    last = fold.last.get();
-  }
-  const Dtype dtype = last->dtype();
-  answer.current = {Copy(dtype, last->min()), Copy(dtype, last->max())};
-  answer.current_global = {Copy(dtype, last->global_min()), Copy(dtype, last->global_max())};
+  RETURN_IF_ERROR(RestorePrefix());
+  ASSIGN_OR_RETURN(Moment moment, Now(PrefixEnd()));
+  ASSIGN_OR_RETURN(const std::optional<SeriesFold> beyond, FoldOn(moment));
+  const SeriesFold& fold = beyond ? *beyond : prefix_->fold();
+  MinMaxAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
+                      .folded = fold.Answer(),
+                      .progress = std::move(moment.progress)};
+  SetCurrent(fold, answer);
   return answer;
 }
 
-bool Session::HasCount(std::int64_t count) const {
+absl::StatusOr<FoldSpec> Session::SpecOf(const FoldRequest& request) const {
+  QuantizationArgsInput input;
+  const bool own = request.observer.empty() || request.observer == spec().args.observer;
+  input.observer = own ? spec().args.observer : request.observer;
+  input.averaging_constant = request.averaging_constant;
+  if (own && !input.averaging_constant) {
+    input.averaging_constant = spec().args.averaging_constant;
+  }
+  ASSIGN_OR_RETURN(const QuantizationArgs args, ResolveQuantizationArgs(input));
+  FoldSpec fold = FoldSpec::Of(spec());
+  fold.observer = args.observer;
+  fold.options.averaging_constant = args.averaging_constant;
+  return fold;
+}
+
+absl::Status Session::CheckWholeSeries() const {
+  if (spec().retention == Retention::kSeries) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "session ", name().full(),
+      " keeps no series, for its retention is FOLDED: it answers for its own observer alone"));
+}
+
+absl::StatusOr<MinMaxAnswer> Session::GetMinMax(const FoldRequest& request) {
+  ASSIGN_OR_RETURN(const FoldSpec fold_spec, SpecOf(request));
+  RETURN_IF_ERROR(CheckWholeSeries());
+  ASSIGN_OR_RETURN(Moment moment, Now(0));
+  SeriesFold fold(fold_spec);
+  SeriesReader::Entry entry;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, moment.Next(entry));
+    if (!more) break;
+    if (!IsIn(request.exclude, entry.index)) RETURN_IF_ERROR(fold.Add(entry.index, entry.observed));
+  }
+  if (fold.empty()) return EverythingExcluded(name().full());
+  MinMaxAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
+                      .folded = fold.Answer(),
+                      .progress = std::move(moment.progress)};
+  SetCurrent(fold, answer);
+  return answer;
+}
+
+absl::StatusOr<SweepAnswer> Session::Sweep(const std::vector<double>& averaging_constants,
+                                           const std::vector<IndexRange>& exclude) {
+  ASSIGN_OR_RETURN(calipers::Sweep sweep,
+                   calipers::Sweep::Make(averaging_constants, spec().arithmetic, spec().weighting));
+  RETURN_IF_ERROR(CheckWholeSeries());
+  ASSIGN_OR_RETURN(Moment moment, Now(0));
+  SeriesReader::Entry entry;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, moment.Next(entry));
+    if (!more) break;
+    const Record& record = entry.observed->record;
+    if (!IsIn(exclude, entry.index) && !LeftOut(spec().non_finite_policy, record)) {
+      sweep.Add(record);
+    }
+  }
+  if (sweep.empty()) return EverythingExcluded(name().full());
+  SweepAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
+                     .progress = std::move(moment.progress)};
+  for (std::size_t i = 0; i < averaging_constants.size(); ++i) {
+    answer.folded.push_back(sweep.Answer(i));
+  }
+  return answer;
+}
+
+absl::StatusOr<std::unique_ptr<SeriesReader>> Session::ReadSeries(BatchIndex from) {
+  SeriesId series;
+  {
+    absl::MutexLock lock(&mu_);
+    EnsureLoaded();
+    if (deleted_) return Deleted();
+    RETURN_IF_ERROR(series_.problem);
+    series = series_.id;
+  }
+  return store_->Read(series, from);
+}
+
+absl::StatusOr<std::int64_t> Session::Seal(std::optional<std::int64_t> count) {
+  SeriesId series;
+  {
+    absl::MutexLock lock(&mu_);
+    EnsureLoaded();
+    if (deleted_) return Deleted();
+    RETURN_IF_ERROR(series_.problem);
+    series = series_.id;
+  }
+  ASSIGN_OR_RETURN(const std::int64_t sealed, store_->Seal(series, count));
+  {
+    absl::MutexLock lock(&mu_);
+    // The store may have records that are still to be counted: whoever asks after the
+    // seal must have them all.
+    const auto counted = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return deleted_ || series_.id != series || series_.counts.count >= sealed;
+    };
+    mu_.Await(absl::Condition(&counted));
+    if (deleted_) return Deleted();
+    if (series_.id == series) series_.sealed_count = sealed;
+  }
+  feed_->Changed(name());
+  return sealed;
+}
+
+absl::Status Session::CheckpointNow() {
+  absl::MutexLock fold_lock(&fold_mu_);
+  RETURN_IF_ERROR(RestorePrefix());
+  absl::StatusOr<Moment> moment = Now(PrefixEnd());
+  // Nothing to fold is nothing to keep.
+  if (absl::IsFailedPrecondition(moment.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(moment.status());
+  RETURN_IF_ERROR(FoldOn(*moment).status());
+  return store_->WriteCheckpoint(moment->series, prefix_->Save(moment->qparam_shape),
+                                 spec().retention == Retention::kFolded);
+}
+
+bool Session::HasCount(std::int64_t count) {
   absl::MutexLock lock(&mu_);
-  return series_.progress.count >= count;
+  EnsureLoaded();
+  return series_.counts.count >= count;
 }
 
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
-                                   const std::function<absl::Status()>& interrupted) const {
+                                   const std::function<absl::Status()>& interrupted) {
   absl::MutexLock lock(&mu_);
+  EnsureLoaded();
+  RETURN_IF_ERROR(series_.problem);
   const auto done = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return deleted_ || series_.progress.count >= count;
+    return deleted_ || series_.counts.count >= count;
   };
   while (!mu_.AwaitWithDeadline(absl::Condition(&done),
                                 std::min(deadline, absl::Now() + kInterruptionPoll))) {
     RETURN_IF_ERROR(interrupted());
     if (absl::Now() >= deadline) {
-      return absl::DeadlineExceededError(absl::StrCat("session ", name_.full(), " holds ",
-                                                      series_.progress.count, " of the ", count,
+      return absl::DeadlineExceededError(absl::StrCat("session ", name().full(), " holds ",
+                                                      series_.counts.count, " of the ", count,
                                                       " records waited for"));
     }
   }
@@ -266,35 +493,57 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
   return absl::OkStatus();
 }
 
+std::size_t Session::FoldBytes() {
+  absl::MutexLock lock(&fold_mu_);
+  return prefix_ == nullptr ? 0 : prefix_->fold().bytes();
+}
+
+void Session::DropFold() {
+  absl::MutexLock lock(&fold_mu_);
+  prefix_ = nullptr;
+}
+
 absl::Status Session::Reset() {
   absl::MutexLock fold_lock(&fold_mu_);
-  ASSIGN_OR_RETURN(const SeriesId fresh, store_->CreateSeries());
   SeriesId old;
-  bool deleted = false;
   {
     absl::MutexLock lock(&mu_);
-    // Deleted meanwhile: the fresh series would stay in the store for good.
-    old = deleted_ ? fresh : std::exchange(series_, Series{.id = fresh}).id;
-    deleted = deleted_;
-    prefix_ = Fold();
-    prefix_end_ = 0;
+    if (deleted_) return Deleted();
+    old = series_.id;
   }
-  if (!deleted) feed_->Changed(name_);
-  RETURN_IF_ERROR(store_->DeleteSeries(old));
-  return deleted ? Deleted() : absl::OkStatus();
+  ASSIGN_OR_RETURN(const SeriesId fresh, store_->ResetSession(old));
+  prefix_ = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    series_ = Series{.id = fresh, .loaded = true};
+  }
+  feed_->Changed(name());
+  return absl::OkStatus();
 }
 
 absl::Status Session::Delete() {
-  SeriesId old;
+  {
+    absl::MutexLock fold_lock(&fold_mu_);
+    SeriesId series;
+    {
+      absl::MutexLock lock(&mu_);
+      series = series_.id;
+    }
+    RETURN_IF_ERROR(store_->DeleteSession(series));
+  }
+  MarkDeleted();
+  return absl::OkStatus();
+}
+
+void Session::MarkDeleted() {
   {
     absl::MutexLock fold_lock(&fold_mu_);
     absl::MutexLock lock(&mu_);
     deleted_ = true;
-    old = series_.id;
-    series_ = Series{.id = old};
+    series_ = Series{.id = series_.id, .loaded = true};
+    prefix_ = nullptr;
   }
-  feed_->Changed(name_);
-  return store_->DeleteSeries(old);
+  feed_->Changed(name());
 }
 
 }  // namespace calipers::server

@@ -31,6 +31,7 @@ std::string Text(NonFinitePolicy p) {
   }
   return "?";
 }
+std::string Text(Retention r) { return r == Retention::kSeries ? "series" : "folded"; }
 std::string Text(Strategy s) { return std::string(StrategyName(s)); }
 std::string Text(const std::string& s) { return s; }
 // The shortest text that no other number has.
@@ -71,12 +72,13 @@ std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given
   compare("non_finite_policy", have.non_finite_policy, given.non_finite_policy);
   compare("weighting", have.weighting, given.weighting);
   compare("dtype", have.dtype, given.dtype);
+  compare("retention", have.retention, given.retention);
   return absl::StrJoin(parts, "; ");
 }
 
-bool LeftOut(const SessionSpec& spec, const Record& record) {
-  return record.empty() || (spec.non_finite_policy == NonFinitePolicy::kSkip &&
-                            (record.saw_nan() || record.saw_inf()));
+bool LeftOut(NonFinitePolicy policy, const Record& record) {
+  return record.empty() ||
+         (policy == NonFinitePolicy::kSkip && (record.saw_nan() || record.saw_inf()));
 }
 
 }  // namespace calipers::server

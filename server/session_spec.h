@@ -19,6 +19,10 @@ namespace calipers::server {
 /// stored; they must not change.
 enum class NonFinitePolicy : std::uint8_t { kPropagate = 1, kReject = 2, kSkip = 3 };
 
+/// What is kept of a series; calipers.v1.Retention says what each means. Values are
+/// stored; they must not change.
+enum class Retention : std::uint8_t { kSeries = 1, kFolded = 2 };
+
 /// What a session is created with; fixed from then on.
 struct SessionSpec {
   QuantizationArgs args;
@@ -27,6 +31,7 @@ struct SessionSpec {
   Weighting weighting = Weighting::kUniform;
   /// The only dtype taken; without one, the first record's.
   std::optional<Dtype> dtype;
+  Retention retention = Retention::kSeries;
 
   friend bool operator==(const SessionSpec&, const SessionSpec&) = default;
 };
@@ -42,9 +47,8 @@ absl::Status CheckFoldable(Dtype dtype, Arithmetic arithmetic);
 /// "group_size is 128, given 64"; empty for equal specs.
 std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given);
 
-/// True if the spec's policy keeps this record out of the fold, or the record
-/// is empty.
-bool LeftOut(const SessionSpec& spec, const Record& record);
+/// True if the policy keeps this record out of the fold, or the record is empty.
+bool LeftOut(NonFinitePolicy policy, const Record& record);
 
 }  // namespace calipers::server
 

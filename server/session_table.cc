@@ -32,27 +32,56 @@ absl::Status NoSession(absl::string_view full_name) {
 
 }  // namespace
 
+absl::Status SessionTable::Restore() {
+  return store_->ForEachSession([this](StoredSession stored) {
+    const auto session =
+        std::make_shared<Session>(std::move(stored), /*is_new=*/false, store_, &feed_);
+    absl::MutexLock lock(&mu_);
+    Insert(session);
+  });
+}
+
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName& name,
                                                               const SessionSpec& spec) {
   RETURN_IF_ERROR(CheckSpec(name.base_name(), spec));
-  std::shared_ptr<Session> session;
+  const absl::ReaderMutexLock lifecycle_lock(&lifecycle_mu_);
+  ASSIGN_OR_RETURN(const Entry there, Claim(name));
+  if (there != nullptr) return SameOrError(there, spec);
+  const auto identity =
+      std::make_shared<const SessionIdentity>(SessionIdentity{name, spec, absl::Now()});
+  const absl::StatusOr<SeriesId> series = store_->CreateSession(identity);
+  Entry session;
   {
     absl::MutexLock lock(&mu_);
-    if (auto it = by_name_.find(name.full()); it != by_name_.end()) {
-      return SameOrError(*it, spec);
-    }
-    if (by_name_.size() >= max_sessions_) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("there are ", by_name_.size(),
-                       " sessions, the limit of --max-sessions: delete a run or raise the limit"));
-    }
-    ASSIGN_OR_RETURN(const SeriesId series, store_->CreateSeries());
-    session = std::make_shared<Session>(name, spec, absl::Now(), series, store_, &feed_);
-    by_name_.insert(session);
-    in_order_.insert(session);
+    claimed_.erase(name.full());
+    if (!series.ok()) return series.status();
+    session = std::make_shared<Session>(StoredSession{identity, *series}, /*is_new=*/true, store_,
+                                        &feed_);
+    Insert(session);
   }
   feed_.Changed(name);
   return session;
+}
+
+absl::StatusOr<SessionTable::Entry> SessionTable::Claim(const SessionName& name) {
+  absl::MutexLock lock(&mu_);
+  const auto unclaimed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !claimed_.contains(name.full());
+  };
+  mu_.Await(absl::Condition(&unclaimed));
+  if (const auto it = by_name_.find(name.full()); it != by_name_.end()) return *it;
+  if (by_name_.size() + claimed_.size() >= max_sessions_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("there are ", by_name_.size(),
+                     " sessions, the limit of --max-sessions: delete a run or raise the limit"));
+  }
+  claimed_.insert(name.full());
+  return nullptr;
+}
+
+void SessionTable::Insert(const Entry& session) {
+  by_name_.insert(session);
+  in_order_.insert(session);
 }
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(absl::string_view full_name) const {
@@ -80,25 +109,24 @@ SessionTable::Page SessionTable::List(const NameFilter& filter, absl::string_vie
 }
 
 absl::Status SessionTable::Delete(absl::string_view full_name) {
-  std::shared_ptr<Session> session;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto it = by_name_.find(full_name);
-    if (it == by_name_.end()) return NoSession(full_name);
-    session = *it;
-    by_name_.erase(it);
-    in_order_.erase(session);
-  }
-  return session->Delete();
+  const absl::MutexLock lifecycle_lock(&lifecycle_mu_);
+  ASSIGN_OR_RETURN(const Entry session, Find(full_name));
+  RETURN_IF_ERROR(session->Delete());
+  absl::MutexLock lock(&mu_);
+  by_name_.erase(session);
+  in_order_.erase(session);
+  return absl::OkStatus();
 }
 
 absl::Status SessionTable::DeleteRun(const RunName& run) {
+  const absl::MutexLock lifecycle_lock(&lifecycle_mu_);
+  RETURN_IF_ERROR(store_->DeleteRun(run));
   bool any = false;
   while (true) {
     const std::vector<Entry> sessions = TakeSome(run);
     if (sessions.empty()) break;
     any = true;
-    for (const Entry& session : sessions) RETURN_IF_ERROR(session->Delete());
+    for (const Entry& session : sessions) session->MarkDeleted();
   }
   if (any) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("there is no run ", run.full()));

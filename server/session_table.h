@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -35,6 +36,9 @@ class SessionTable {
     by_name_.reserve(std::min(max_sessions, kReserved));
   }
 
+  /// Takes in the sessions that the store has. For the start, before other calls.
+  absl::Status Restore();
+
   /// The session of this name, new or there already with an equal spec.
   /// ALREADY_EXISTS, naming the difference, if its spec is another;
   /// INVALID_ARGUMENT if no observation could fit the spec; RESOURCE_EXHAUSTED
@@ -54,7 +58,7 @@ class SessionTable {
   Page List(const NameFilter& filter, absl::string_view after, std::size_t limit) const;
 
   absl::Status Delete(absl::string_view full_name);
-  /// One that is created meanwhile may go or stay. NOT_FOUND if the run has no session.
+  /// NOT_FOUND if the run has no session.
   absl::Status DeleteRun(const RunName& run);
 
   ChangeFeed& feed() { return feed_; }
@@ -86,18 +90,43 @@ class SessionTable {
     }
   };
 
+  // Adds a session, unless it is there.
+  void Insert(const Entry& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Claims the name for a session that is about to be created; or the one that there is.
+  absl::StatusOr<Entry> Claim(const SessionName& name) ABSL_LOCKS_EXCLUDED(mu_);
   // Takes sessions of the run out of the table, not too many at a time.
   std::vector<Entry> TakeSome(const RunName& run) ABSL_LOCKS_EXCLUDED(mu_);
 
   Store* const store_;
   const std::size_t max_sessions_;
   ChangeFeed feed_;
+  // Shared by those who create, since the store may wait for its device; held alone by
+  // those who delete.
+  absl::Mutex lifecycle_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   mutable absl::Mutex mu_;
+  // Names being created.
+  absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mu_);
   // The same sessions twice: in order for pages and runs, hashed for what each
   // observation asks, which is to cost the same however many there are.
   absl::btree_set<Entry, ByName> in_order_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_set<Entry, HashOfName, SameName> by_name_ ABSL_GUARDED_BY(mu_);
 };
+
+/// Visits the sessions that match, page by page, so that the table is not locked for
+/// long. `visit(Session&)` returns false to stop; then so does this.
+template <typename Visit>
+bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
+  constexpr std::size_t kPage = 1000;
+  std::string after;
+  do {
+    SessionTable::Page page = table.List(filter, after, kPage);
+    for (const std::shared_ptr<Session>& session : page.sessions) {
+      if (!visit(*session)) return false;
+    }
+    after = std::move(page.next_after);
+  } while (!after.empty());
+  return true;
+}
 
 }  // namespace calipers::server
 

@@ -3,50 +3,153 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/record.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/index_set.h"
+#include "server/names.h"
+#include "server/observed.h"
+#include "server/session_spec.h"
 
 namespace calipers::server {
 
 /// Identifies one life of a session: a session that is deleted and created
 /// again, or reset, gets another, so that old records never mix with new ones.
+/// Greater than that of any series created before.
 enum class SeriesId : std::uint64_t {};
 
-enum class PutOutcome {
-  kStored,
-  /// An equal record is there.
-  kDuplicate,
-  /// A record that differs is there; it stays.
-  kConflict,
+/// What a session was created as; never changes.
+struct SessionIdentity {
+  SessionName name;
+  SessionSpec spec;
+  absl::Time create_time;
 };
 
-/// Where records are kept: a grow-only map from (series, index) to record.
-/// Thread-safe. Records never change once stored.
+/// A session as a store has it.
+struct StoredSession {
+  std::shared_ptr<const SessionIdentity> identity;
+  SeriesId series;
+  std::optional<std::int64_t> sealed_count;
+};
+
+/// A record on its way into a series.
+struct NewRecord {
+  SeriesId series;
+  /// Without one it goes to the end of the series.
+  std::optional<BatchIndex> index;
+  std::shared_ptr<const Observed> observed;
+};
+
+/// What became of it.
+struct PutResult {
+  enum Outcome {
+    kStored,
+    kDuplicate,  // one with the same digest is there
+    kConflict,   // one with another digest is there; it stays
+    kRefused,    // `status` says why; nothing changed
+  };
+  Outcome outcome = kRefused;
+  /// Where it is; -1 if it was refused and had none.
+  BatchIndex index = -1;
+  absl::Status status = {};
+};
+
+/// What stands for a series' first records, so that they need not be read again.
+struct Checkpoint {
+  /// It stands for records 0 .. prefix_end - 1.
+  BatchIndex prefix_end = 0;
+  /// What the session makes of them.
+  std::string state;
+};
+
+/// Goes through records of a series in index order, as of the moment at which it
+/// was made. Not thread-safe; its store must outlive it.
+class SeriesReader {
+ public:
+  struct Entry {
+    BatchIndex index = 0;
+    std::shared_ptr<const Observed> observed;
+  };
+  virtual ~SeriesReader() = default;
+
+  /// False at the end. DATA_LOSS, naming the record, if it cannot be read as it was
+  /// written.
+  virtual absl::StatusOr<bool> Next(Entry& entry) = 0;
+};
+
+/// Where sessions and their records are kept. Records are a grow-only map from
+/// (series, index): one that is there never changes. Thread-safe.
+///
+/// What a call that changes something has said is kept as the store promises
+/// (docs/durability.md) by the time at which it returns; a call that fails changes
+/// nothing, and what it says names the next step.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Opens an empty series under an id that no other has or had.
-  virtual absl::StatusOr<SeriesId> CreateSeries() = 0;
+  /// True if no call ever waits for a device, so that one may be made from a thread
+  /// that must not wait.
+  virtual bool IsImmediate() const = 0;
 
-  /// Forgets a series and its records; nothing if it is not there.
-  virtual absl::Status DeleteSeries(SeriesId series) = 0;
+  /// Every session there is, in any order. For the start, before other calls.
+  virtual absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) = 0;
 
-  /// Keeps `record` unless the index holds one. RESOURCE_EXHAUSTED if there is
-  /// no room, NOT_FOUND if the series was deleted; then nothing is kept.
-  virtual absl::StatusOr<PutOutcome> PutIfAbsent(SeriesId series, BatchIndex index,
-                                                 std::shared_ptr<const Record> record) = 0;
+  /// Keeps a session with an empty series, and its run with the run's first. The
+  /// caller sees to it that there is none of that name.
+  virtual absl::StatusOr<SeriesId> CreateSession(
+      std::shared_ptr<const SessionIdentity> identity) = 0;
 
-  /// Calls `visit` for each record from index `from` on, in index order, all as
-  /// of one moment. `visit` must be quick and not call the store.
-  virtual absl::Status Scan(
-      SeriesId series, BatchIndex from,
-      absl::FunctionRef<void(BatchIndex, std::shared_ptr<const Record>)> visit) const = 0;
+  /// Gives the session an empty series in place of `series`, whose records go.
+  /// NOT_FOUND if `series` is not there any more.
+  virtual absl::StatusOr<SeriesId> ResetSession(SeriesId series) = 0;
+
+  /// Forgets the session that has this series, and its records; nothing if it is not
+  /// there.
+  virtual absl::Status DeleteSession(SeriesId series) = 0;
+
+  /// Forgets a run, its sessions and their records, at once and for good; nothing if it
+  /// is not there.
+  virtual absl::Status DeleteRun(const RunName& run) = 0;
+
+  /// Keeps each record unless its index holds one; says for each, in their order, what
+  /// became of it. A duplicate's original is kept by then as the store promises.
+  /// Refusals: NOT_FOUND if the series is not there, FAILED_PRECONDITION if it is
+  /// sealed, RESOURCE_EXHAUSTED if there is no room, and what a device reports.
+  virtual std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) = 0;
+
+  /// The records from index `from` on.
+  virtual absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) = 0;
+
+  /// Closes the series: from now on every index that it does not hold is refused.
+  /// Without a count, at as many as its records reach to. FAILED_PRECONDITION, naming
+  /// the missing ranges, unless records 0 .. count - 1 are there and no others; or,
+  /// naming the count, if it is sealed at another. Returns the count.
+  virtual absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) = 0;
+
+  /// Keeps `checkpoint` in place of the one before. With `drop_values`, what it stands
+  /// for keeps no more than index and digest. A cache: it may be lost with a crash, but
+  /// not without the values that it dropped.
+  virtual absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
+                                       bool drop_values) = 0;
+
+  /// The series' checkpoint; nothing if there is none.
+  virtual absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) = 0;
+
+  /// What a backup is: its directory, and the bytes in it.
+  struct Backup {
+    std::string path;
+    std::int64_t size_bytes = 0;
+  };
+  /// Copies all that was kept before the call into a directory of its own, named
+  /// `id`, beside the data. ALREADY_EXISTS if that is there, FAILED_PRECONDITION if the
+  /// store keeps nothing on disk.
+  virtual absl::StatusOr<Backup> CreateBackup(const std::string& id) = 0;
 };
 
 }  // namespace calipers::server

@@ -17,6 +17,8 @@ class MemorylessMinmax final : public Observer {
   std::unique_ptr<Observer> Clone() const override {
     return std::make_unique<MemorylessMinmax>(*this);
   }
+  std::string SaveState() const override { return state_.Save(); }
+  absl::Status RestoreState(absl::string_view state) override { return state_.Restore(state); }
 
  private:
   FoldedState state_;

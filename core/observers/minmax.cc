@@ -16,6 +16,8 @@ class Minmax final : public Observer {
   bool empty() const override { return state_.empty(); }
   FoldedRange Answer() const override { return state_.Answer(); }
   std::unique_ptr<Observer> Clone() const override { return std::make_unique<Minmax>(*this); }
+  std::string SaveState() const override { return state_.Save(); }
+  absl::Status RestoreState(absl::string_view state) override { return state_.Restore(state); }
 
  private:
   double WeightOf(const Record& record) const {

@@ -15,6 +15,8 @@ class StaticMinmax final : public Observer {
   bool empty() const override { return state_.empty(); }
   FoldedRange Answer() const override { return state_.Answer(); }
   std::unique_ptr<Observer> Clone() const override { return std::make_unique<StaticMinmax>(*this); }
+  std::string SaveState() const override { return state_.Save(); }
+  absl::Status RestoreState(absl::string_view state) override { return state_.Restore(state); }
 
  private:
   FoldedState state_;

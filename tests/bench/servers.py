@@ -47,4 +47,5 @@ def serving(*command: str | Path) -> Iterator[str]:
 
 def calipers_server(programs: Programs) -> contextlib.AbstractContextManager[str]:
     """A calipers-server on a free port."""
-    return serving(programs.server, "--listen", "127.0.0.1:0", "--log-level", "error")
+    flags = ("--listen", "127.0.0.1:0", "--log-level", "error", "--store", "memory")
+    return serving(programs.server, *flags)

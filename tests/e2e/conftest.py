@@ -89,6 +89,7 @@ def start_server(folder: Path, *flags: str) -> ServerProcess:
             [
                 BUILD / "server" / "calipers-server",
                 *("--listen", "127.0.0.1:0", "--port-file", port_file),
+                *("--data-dir", folder / "data"),
                 *flags,
             ],
             stderr=stderr,

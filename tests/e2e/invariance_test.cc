@@ -161,6 +161,7 @@ class InvarianceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     server::Config config;
+    config.store = server::StoreKind::kMemory;
     config.listen = "127.0.0.1:0";
     auto server = Server::Start(config);
     ASSERT_TRUE(server.ok()) << server.status();

@@ -115,7 +115,10 @@ def test_a_port_in_use_is_refused_by_name(server_with, tmp_path):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         program = BUILD / "server" / "calipers-server"
         done = subprocess.run(
-            [program, "--listen", address], capture_output=True, text=True, timeout=30
+            [program, "--listen", address, "--store", "memory"],
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
     assert done.returncode == 1
     assert address in done.stderr

@@ -19,6 +19,7 @@ def running(binary: Path, folder: Path) -> Iterator[str]:
     port_file, log = folder / "port", folder / "server.log"
     port_file.unlink(missing_ok=True)
     command = [str(binary), "--listen", "127.0.0.1:0", "--port-file", str(port_file)]
+    command += ["--store", "memory"]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:

@@ -16,16 +16,21 @@
 #include "server/ingest.h"
 #include "server/memory_store.h"
 #include "server/session_table.h"
+#include "tests/support/add_record.h"
 #include "tests/support/records.h"
 #include "tests/support/server_fixture.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stream_parts.h"
 
 namespace calipers::server {
 namespace {
 
+using calipers::testing::AddRecord;
 using calipers::testing::MakeRecord;
 using calipers::testing::ObserveCall;
+using calipers::testing::StreamParts;
 using calipers::testing::Tensor;
+using calipers::testing::TestStream;
 
 const std::vector<std::int64_t> kOne = {1};
 
@@ -53,7 +58,7 @@ TEST_F(TableConcurrencyTest, AddingAndAskingGiveTheBitsOfTheQuietSeries) {
   constexpr int kRecords = 300;
   const auto record = [](int i) { return MakeRecord(-i, (i * 37) % 101); };
   const auto quiet = *table_.Create(Name(0), {});
-  for (int i = 0; i < kRecords; ++i) quiet->Add(i, kOne, record(i), "w");
+  for (int i = 0; i < kRecords; ++i) AddRecord(store_, *quiet, i, kOne, record(i), "w");
   const auto expected = quiet->GetMinMax();
   ASSERT_OK(expected);
 
@@ -63,7 +68,7 @@ TEST_F(TableConcurrencyTest, AddingAndAskingGiveTheBitsOfTheQuietSeries) {
     for (int i = 0; i < kRecords; ++i) order[static_cast<std::size_t>(i)] = i;
     std::shuffle(order.begin(), order.end(), std::mt19937(seed));
     for (int i : order) {
-      const Ack ack = busy->Add(i, kOne, record(i), absl::StrCat("w", seed));
+      const Ack ack = AddRecord(store_, *busy, i, kOne, record(i), absl::StrCat("w", seed));
       EXPECT_TRUE(ack.outcome == Outcome::kStored || ack.outcome == Outcome::kDuplicate);
     }
   };
@@ -98,7 +103,8 @@ TEST_F(TableConcurrencyTest, AppendedRecordsHaveIndicesOfTheirOwn) {
   const auto session = *table_.Create(Name(0), {});
   const auto append = [&] {
     for (int i = 0; i < kEach; ++i) {
-      EXPECT_EQ(session->Add(std::nullopt, kOne, MakeRecord(0, i), "w").outcome, Outcome::kStored);
+      EXPECT_EQ(AddRecord(store_, *session, std::nullopt, kOne, MakeRecord(0, i), "w").outcome,
+                Outcome::kStored);
     }
   };
   AtOnce({append, append, append});
@@ -126,7 +132,7 @@ TEST_F(TableConcurrencyTest, NothingIsLeftOfWhatWasDeletedInTheMidstOfUse) {
     for (int i = 0; i < kRounds; ++i) {
       const auto session = table_.Create(Name((i + seed) % kNames), {});
       ASSERT_OK(session);
-      const Ack ack = (*session)->Add(i, kOne, MakeRecord(0, 1), "w");
+      const Ack ack = AddRecord(store_, **session, i, kOne, MakeRecord(0, 1), "w");
       EXPECT_TRUE(ack.outcome != Outcome::kRejected || absl::IsNotFound(ack.status)) << ack.status;
     }
   };
@@ -164,9 +170,10 @@ TEST_F(TableConcurrencyTest, StreamsTakeNoMoreThanTheBudgetAndGiveItBack) {
   ASSERT_OK(table_.Create(Name(0), spec));
   constexpr std::int64_t kBudget = 6000;
   MemoryBudget budget(kBudget);
+  StreamParts parts(&store_, &table_, &budget);
   std::atomic<int> stored{0};
   const auto stream = [&](int worker) {
-    Ingest ingest(&table_, &budget, absl::StrCat("w", worker));
+    TestStream ingest(parts, absl::StrCat("w", worker));
     const std::vector<std::byte> data(4 * 64);
     for (int i = 0; i < 200; ++i) {
       ingest.Begin({Name(0).full(), i * 4 + worker, "F32", {1, 64, 1}, std::nullopt});

@@ -13,12 +13,14 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "server/memory_store.h"
 #include "server/session_table.h"
+#include "tests/support/add_record.h"
 #include "tests/support/records.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers::server {
 namespace {
 
+using calipers::testing::AddRecord;
 using calipers::testing::MakeRecord;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
@@ -117,8 +119,9 @@ TEST(ConvertTest, ASessionShowsWhatItHolds) {
   MemoryStore store(1 << 20);
   ChangeFeed feed;
   const absl::Time created = absl::FromUnixNanos(1'600'000'000'123'456'789);
-  Session session(*SessionName::Parse("runs/r/sessions/m/input"), {}, created,
-                  *store.CreateSeries(), &store, &feed);
+  const auto identity = std::make_shared<const SessionIdentity>(
+      SessionIdentity{*SessionName::Parse("runs/r/sessions/m/input"), {}, created});
+  Session session({identity, *store.CreateSession(identity)}, /*is_new=*/true, &store, &feed);
   v1::Session proto = ToProto(session);
   EXPECT_EQ(proto.name(), "runs/r/sessions/m/input");
   EXPECT_EQ(proto.create_time().seconds(), 1'600'000'000);
@@ -128,8 +131,8 @@ TEST(ConvertTest, ASessionShowsWhatItHolds) {
   EXPECT_EQ(proto.args().observer(), "minmax");
   EXPECT_EQ(proto.args().observer_kwargs().averaging_constant(), 0.01);
 
-  session.Add(2, {1}, MakeRecord(0, 1, 7), "w");
-  session.Add(2, {1}, MakeRecord(0, 9), "w");
+  AddRecord(store, session, 2, {1}, MakeRecord(0, 1, 7), "w");
+  AddRecord(store, session, 2, {1}, MakeRecord(0, 9), "w");
   proto = ToProto(session);
   EXPECT_EQ(proto.observed_dtype(), "F32");
   EXPECT_THAT(proto.qparam_shape(), ::testing::ElementsAre(1));
@@ -148,8 +151,8 @@ TEST(ConvertTest, ASessionShowsWhatItHolds) {
 class ReadMaskTest : public ::testing::Test {
  protected:
   ReadMaskTest() {
-    session_.Add(0, {1}, MakeRecord(-1, 1), "w");
-    session_.Add(1, {1}, MakeRecord(-3, 5), "w");
+    AddRecord(store_, session_, 0, {1}, MakeRecord(-1, 1), "w");
+    AddRecord(store_, session_, 1, {1}, MakeRecord(-3, 5), "w");
   }
 
   v1::MinMax Answer(const std::vector<std::string>& paths) {
@@ -160,12 +163,9 @@ class ReadMaskTest : public ::testing::Test {
 
   MemoryStore store_{1 << 20};
   ChangeFeed feed_;
-  Session session_{*SessionName::Parse("runs/r/sessions/m/input"),
-                   {},
-                   absl::UnixEpoch(),
-                   *store_.CreateSeries(),
-                   &store_,
-                   &feed_};
+  const std::shared_ptr<const SessionIdentity> identity_ = std::make_shared<const SessionIdentity>(
+      SessionIdentity{*SessionName::Parse("runs/r/sessions/m/input"), {}, absl::UnixEpoch()});
+  Session session_{{identity_, *store_.CreateSession(identity_)}, /*is_new=*/true, &store_, &feed_};
 };
 
 TEST_F(ReadMaskTest, EachPathGivesItsMemberAlone) {

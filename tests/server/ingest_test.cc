@@ -10,11 +10,14 @@
 
 #include "server/memory_store.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stream_parts.h"
 
 namespace calipers::server {
 namespace {
 
 using calipers::testing::StatusIs;
+using calipers::testing::StreamParts;
+using calipers::testing::TestStream;
 using ::testing::HasSubstr;
 
 constexpr char kInput[] = "runs/r/sessions/m/input";
@@ -65,7 +68,8 @@ class IngestTest : public ::testing::Test {
   MemoryStore store_{1 << 20};
   SessionTable table_{&store_, 100};
   MemoryBudget budget_{1 << 16};
-  Ingest ingest_{&table_, &budget_, "w"};
+  StreamParts parts_{&store_, &table_, &budget_};
+  TestStream ingest_{parts_, "w"};
   BatchIndex next_good_ = 100;
 };
 

@@ -99,17 +99,17 @@ TEST(SessionSpecTest, Float8IsNotFoldedInReferenceArithmetic) {
 }
 
 TEST(SessionSpecTest, EmptyAndSkippedRecordsAreLeftOut) {
-  SessionSpec skip;
-  skip.non_finite_policy = NonFinitePolicy::kSkip;
+  constexpr auto kKeep = NonFinitePolicy::kPropagate;
+  constexpr auto kSkip = NonFinitePolicy::kSkip;
   const Record empty = Record::Empty(Dtype::kF32, 3);
-  EXPECT_TRUE(LeftOut({}, empty));
-  EXPECT_TRUE(LeftOut(skip, empty));
+  EXPECT_TRUE(LeftOut(kKeep, empty));
+  EXPECT_TRUE(LeftOut(kSkip, empty));
   const std::pair<double, double> unusual[] = {{NAN, NAN}, {-INFINITY, 0}, {0, INFINITY}};
   for (const auto& [min, max] : unusual) {
-    EXPECT_FALSE(LeftOut({}, *MakeRecord(min, max)));
-    EXPECT_TRUE(LeftOut(skip, *MakeRecord(min, max))) << min << " " << max;
+    EXPECT_FALSE(LeftOut(kKeep, *MakeRecord(min, max)));
+    EXPECT_TRUE(LeftOut(kSkip, *MakeRecord(min, max))) << min << " " << max;
   }
-  EXPECT_FALSE(LeftOut(skip, *MakeRecord(-1, 1)));
+  EXPECT_FALSE(LeftOut(kSkip, *MakeRecord(-1, 1)));
 }
 
 }  // namespace

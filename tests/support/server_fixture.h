@@ -133,6 +133,7 @@ class ServerTest : public ::testing::Test {
     server::Config config;
     config.listen = "127.0.0.1:0";
     config.drain_seconds = 1;
+    config.store = server::StoreKind::kMemory;
     return config;
   }
 

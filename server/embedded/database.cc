@@ -1,0 +1,226 @@
+#include "server/embedded/database.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/status_macros.h"
+#include "rocksdb/utilities/checkpoint.h"
+#include "server/embedded/checked_value.h"
+#include "server/embedded/errors.h"
+#include "server/embedded/files.h"
+#include "server/embedded/log_check.h"
+#include "server/embedded/options.h"
+
+namespace calipers::server {
+namespace {
+
+constexpr absl::Duration kBetweenTries = absl::Seconds(1);
+
+rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
+absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+std::string DbPath(const std::string& directory) { return directory + "/db"; }
+
+// True if there is a database. Without its file CURRENT RocksDB would make a new one in
+// place of what is there.
+absl::StatusOr<bool> HasDatabase(rocksdb::FileSystem& files, const std::string& path) {
+  ASSIGN_OR_RETURN(const bool current, FileExists(files, path + "/CURRENT"));
+  if (current) return true;
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(files, path));
+  for (const std::string& name : names) {
+    if (!absl::EndsWith(name, ".sst") && !absl::EndsWith(name, ".log")) continue;
+    return absl::DataLossError(absl::StrCat(path, " holds ", name,
+                                            " and no file CURRENT: check the disk, and restore a "
+                                            "backup"));
+  }
+  return false;
+}
+
+// A file that has to be there and is not is damage.
+absl::Status FromOpening(const rocksdb::Status& status, const std::string& directory) {
+  if (status.IsNotFound() || status.IsPathNotFound() || status.IsInvalidArgument()) {
+    return FromDisk(rocksdb::Status::Corruption(status.ToString()), "opening", directory);
+  }
+  return FromDisk(status, "opening", directory);
+}
+
+}  // namespace
+
+Database::Cursor::Cursor(const Database* database, KeyRange range)
+    : database_(database), range_(std::move(range)), end_(range_.end) {
+  absl::ReaderMutexLock lock(&database_->mu_);
+  if (database_->db_ == nullptr) return;
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &end_;
+  rows_.reset(database_->db_->NewIterator(options));
+  rows_->Seek(range_.begin);
+  absl::MutexLock cursors_lock(&database_->cursors_mu_);
+  database_->cursors_.insert(this);
+}
+
+Database::Cursor::~Cursor() {
+  absl::ReaderMutexLock lock(&database_->mu_);
+  rows_.reset();
+  absl::MutexLock cursors_lock(&database_->cursors_mu_);
+  database_->cursors_.erase(this);
+}
+
+absl::StatusOr<bool> Database::Cursor::Next(Visit visit) {
+  return NextUnchecked([visit](absl::string_view key, absl::string_view value) -> absl::Status {
+    ASSIGN_OR_RETURN(const absl::string_view body, CheckedBody(key, value));
+    return visit(key, body);
+  });
+}
+
+absl::StatusOr<bool> Database::Cursor::NextUnchecked(Visit visit) {
+  absl::ReaderMutexLock lock(&database_->mu_);
+  if (rows_ == nullptr) {
+    RETURN_IF_ERROR(database_->NotOpen());
+    return absl::UnavailableError(
+        absl::StrCat(database_->directory(),
+                     " was opened again after its device failed, while this was read: ask again"));
+  }
+  if (!rows_->Valid()) {
+    RETURN_IF_ERROR(FromDisk(rows_->status(), "reading", database_->directory()));
+    return false;
+  }
+  RETURN_IF_ERROR(visit(ToView(rows_->key()), ToView(rows_->value())));
+  rows_->Next();
+  return true;
+}
+
+Database::Database(const Options& options)
+    : options_(options),
+      tracker_(std::make_shared<LogTracker>(
+          options.file_system ? options.file_system : rocksdb::FileSystem::Default(),
+          options.durability)),
+      env_(rocksdb::NewCompositeEnv(tracker_)),
+      rocksdb_options_(MakeRocksdbOptions(env_.get(), options.cache_bytes)) {}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options) {
+  auto database = std::unique_ptr<Database>(new Database(options));
+  absl::MutexLock lock(&database->mu_);
+  const absl::Status status = database->OpenLocked();
+  if (status.ok()) return database;
+  return status;
+}
+
+Database::~Database() {
+  absl::MutexLock lock(&mu_);
+  if (db_ == nullptr) return;
+  // A table is read faster at the next start than a log. If it fails the log has it all.
+  if (!failed_) db_->Flush({}).PermitUncheckedError();
+  db_->Close().PermitUncheckedError();
+}
+
+absl::Status Database::OpenLocked() {
+  const std::string path = DbPath(options_.directory);
+  RETURN_IF_ERROR(MakeDirectory(*tracker_, path));
+  ASSIGN_OR_RETURN(const bool exists, HasDatabase(*tracker_, path));
+  RETURN_IF_ERROR(CheckLogs(*tracker_, path));
+  rocksdb_options_.create_if_missing = !exists;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(rocksdb_options_, path, &db);
+  db_.reset(db);
+  return FromOpening(status, options_.directory);
+}
+
+absl::Status Database::Write(rocksdb::WriteBatch& batch, Keep keep) {
+  RETURN_IF_ERROR(EnsureWritable());
+  rocksdb::WriteOptions options;
+  options.sync = keep == Keep::kBeforeReturn && options_.durability == Durability::kSync;
+  options.disableWAL = options_.durability == Durability::kNone;
+  absl::Status status;
+  {
+    absl::ReaderMutexLock lock(&mu_);
+    if (db_ == nullptr) return NotOpen();
+    status = FromDisk(db_->Write(options, &batch), "writing to", options_.directory);
+  }
+  if (!status.ok()) Fail(status);
+  return status;
+}
+
+absl::StatusOr<std::optional<std::string>> Database::Get(absl::string_view key) const {
+  rocksdb::PinnableSlice value;
+  absl::ReaderMutexLock lock(&mu_);
+  if (db_ == nullptr) return NotOpen();
+  const rocksdb::Status status = db_->Get({}, db_->DefaultColumnFamily(), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  RETURN_IF_ERROR(FromDisk(status, "reading", options_.directory));
+  ASSIGN_OR_RETURN(const absl::string_view body, CheckedBody(key, ToView(value)));
+  return std::string(body);
+}
+
+std::unique_ptr<Database::Cursor> Database::Read(KeyRange range) const {
+  return std::unique_ptr<Cursor>(new Cursor(this, std::move(range)));
+}
+
+absl::Status Database::CopyTo(const std::string& path) {
+  RETURN_IF_ERROR(EnsureWritable());
+  absl::ReaderMutexLock lock(&mu_);
+  if (db_ == nullptr) return NotOpen();
+  rocksdb::Checkpoint* created = nullptr;
+  RETURN_IF_ERROR(FromDisk(rocksdb::Checkpoint::Create(db_.get(), &created), "copying from",
+                           options_.directory));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(created);
+  // With a flush, so that what no log has is in the copy too.
+  return FromDisk(checkpoint->CreateCheckpoint(path, /*log_size_for_flush=*/0), "copying from",
+                  options_.directory);
+}
+
+void Database::Fail(const absl::Status& status) {
+  absl::MutexLock lock(&failure_mu_);
+  failure_ = status;
+  failed_ = true;
+}
+
+absl::Status Database::NotOpen() const {
+  absl::MutexLock lock(&failure_mu_);
+  return failure_;
+}
+
+absl::Status Database::EnsureWritable() {
+  if (!failed_) return absl::OkStatus();
+  absl::MutexLock lock(&mu_);
+  if (!failed_) return absl::OkStatus();
+  if (absl::Now() < next_try_) return NotOpen();
+  next_try_ = absl::Now() + kBetweenTries;
+  const absl::Status status = ReopenLocked();
+  absl::MutexLock failure_lock(&failure_mu_);
+  failure_ = status;
+  failed_ = !status.ok();
+  return status;
+}
+
+absl::Status Database::ReopenLocked() {
+  RETURN_IF_ERROR(TryDevice());
+  if (options_.durability == Durability::kNone) {
+    // There is no log to cut, nor one to open again from.
+    return FromDisk(db_->Resume(), "writing to", options_.directory);
+  }
+  {
+    absl::MutexLock lock(&cursors_mu_);
+    for (Cursor* cursor : cursors_) cursor->rows_.reset();
+  }
+  db_.reset();
+  RETURN_IF_ERROR(FromDisk(tracker_->CutLogs(), "opening", options_.directory));
+  return OpenLocked();
+}
+
+absl::Status Database::TryDevice() {
+  std::uint64_t in_memory = 0;
+  if (db_ != nullptr) db_->GetIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &in_memory);
+  const std::string path = options_.directory + "/TRY";
+  const std::string filler(std::max<std::size_t>(in_memory, std::size_t{1} << 20), '\0');
+  rocksdb::IOStatus status =
+      rocksdb::WriteStringToFile(tracker_.get(), filler, path, /*should_sync=*/true);
+  tracker_->DeleteFile(path, {}, nullptr).PermitUncheckedError();
+  return FromDisk(status, "writing to", options_.directory);
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,297 @@
+#include "server/embedded/embedded_store.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "server/embedded/backup.h"
+#include "server/embedded/checked_value.h"
+#include "server/embedded/checkpoint_writer.h"
+#include "server/embedded/errors.h"
+#include "server/embedded/files.h"
+#include "server/embedded/format.h"
+#include "server/embedded/keys.h"
+#include "server/embedded/number.h"
+#include "server/embedded/put_batch.h"
+#include "server/embedded/series_reader.h"
+#include "server/sealing.h"
+#include "server/storage/rows.h"
+
+namespace calipers::server {
+namespace {
+
+// Series of up to as many records go one by one: what deletes a range is looked at by
+// every read there is from then on.
+constexpr std::size_t kDeletedOneByOne = 1024;
+
+constexpr auto kBeforeReturn = Database::Keep::kBeforeReturn;
+
+void Put(rocksdb::WriteBatch& batch, const std::string& key, std::string body) {
+  AppendChecksum(key, body);
+  batch.Put(key, body).PermitUncheckedError();
+}
+
+void PutSession(rocksdb::WriteBatch& batch, RunId run, const StoredSession& session) {
+  Put(batch, SessionKey(run, session.identity->name.session_id()), EncodeSession(session));
+}
+
+absl::Status VisitAll(const Database& database, RowKind kind, Database::Cursor::Visit visit) {
+  const auto cursor = database.Read(AllOf(kind));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, cursor->Next(visit));
+    if (!more) return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> EmbeddedStore::Open(const EmbeddedOptions& options) {
+  const auto files = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
+  const std::string directory = std::filesystem::absolute(options.directory).lexically_normal();
+  // Before anything is made in a directory that is someone else's.
+  RETURN_IF_ERROR(IsDataDirectory(*files, directory).status());
+  RETURN_IF_ERROR(MakeDirectory(*files, directory));
+  ASSIGN_OR_RETURN(auto lock, DirectoryLock::Take(files, directory));
+  ASSIGN_OR_RETURN(const bool marked, IsDataDirectory(*files, directory));
+  if (!marked) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
+  ASSIGN_OR_RETURN(auto database,
+                   Database::Open({directory, options.durability, options.cache_bytes, files}));
+  RETURN_IF_ERROR(RemoveUnfinishedBackups(*database));
+  auto store =
+      std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::move(lock), std::move(database)));
+  RETURN_IF_ERROR(store->Load());
+  return store;
+}
+
+EmbeddedStore::EmbeddedStore(std::unique_ptr<DirectoryLock> directory,
+                             std::unique_ptr<Database> database)
+    : directory_(std::move(directory)), database_(std::move(database)), ids_(database_.get()) {}
+
+EmbeddedStore::~EmbeddedStore() = default;
+
+absl::Status EmbeddedStore::Load() {
+  RETURN_IF_ERROR(ids_.Load());
+  RunsById runs;
+  RETURN_IF_ERROR(VisitAll(
+      *database_, RowKind::kRun,
+      [&](absl::string_view key, absl::string_view body) { return LoadRun(key, body, runs); }));
+  return VisitAll(
+      *database_, RowKind::kSession,
+      [&](absl::string_view key, absl::string_view body) { return LoadSession(key, body, runs); });
+}
+
+absl::Status EmbeddedStore::LoadRun(absl::string_view key, absl::string_view body, RunsById& runs) {
+  ASSIGN_OR_RETURN(const std::uint64_t id, DecodeNumber(key, body));
+  auto run = std::make_shared<LiveRun>(RunId{id});
+  run->kept = true;
+  runs.emplace(run->id, run);
+  absl::MutexLock lock(&runs_mu_);
+  runs_.emplace(key.substr(1), std::move(run));
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedStore::LoadSession(absl::string_view key, absl::string_view body,
+                                        const RunsById& runs) {
+  absl::StatusOr<StoredSession> session = DecodeSession(body);
+  if (!session.ok()) {
+    return absl::DataLossError(
+        absl::StrCat(Describe(key), ": ", session.status().message(), " (restore a backup)"));
+  }
+  const auto run = runs.find(RunId{NumberAt(key, 1)});
+  if (run == runs.end()) {
+    return absl::DataLossError(absl::StrCat(Describe(key), " has no run (restore a backup)"));
+  }
+  auto series =
+      std::make_shared<LiveSeries>(session->series, std::move(session->identity), run->second);
+  series->sealed_count = session->sealed_count;
+  Insert(series);
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedStore::ForEachSession(absl::FunctionRef<void(StoredSession)> visit) {
+  series_.ForEach([&](const LiveSeries& series) {
+    visit({series.identity, series.id, series.sealed_count});
+  });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SeriesId> EmbeddedStore::CreateSession(
+    std::shared_ptr<const SessionIdentity> identity) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  ASSIGN_OR_RETURN(std::shared_ptr<LiveRun> run, FindOrMakeRun(identity->name.run()));
+  ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
+  auto series = std::make_shared<LiveSeries>(SeriesId{id}, std::move(identity), std::move(run));
+  rocksdb::WriteBatch batch;
+  // Of several that are the run's first each keeps it: any may fail.
+  if (!series->run->kept) {
+    Put(batch, RunKey(series->identity->name.run()),
+        EncodeNumber(static_cast<std::uint64_t>(series->run->id)));
+  }
+  PutSession(batch, series->run->id, {series->identity, series->id, {}});
+  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+  series->run->kept = true;
+  // Nothing is on disk to be read.
+  series->indices = std::make_unique<IndexSet>();
+  Insert(series);
+  return series->id;
+}
+
+absl::StatusOr<SeriesId> EmbeddedStore::ResetSession(SeriesId id) {
+  absl::MutexLock lock(&lifecycle_mu_);
+  const std::shared_ptr<LiveSeries> old = Find(id);
+  if (old == nullptr) return SeriesGone();
+  ASSIGN_OR_RETURN(const std::uint64_t new_id, ids_.Next());
+  const auto series = std::make_shared<LiveSeries>(SeriesId{new_id}, old->identity, old->run);
+  rocksdb::WriteBatch batch;
+  RETURN_IF_ERROR(RemoveSeries(*old, batch));
+  PutSession(batch, series->run->id, {series->identity, series->id, {}});
+  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+  Forget(*old);
+  Insert(series);
+  return series->id;
+}
+
+absl::Status EmbeddedStore::DeleteSession(SeriesId id) {
+  absl::MutexLock lock(&lifecycle_mu_);
+  const std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return absl::OkStatus();
+  rocksdb::WriteBatch batch;
+  RETURN_IF_ERROR(RemoveSeries(*series, batch));
+  batch.Delete(SessionKey(series->run->id, series->identity->name.session_id()))
+      .PermitUncheckedError();
+  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+  Forget(*series);
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedStore::DeleteRun(const RunName& name) {
+  std::shared_ptr<LiveRun> run;
+  {
+    absl::MutexLock lock(&lifecycle_mu_);
+    absl::MutexLock runs_lock(&runs_mu_);
+    const auto it = runs_.find(name.full());
+    if (it == runs_.end()) return absl::OkStatus();
+    run = it->second;
+    rocksdb::WriteBatch batch;
+    batch.Delete(RunKey(name.full())).PermitUncheckedError();
+    for (const RowKind kind : {RowKind::kSession, RowKind::kObserved, RowKind::kCheckpoint}) {
+      const KeyRange rows = AllOf(kind, run->id);
+      batch.DeleteRange(rows.begin, rows.end).PermitUncheckedError();
+    }
+    RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+    run->deleted = true;
+    runs_.erase(it);
+  }
+  // Nobody finds them any more; taking a million away would keep the others waiting.
+  absl::MutexLock lock(&run->mu);
+  for (const SeriesId series : run->series) series_.Take(series);
+  run->series.clear();
+  return absl::OkStatus();
+}
+
+std::vector<PutResult> EmbeddedStore::PutIfAbsent(absl::Span<const NewRecord> records) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  absl::MutexLock put_lock(&put_mu_);
+  PutBatch batch(database_.get(), records);
+  std::shared_ptr<LiveSeries> series;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i == 0 || records[i].series != records[i - 1].series) series = Find(records[i].series);
+    batch.Add(series);
+  }
+  return std::move(batch).Commit();
+}
+
+absl::StatusOr<std::unique_ptr<SeriesReader>> EmbeddedStore::Read(SeriesId id, BatchIndex from) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return SeriesGone();
+  return std::make_unique<EmbeddedSeriesReader>(*database_, std::move(series), from);
+}
+
+absl::StatusOr<std::int64_t> EmbeddedStore::Seal(SeriesId id, std::optional<std::int64_t> count) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  absl::MutexLock put_lock(&put_mu_);
+  const std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return SeriesGone();
+  RETURN_IF_ERROR(LoadIndices(*database_, *series));
+  ASSIGN_OR_RETURN(const std::int64_t sealed,
+                   CountToSealAt(*series->indices, series->sealed_count, count));
+  if (series->sealed_count) return sealed;
+  rocksdb::WriteBatch batch;
+  PutSession(batch, series->run->id, {series->identity, series->id, sealed});
+  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+  series->sealed_count = sealed;
+  return sealed;
+}
+
+absl::Status EmbeddedStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,
+                                            bool drop_values) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  absl::MutexLock checkpoint_lock(&checkpoint_mu_);
+  const std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return SeriesGone();
+  return StoreCheckpoint(*database_, *series, checkpoint, drop_values);
+}
+
+absl::StatusOr<std::optional<Checkpoint>> EmbeddedStore::ReadCheckpoint(SeriesId id) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  const std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return SeriesGone();
+  return FetchCheckpoint(*database_, *series);
+}
+
+absl::StatusOr<Store::Backup> EmbeddedStore::CreateBackup(const std::string& id) {
+  absl::MutexLock lock(&backup_mu_);
+  return WriteBackup(*database_, id);
+}
+
+std::shared_ptr<LiveSeries> EmbeddedStore::Find(SeriesId id) const {
+  std::shared_ptr<LiveSeries> series = series_.Find(id);
+  return series == nullptr || series->run->deleted ? nullptr : series;
+}
+
+absl::StatusOr<std::shared_ptr<LiveRun>> EmbeddedStore::FindOrMakeRun(absl::string_view name) {
+  absl::MutexLock lock(&runs_mu_);
+  const auto it = runs_.find(name);
+  if (it != runs_.end()) return it->second;
+  ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
+  auto run = std::make_shared<LiveRun>(RunId{id});
+  runs_.emplace(name, run);
+  return run;
+}
+
+void EmbeddedStore::Insert(const std::shared_ptr<LiveSeries>& series) {
+  series_.Insert(series->id, series);
+  absl::MutexLock lock(&series->run->mu);
+  series->run->series.insert(series->id);
+}
+
+void EmbeddedStore::Forget(const LiveSeries& series) {
+  series_.Take(series.id);
+  absl::MutexLock lock(&series.run->mu);
+  series.run->series.erase(series.id);
+}
+
+absl::Status EmbeddedStore::RemoveSeries(const LiveSeries& series,
+                                         rocksdb::WriteBatch& batch) const {
+  batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
+  const KeyRange records = RecordsFrom(series.run->id, series.id, 0);
+  const auto cursor = database_->Read(records);
+  std::vector<std::string> keys;
+  bool more = true;
+  while (more && keys.size() <= kDeletedOneByOne) {
+    ASSIGN_OR_RETURN(more, cursor->NextUnchecked([&](absl::string_view key, absl::string_view) {
+      keys.emplace_back(key);
+      return absl::OkStatus();
+    }));
+  }
+  if (more) {
+    batch.DeleteRange(records.begin, records.end).PermitUncheckedError();
+  } else {
+    for (const std::string& key : keys) batch.Delete(key).PermitUncheckedError();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::server

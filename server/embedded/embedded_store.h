@@ -1,0 +1,106 @@
+#ifndef CALIPERS_SERVER_EMBEDDED_EMBEDDED_STORE_H_
+#define CALIPERS_SERVER_EMBEDDED_EMBEDDED_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/write_batch.h"
+#include "server/durability.h"
+#include "server/embedded/database.h"
+#include "server/embedded/directory_lock.h"
+#include "server/embedded/id_counter.h"
+#include "server/embedded/live_series.h"
+#include "server/series_map.h"
+#include "server/store.h"
+
+namespace calipers::server {
+
+struct EmbeddedOptions {
+  /// Made if it is not there.
+  std::string directory;
+  Durability durability = Durability::kSync;
+  /// Memory for what is read from disk.
+  std::size_t cache_bytes = std::size_t{256} << 20;
+  /// What the data directory is on; null for the machine's own.
+  std::shared_ptr<rocksdb::FileSystem> file_system = {};
+};
+
+/// Everything in a RocksDB in a data directory, laid out as docs/durability.md says.
+/// Memory has the sessions there are, and of the series that are written to which
+/// indices they hold. One process at a time.
+class EmbeddedStore final : public Store {
+ public:
+  /// FAILED_PRECONDITION if the directory is in use, of a newer format, or no data
+  /// directory; DATA_LOSS if it is damaged.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const EmbeddedOptions& options);
+
+  ~EmbeddedStore() override;
+
+  bool IsImmediate() const override { return false; }
+  absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) override;
+  absl::StatusOr<SeriesId> CreateSession(std::shared_ptr<const SessionIdentity> identity) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<SeriesId> ResetSession(SeriesId series) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::Status DeleteSession(SeriesId series) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::Status DeleteRun(const RunName& run) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
+  absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
+  absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
+                               bool drop_values) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, checkpoint_mu_);
+  absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<Backup> CreateBackup(const std::string& id) override
+      ABSL_LOCKS_EXCLUDED(backup_mu_);
+
+ private:
+  EmbeddedStore(std::unique_ptr<DirectoryLock> directory, std::unique_ptr<Database> database);
+
+  using RunsById = absl::flat_hash_map<RunId, std::shared_ptr<LiveRun>>;
+  absl::Status Load();
+  absl::Status LoadRun(absl::string_view key, absl::string_view body, RunsById& runs);
+  absl::Status LoadSession(absl::string_view key, absl::string_view body, const RunsById& runs);
+  std::shared_ptr<LiveSeries> Find(SeriesId id) const ABSL_SHARED_LOCKS_REQUIRED(lifecycle_mu_);
+  // The run of this name, new if there is none.
+  absl::StatusOr<std::shared_ptr<LiveRun>> FindOrMakeRun(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(runs_mu_);
+  void Insert(const std::shared_ptr<LiveSeries>& series);
+  void Forget(const LiveSeries& series);
+  // Has the batch remove the series' records and checkpoint.
+  absl::Status RemoveSeries(const LiveSeries& series, rocksdb::WriteBatch& batch) const;
+
+  // Released last.
+  const std::unique_ptr<DirectoryLock> directory_;
+  const std::unique_ptr<Database> database_;
+  IdCounter ids_;
+
+  // Shared by whoever uses a session that is there; held alone to take one away, so that
+  // nothing is written to what is gone.
+  mutable absl::Mutex lifecycle_mu_;
+  // Of what a series holds, and whether it is sealed: from a decision to when it is kept.
+  absl::Mutex put_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
+  absl::Mutex checkpoint_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
+  absl::Mutex backup_mu_;
+  SeriesMap<LiveSeries> series_;
+  absl::Mutex runs_mu_;
+  absl::flat_hash_map<std::string, std::shared_ptr<LiveRun>> runs_ ABSL_GUARDED_BY(runs_mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_EMBEDDED_EMBEDDED_STORE_H_

@@ -1,0 +1,26 @@
+#ifndef CALIPERS_SERVER_EMBEDDED_FORMAT_H_
+#define CALIPERS_SERVER_EMBEDDED_FORMAT_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "rocksdb/file_system.h"
+
+namespace calipers::server {
+
+/// The layout of a data directory that this version writes, and the newest it reads.
+/// docs/durability.md describes it.
+inline constexpr int kDataFormat = 1;
+
+/// True if `directory` says that it is a data directory of a format that this version
+/// reads; false if it is empty or not there. FAILED_PRECONDITION if it is of a newer
+/// format, or no data directory.
+absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
+
+/// Makes it say so, durably.
+absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_EMBEDDED_FORMAT_H_

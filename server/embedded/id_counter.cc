@@ -1,0 +1,44 @@
+#include "server/embedded/id_counter.h"
+
+#include <optional>
+#include <string>
+
+#include "core/status_macros.h"
+#include "server/embedded/checked_value.h"
+#include "server/embedded/keys.h"
+#include "server/embedded/number.h"
+
+namespace calipers::server {
+namespace {
+
+// Few enough that a start wastes none to speak of.
+constexpr std::uint64_t kGivenAtOnce = 4096;
+
+std::string RowKey() { return MetadataKey("next_id"); }
+
+}  // namespace
+
+absl::Status IdCounter::Load() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> body, database_->Get(RowKey()));
+  if (!body) return absl::OkStatus();
+  absl::MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(next_, DecodeNumber(RowKey(), *body));
+  end_ = next_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::uint64_t> IdCounter::Next() {
+  absl::MutexLock lock(&mu_);
+  if (next_ == end_) {
+    rocksdb::WriteBatch batch;
+    const std::string key = RowKey();
+    std::string value = EncodeNumber(end_ + kGivenAtOnce);
+    AppendChecksum(key, value);
+    batch.Put(key, value).PermitUncheckedError();
+    RETURN_IF_ERROR(database_->Write(batch, Database::Keep::kBeforeReturn));
+    end_ += kGivenAtOnce;
+  }
+  return next_++;
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,48 @@
+#ifndef CALIPERS_SERVER_OBSERVED_H_
+#define CALIPERS_SERVER_OBSERVED_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
+#include "core/record.h"
+#include "server/digest.h"
+
+namespace calipers::server {
+
+/// A tensor's dimensions, outermost first.
+using Shape = absl::InlinedVector<std::int64_t, 4>;
+
+/// What a session keeps of an observation.
+struct Observed {
+  /// With nothing but dtype and num_observations if `dropped`.
+  Record record;
+  Digest digest;
+  /// Of the tensor that was reduced.
+  Shape shape;
+  /// Shared by all that a stream brings.
+  std::shared_ptr<const std::string> worker;
+  /// The record's values went once they were folded (Retention::kFolded).
+  bool dropped = false;
+
+  static std::shared_ptr<const Observed> Make(Record record, absl::Span<const std::int64_t> shape,
+                                              std::shared_ptr<const std::string> worker) {
+    const Digest digest = DigestOf(record);
+    return std::make_shared<const Observed>(
+        Observed{std::move(record), digest, Shape(shape.begin(), shape.end()), std::move(worker)});
+  }
+
+  /// This one without its record's values.
+  std::shared_ptr<const Observed> WithoutValues() const {
+    return std::make_shared<const Observed>(
+        Observed{Record::Empty(record.dtype(), record.num_observations()), digest, shape, worker,
+                 /*dropped=*/true});
+  }
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_OBSERVED_H_

@@ -1,0 +1,183 @@
+#include "server/storage/rows.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "core/status_macros.h"
+#include "server/convert.h"
+#include "storage/rows.pb.h"
+
+namespace calipers::server {
+namespace {
+
+using storage::v1::CheckpointRow;
+using storage::v1::ObservedRow;
+using storage::v1::SessionRow;
+using storage::v1::StateRow;
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("a stored ", what));
+}
+
+template <typename Row>
+absl::StatusOr<Row> Parse(absl::string_view bytes, absl::string_view what) {
+  Row row;
+  if (!row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Damaged(absl::StrCat(what, " is not one"));
+  }
+  return row;
+}
+
+absl::StatusOr<Dtype> ToDtype(std::uint32_t number) {
+  for (const Dtype dtype : kAllDtypes) {
+    if (static_cast<std::uint32_t>(dtype) == number) return dtype;
+  }
+  return Damaged(absl::StrCat("record has a dtype of number ", number));
+}
+
+void ToRow(const Observed& observed, ObservedRow& row) {
+  const Record& record = observed.record;
+  row.set_dtype(static_cast<std::uint32_t>(record.dtype()));
+  row.set_num_observations(record.num_observations());
+  row.mutable_shape()->Assign(observed.shape.begin(), observed.shape.end());
+  row.set_worker(*observed.worker);
+  row.set_digest(observed.digest.data(), observed.digest.size());
+  row.set_values(record.values().data(), record.values().size());
+  row.set_dropped(observed.dropped);
+}
+
+absl::StatusOr<Digest> DigestIn(const ObservedRow& row) {
+  Digest digest;
+  if (row.digest().size() != digest.size()) return Damaged("record has no digest");
+  std::memcpy(digest.data(), row.digest().data(), digest.size());
+  return digest;
+}
+
+// min[n], max[n], global_min, global_max.
+absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
+  ASSIGN_OR_RETURN(const Dtype dtype, ToDtype(row.dtype()));
+  if (row.num_observations() < 0) return Damaged("record holds less than no observation");
+  if (row.values().empty()) return Record::Empty(dtype, row.num_observations());
+  const std::size_t size = ByteSize(dtype);
+  const auto values = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(row.values().data()),
+                                          row.values().size());
+  if (values.size() % (2 * size) != 0 || values.size() < 4 * size) {
+    return Damaged(absl::StrCat("record has ", values.size(), " bytes of values"));
+  }
+  const std::size_t end = values.size() / 2 - size;
+  absl::StatusOr<Record> record = Record::Make(
+      dtype, row.num_observations(), values.first(end), values.subspan(end, end),
+      values.subspan(2 * end, size), values.subspan(2 * end + size, size));
+  if (!record.ok()) return Damaged(absl::StrCat("record: ", record.status().message()));
+  return record;
+}
+
+absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row) {
+  ASSIGN_OR_RETURN(Record record, RecordIn(row));
+  ASSIGN_OR_RETURN(const Digest digest, DigestIn(row));
+  if (!row.dropped() && DigestOf(record) != digest) {
+    return Damaged("record does not match its digest");
+  }
+  return std::make_shared<const Observed>(
+      Observed{std::move(record), digest, Shape(row.shape().begin(), row.shape().end()),
+               std::make_shared<const std::string>(row.worker()), row.dropped()});
+}
+
+}  // namespace
+
+void EncodeObserved(const Observed& observed, ObservedRow& scratch, std::string& row) {
+  scratch.Clear();
+  ToRow(observed, scratch);
+  scratch.AppendToString(&row);
+}
+
+absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row) {
+  ASSIGN_OR_RETURN(const ObservedRow message, Parse<ObservedRow>(row, "record"));
+  return FromRow(message);
+}
+
+absl::StatusOr<Digest> DecodeDigest(absl::string_view row) {
+  ASSIGN_OR_RETURN(const ObservedRow message, Parse<ObservedRow>(row, "record"));
+  return DigestIn(message);
+}
+
+std::string EncodeSession(const StoredSession& session) {
+  SessionRow row;
+  row.set_series(static_cast<std::uint64_t>(session.series));
+  ToProto(*session.identity).SerializeToString(row.mutable_session());
+  if (session.sealed_count) row.set_sealed_count(*session.sealed_count);
+  return row.SerializeAsString();
+}
+
+absl::StatusOr<StoredSession> DecodeSession(absl::string_view bytes) {
+  ASSIGN_OR_RETURN(const SessionRow row, Parse<SessionRow>(bytes, "session"));
+  ASSIGN_OR_RETURN(const auto proto, Parse<calipers::v1::Session>(row.session(), "session"));
+  absl::StatusOr<SessionIdentity> identity = IdentityFromProto(proto);
+  if (!identity.ok()) return Damaged(absl::StrCat("session: ", identity.status().message()));
+  StoredSession session;
+  session.identity = std::make_shared<const SessionIdentity>(*std::move(identity));
+  session.series = SeriesId{row.series()};
+  if (row.has_sealed_count()) session.sealed_count = row.sealed_count();
+  return session;
+}
+
+std::string EncodeCheckpoint(const Checkpoint& checkpoint) {
+  CheckpointRow row;
+  row.set_prefix_end(checkpoint.prefix_end);
+  row.set_state(checkpoint.state);
+  return row.SerializeAsString();
+}
+
+absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
+  ASSIGN_OR_RETURN(CheckpointRow row, Parse<CheckpointRow>(bytes, "checkpoint"));
+  if (row.prefix_end() < 0 || row.prefix_end() > kMaxBatchIndex + 1) {
+    return Damaged(absl::StrCat("checkpoint ends at ", row.prefix_end()));
+  }
+  return Checkpoint{row.prefix_end(), std::move(*row.mutable_state())};
+}
+
+std::string EncodeState(const SeriesState& state) {
+  StateRow row;
+  row.set_observer_state(state.observer_state);
+  if (state.last != nullptr) ToRow(*state.last, *row.mutable_last());
+  if (state.qparam_shape) {
+    row.mutable_qparam_shape()->Assign(state.qparam_shape->begin(), state.qparam_shape->end());
+  }
+  row.set_dtype(static_cast<std::uint32_t>(state.dtype));
+  row.set_count(state.counts.count);
+  row.set_folded_count(state.counts.folded_count);
+  row.set_num_observations(state.counts.num_observations);
+  row.set_empty_batches(state.counts.empty_batches);
+  for (const auto& [worker, tally] : state.counts.workers) {
+    storage::v1::WorkerRow& entry = *row.add_workers();
+    entry.set_worker(worker);
+    entry.set_batches(tally.batches);
+    entry.set_tokens(tally.tokens);
+  }
+  return row.SerializeAsString();
+}
+
+absl::StatusOr<SeriesState> DecodeState(absl::string_view bytes) {
+  ASSIGN_OR_RETURN(const StateRow row, Parse<StateRow>(bytes, "checkpoint"));
+  SeriesState state;
+  state.observer_state = row.observer_state();
+  if (row.has_last()) {
+    ASSIGN_OR_RETURN(state.last, FromRow(row.last()));
+  }
+  if (!row.qparam_shape().empty()) {
+    state.qparam_shape.emplace(row.qparam_shape().begin(), row.qparam_shape().end());
+  }
+  ASSIGN_OR_RETURN(state.dtype, ToDtype(row.dtype()));
+  state.counts.count = row.count();
+  state.counts.folded_count = row.folded_count();
+  state.counts.num_observations = row.num_observations();
+  state.counts.empty_batches = row.empty_batches();
+  for (const storage::v1::WorkerRow& worker : row.workers()) {
+    state.counts.workers[worker.worker()] = {worker.batches(), worker.tokens()};
+  }
+  return state;
+}
+
+}  // namespace calipers::server

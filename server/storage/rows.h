@@ -1,0 +1,51 @@
+#ifndef CALIPERS_SERVER_STORAGE_ROWS_H_
+#define CALIPERS_SERVER_STORAGE_ROWS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/dtype.h"
+#include "server/observed.h"
+#include "server/series_counts.h"
+#include "server/store.h"
+
+namespace calipers::storage::v1 {
+class ObservedRow;
+}  // namespace calipers::storage::v1
+
+namespace calipers::server {
+
+// The border between rows.proto and the server's own types. Decoding gives
+// DATA_LOSS, saying what is wrong, for bytes that no encoding gave.
+
+/// Appends to `row`; `scratch` saves making a message for each of many.
+void EncodeObserved(const Observed& observed, storage::v1::ObservedRow& scratch, std::string& row);
+/// The values are compared with their digest.
+absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row);
+/// The digest alone.
+absl::StatusOr<Digest> DecodeDigest(absl::string_view row);
+
+std::string EncodeSession(const StoredSession& session);
+absl::StatusOr<StoredSession> DecodeSession(absl::string_view row);
+
+std::string EncodeCheckpoint(const Checkpoint& checkpoint);
+absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view row);
+
+/// What a session knows of a prefix of its series.
+struct SeriesState {
+  std::string observer_state;
+  std::shared_ptr<const Observed> last;
+  std::optional<std::vector<std::int64_t>> qparam_shape;
+  Dtype dtype = Dtype::kF32;
+  SeriesCounts counts;
+};
+std::string EncodeState(const SeriesState& state);
+absl::StatusOr<SeriesState> DecodeState(absl::string_view row);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_STORAGE_ROWS_H_

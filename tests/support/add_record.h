@@ -1,0 +1,37 @@
+#ifndef CALIPERS_TESTS_SUPPORT_ADD_RECORD_H_
+#define CALIPERS_TESTS_SUPPORT_ADD_RECORD_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/observation.h"
+#include "server/observed.h"
+#include "server/session.h"
+#include "server/store.h"
+
+namespace calipers::testing {
+
+/// Takes a record, reduced in a view of this qparam shape, into the session, as a
+/// stream does; what is to be said of it.
+inline server::Ack AddRecord(server::Store& store, server::Session& session,
+                             std::optional<server::BatchIndex> index,
+                             const std::vector<std::int64_t>& qparam_shape,
+                             const std::shared_ptr<const Record>& record,
+                             const std::string& worker) {
+  const absl::StatusOr<server::SeriesId> series = session.Stage(qparam_shape, *record);
+  if (!series.ok()) {
+    return {.index = index.value_or(-1),
+            .outcome = server::Outcome::kRejected,
+            .status = series.status()};
+  }
+  const auto observed =
+      server::Observed::Make(*record, qparam_shape, std::make_shared<const std::string>(worker));
+  const server::NewRecord added{*series, index, observed};
+  return session.Commit(*series, *observed, store.PutIfAbsent({&added, 1}).at(0));
+}
+
+}  // namespace calipers::testing
+
+#endif  // CALIPERS_TESTS_SUPPORT_ADD_RECORD_H_
