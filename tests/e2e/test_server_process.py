@@ -222,7 +222,7 @@ def test_a_flood_of_accumulators_is_refused_and_nothing_is_lost(server_with):
 
 
 def test_a_full_store_refuses_until_a_run_is_deleted(server_with):
-    server = server_with("--max-store-bytes", "180KiB")
+    server = server_with("--store", "memory", "--max-store-bytes", "180KiB")
     client = Reflected(server.address)
     session = create(client, "m/weight", args={"group_size": 1})
     request = client.message("ObserveRequest")

@@ -30,6 +30,8 @@ SERVER_EDGE = {
     "server.cc",
     "poll_keeper.cc",
     "poll_keeper.h",
+    "series_calls.cc",
+    "series_calls.h",
     "server.h",
 }
 
