@@ -1,0 +1,63 @@
+#ifndef CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
+#define CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/store.h"
+
+namespace calipers::crash {
+
+/// A store that hands every call on to another; what changes a call derives from it.
+class StoreWrapper : public server::Store {
+ public:
+  explicit StoreWrapper(std::unique_ptr<server::Store> base) : base_(std::move(base)) {}
+
+  bool IsImmediate() const override { return base_->IsImmediate(); }
+  absl::Status ForEachSession(absl::FunctionRef<void(server::StoredSession)> visit) override {
+    return base_->ForEachSession(visit);
+  }
+  absl::StatusOr<server::SeriesId> CreateSession(
+      std::shared_ptr<const server::SessionIdentity> identity) override {
+    return base_->CreateSession(std::move(identity));
+  }
+  absl::StatusOr<server::SeriesId> ResetSession(server::SeriesId series) override {
+    return base_->ResetSession(series);
+  }
+  absl::Status DeleteSession(server::SeriesId series) override {
+    return base_->DeleteSession(series);
+  }
+  absl::Status DeleteRun(const server::RunName& run) override { return base_->DeleteRun(run); }
+  std::vector<server::PutResult> PutIfAbsent(absl::Span<const server::NewRecord> records) override {
+    return base_->PutIfAbsent(records);
+  }
+  absl::StatusOr<std::unique_ptr<server::SeriesReader>> Read(server::SeriesId series,
+                                                             server::BatchIndex from) override {
+    return base_->Read(series, from);
+  }
+  absl::StatusOr<std::int64_t> Seal(server::SeriesId series,
+                                    std::optional<std::int64_t> count) override {
+    return base_->Seal(series, count);
+  }
+  absl::Status WriteCheckpoint(server::SeriesId series, const server::Checkpoint& checkpoint,
+                               bool drop_values) override {
+    return base_->WriteCheckpoint(series, checkpoint, drop_values);
+  }
+  absl::StatusOr<std::optional<server::Checkpoint>> ReadCheckpoint(
+      server::SeriesId series) override {
+    return base_->ReadCheckpoint(series);
+  }
+  absl::StatusOr<Backup> CreateBackup(const std::string& id) override {
+    return base_->CreateBackup(id);
+  }
+
+ private:
+  const std::unique_ptr<server::Store> base_;
+};
+
+}  // namespace calipers::crash
+
+#endif  // CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
