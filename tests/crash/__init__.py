@@ -1,0 +1,1 @@
+"""Kills servers and workers, breaks disks, and looks whether anything was lost."""

@@ -1,0 +1,109 @@
+"""Kills servers and workers, breaks disks and flips bits, and looks whether anything
+that was acknowledged is lost, doubled or different.
+
+Exit status: 0 every promise held, 1 one did not, 2 bad usage."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from . import bitflip_mode, disk_mode, server_mode, worker_mode
+from .arena import Arena
+from .process import HarnessError
+from .report import Tally
+from .wire import TOP
+
+SHOWN_VIOLATIONS = 10
+# Of all kills.
+SHARES = {"server": 0.6, "worker": 0.2, "disk": 0.2}
+FLIPS_A_KILL = 2.5
+MODES = {
+    "server": server_mode.run,
+    "worker": worker_mode.run,
+    "disk": disk_mode.run,
+    "bitflip": bitflip_mode.run,
+}
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/crash",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: scripts/crash --kills 200 --seed 1 --only server",
+    )
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=200,
+        help="how many (default: 200): 60 %% of servers, 20 %% of workers, 20 %% faults of the "
+        "disk, and 2.5 bit flips for each; with --only all of one mode",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="what is done; not how threads race")
+    parser.add_argument("--only", choices=list(MODES), help="one mode")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument(
+        "--work", type=Path, default=TOP / "build" / "crash", help="folder to work in"
+    )
+    parsed = parser.parse_args(arguments)
+    if parsed.kills < 1 or parsed.seed < 0:
+        parser.error("--kills takes 1 or more, --seed 0 or more")
+    return parsed
+
+
+def counts(kills: int, only: str | None) -> dict[str, int]:
+    """How many of what each mode is to do."""
+    shares = {mode: max(1, round(kills * share)) for mode, share in SHARES.items()}
+    shares["bitflip"] = round(kills * FLIPS_A_KILL)
+    if only is None:
+        return shares
+    return {only: shares[only] if only == "bitflip" else kills}
+
+
+def run(kills: int, seed: int, only: str | None, work: Path) -> dict[str, Tally]:
+    """By mode: what was found. A mode's folder stays if a promise was broken."""
+    tallies = {}
+    for mode, count in counts(kills, only).items():
+        with tqdm(total=count, desc=mode, disable=None, file=sys.stderr) as bar:
+            arena = Arena(work / mode, seed, bar.update)
+            tallies[mode] = arena.tally
+            MODES[mode](arena, count)
+        if not arena.tally.violations:
+            shutil.rmtree(arena.folder)
+    return tallies
+
+
+def print_report(tallies: dict[str, Tally], arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(json.dumps({mode: tally.as_json() for mode, tally in tallies.items()}, indent=2))
+        return
+    for mode, tally in tallies.items():
+        print(f"\n{mode}")
+        print("\n".join(f"  {line}" for line in tally.lines()))
+    for mode, tally in tallies.items():
+        if not tally.violations:
+            continue
+        print(f"\n{mode}: --seed {arguments.seed} --only {mode}; see {arguments.work / mode}")
+        for line in tally.violations[:SHOWN_VIOLATIONS]:
+            print(f"  {line}")
+    print(f"\n{'FAILED' if any(t.violations for t in tallies.values()) else 'held'}")
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        tallies = run(arguments.kills, arguments.seed, arguments.only, arguments.work)
+    except HarnessError as error:
+        sys.exit(f"crash: {error}; see {arguments.work}")
+    print_report(tallies, arguments)
+    return 1 if any(tally.violations for tally in tallies.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A data directory, the servers that live on it one after another, and the workers."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from .archive import Archive
+from .crew import Crew
+from .process import ServerProcess, start_server
+from .report import Tally
+from .service import RefusedError, ServerDiedError, Service
+from .side_runs import SideRun
+
+
+class Arena:
+    """What all modes share."""
+
+    def __init__(self, folder: Path, seed: int, step: Callable[[], None], *flags: str) -> None:
+        """`step` is called after each kill, fault or flip; `flags` go to every server."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.random = random.Random(f"{seed} {folder.name}")
+        self.tally = Tally()
+        self.step = step
+        self._flags = flags
+        self._seed = seed
+        self._rounds = 0
+        self._cut_power = False
+        self.archive = Archive(self.tally)
+        self.side_run = SideRun("runs/side", self.random, self.tally)
+        self.crew: Crew
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+    def start(self, *flags: str) -> ServerProcess:
+        """A server on the directory; after a power cut it is as the cut left it."""
+        flags = (*self._flags, "--journal", str(self.journal), *flags)
+        if self._cut_power and self.journal.exists():
+            flags += ("--cut-power", str(self.random.getrandbits(32)))
+        self._cut_power = False
+        return start_server(self.folder, *flags)
+
+    def cut_power(self) -> None:
+        """Before the next start, what was not synced goes."""
+        self._cut_power = True
+
+    def begin_round(self, service: Service, hire: bool = True) -> None:
+        """New sessions and workers."""
+        run = f"runs/round-{self._rounds}"
+        self._rounds += 1
+        self.crew = Crew(
+            self.folder / "workers", run, self._seed, self.folder / "port", self.tally
+        )
+        self.crew.create_sessions(service)
+        if hire:
+            self.crew.hire_all()
+
+    def end_round(self, service: Service) -> None:
+        """Lets the workers finish, looks at everything, and puts the run away sealed."""
+        self.report(self.crew.drain())
+        if self.tally.violations:
+            return
+        self.report(self.crew.look_closely(service))
+        self.report(self._rejections_on_a_healthy_disk())
+        self.archive.add(self.crew.round.run, self.crew.seal(service))
+        self.archive.delete_oldest(service)
+        self.crew.end()
+
+    def _rejections_on_a_healthy_disk(self) -> list[str]:
+        if self.tally.faults:
+            return []
+        return [f"rejected {n} times: {said}" for said, n in self.crew.book.rejections().items()]
+
+    def check(self, service: Service) -> None:
+        """In passing, while workers go on."""
+        self.report(self.crew.glance(service, self.random))
+        self.report(self.side_run.check())
+        self.report(self.archive.check(service))
+
+    def report(self, violations: list[str]) -> None:
+        self.tally.violations += violations
+
+    def attempt(self, server: ServerProcess, work: Callable[[Service], None]) -> bool:
+        """Does it unless the server dies on the way; False then. A refusal is a violation."""
+        try:
+            with Service(server) as service:
+                self.side_run.use(service)
+                work(service)
+        except ServerDiedError:
+            return False
+        except RefusedError as refused:
+            self.report([f"refused: {refused}"])
+        return True
+
+    def calmly(self, work: Callable[[Service], None]) -> None:
+        """Does it on a server that nobody kills, and stops that as an operator would."""
+        server = self.start()
+        seconds = server.wait_until_serving()
+        if seconds is None:
+            self.report([f"does not start: {server.said()}"])
+            return
+        self.tally.restarts.append(seconds)
+        if not self.attempt(server, work):
+            self.report([f"ended by itself with {server.process.poll()}: {server.said()}"])
+            return
+        status = server.stop()
+        if status != 0:
+            self.report([f"stopped with status {status}: {server.said()}"])

@@ -1,0 +1,165 @@
+"""One bit of a data directory is turned over, and the server is asked everything.
+
+It may refuse to start, refuse what it cannot answer any more, or answer as before.
+One case is apart: in the last record of the log of a server that was killed, a wrong
+length cannot be told from a write that the kill cut short; then what that record
+brought may be missing, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import snapshot, wal
+from .arena import Arena
+from .process import start_server
+from .service import RefusedError, ServerDiedError, Service
+
+WORK_SECONDS = 0.6
+ROUNDS = 3
+STOPPED_SHARE = 0.7
+
+
+class NoAnswerError(Exception):
+    """The server did not start; says what it said."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """A data directory, and what a server says on it."""
+
+    name: str
+    data: Path
+    right: snapshot.Snapshot
+    # The log whose end may be torn, from where, and what is said then.
+    torn_log: Path | None = None
+    torn_from: int = 0
+    torn: snapshot.Snapshot | None = None
+
+
+def _ask(arena: Arena, data: Path) -> snapshot.Snapshot:
+    """What a server says on a directory; NoAnswerError if it does not start."""
+    server = start_server(arena.folder, data=data.name)
+    try:
+        if server.wait_until_serving() is None:
+            if server.process.poll() != 1 or not server.said():
+                raise ServerDiedError
+            raise NoAnswerError(server.said())
+        with Service(server) as service:
+            return snapshot.take(service)
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+def _copy(arena: Arena, original: Path) -> Path:
+    copy = arena.folder / "flipped"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(original, copy)
+    return copy
+
+
+def _stopped(arena: Arena) -> Original:
+    """A directory with tables, manifests and logs of a few lives."""
+    for _ in range(ROUNDS):
+        arena.calmly(lambda service: _work(arena, service))
+    data = arena.folder / "stopped"
+    shutil.copytree(arena.folder / "data", data)
+    return Original("stopped", data, _ask(arena, _copy(arena, data)))
+
+
+def _work(arena: Arena, service: Service) -> None:
+    arena.begin_round(service)
+    for _ in range(4):
+        arena.side_run.change()
+    arena.crew.workers[0].wait_until_drained(WORK_SECONDS)
+    arena.end_round(service)
+
+
+def _killed(arena: Arena) -> Original:
+    """The same after a kill in mid-work."""
+    server = arena.start()
+    if server.wait_until_serving() is None:
+        raise NoAnswerError(server.said())
+    arena.attempt(server, arena.begin_round)
+    server.is_dead_within(WORK_SECONDS)
+    server.kill()
+    arena.crew.end()
+    data = arena.folder / "killed"
+    shutil.copytree(arena.folder / "data", data)
+    right = _ask(arena, _copy(arena, data))
+    log = wal.newest(data)
+    start = wal.last_record_start(log) if log else None
+    if log is None or start is None:
+        return Original("killed", data, right)
+    copy = _copy(arena, data)
+    torn = copy / log.relative_to(data)
+    torn.write_bytes(torn.read_bytes()[:start])
+    return Original("killed", data, right, log.relative_to(data), start, _ask(arena, copy))
+
+
+def _choose_bit(arena: Arena, data: Path) -> tuple[Path, int, int]:
+    """A file, by its size or as likely as any other, a byte of it and a bit."""
+    files = [path for path in sorted(data.rglob("*")) if path.is_file() and path.stat().st_size]
+    sizes = [path.stat().st_size for path in files]
+    (chosen,) = arena.random.choices(files, sizes if arena.random.random() < 0.5 else None)
+    at = arena.random.randrange(chosen.stat().st_size)
+    return chosen.relative_to(data), at, arena.random.randrange(8)
+
+
+def _flip(path: Path, at: int, bit: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def _outcome(arena: Arena, original: Original, file: Path, at: int, bit: int) -> str:
+    """In words; a violation is reported."""
+    copy = _copy(arena, original.data)
+    _flip(copy / file, at, bit)
+    where = f"bit {bit} of byte {at} of {original.name}/{file}"
+    try:
+        found = _ask(arena, copy)
+    except NoAnswerError as refused:
+        arena.tally.said.setdefault(f"{original.name}: refused to start", str(refused))
+        return "refused to start"
+    except ServerDiedError:
+        arena.report([f"{where}: the server died: {(arena.folder / 'server.log').read_text()}"])
+        return "died"
+    except RefusedError as refused:
+        arena.report([f"{where}: refused without DATA_LOSS: {refused}"])
+        return "refused in other words"
+    return _judge(arena, original, found, where, torn=file == original.torn_log
+                  and at >= original.torn_from)
+
+
+def _judge(
+    arena: Arena, original: Original, found: snapshot.Snapshot, where: str, torn: bool
+) -> str:
+    wrong = snapshot.differences(found, original.right)
+    if wrong and torn and not snapshot.differences(found, original.right, original.torn):
+        return "taken for a torn write"
+    if wrong:
+        arena.report([f"{where}: {line}" for line in wrong[:3]])
+        return "WRONG ANSWER"
+    problems = [problem for said in found.values() for problem in said.problems]
+    if problems:
+        arena.tally.said.setdefault(f"{original.name}: refused to answer", problems[0])
+        return "refused to answer"
+    return "as before"
+
+
+def run(arena: Arena, flips: int) -> None:
+    """So many flips, one at a time."""
+    originals = [_stopped(arena)]
+    if arena.tally.violations:
+        return
+    originals.append(_killed(arena))
+    for _ in range(flips):
+        weights = [STOPPED_SHARE, 1 - STOPPED_SHARE]
+        (original,) = arena.random.choices(originals, weights)
+        file, at, bit = _choose_bit(arena, original.data)
+        outcome = _outcome(arena, original, file, at, bit)
+        arena.tally.flips[f"{original.name}: {outcome}"] += 1
+        arena.step()

@@ -1,0 +1,130 @@
+"""The workers of one run, what they know together, and the check against it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import grpc
+
+from .logs import Book
+from .oracle import Known, SeriesOracle
+from .process import WorkerProcess
+from .report import Tally
+from .service import RefusedError, Service
+from .wire import session_pb2
+from .worker import Assignment
+from .workload import KINDS, Round
+
+# Sessions that a check in passing looks at.
+GLANCE = 3
+
+
+class Crew:
+    """Workers that stream while a server comes and goes."""
+
+    def __init__(self, folder: Path, run: str, seed: int, port_file: Path, tally: Tally) -> None:
+        self._folder = folder / run.replace("/", "-")
+        self._folder.mkdir(parents=True)
+        self._port_file = port_file
+        self._tally = tally
+        self.round = Round(run, seed)
+        self.book = Book(self._folder)
+        self.oracles = [SeriesOracle(series) for series in self.round.series()]
+        self.workers: list[WorkerProcess] = []
+        self._over = False
+
+    def create_sessions(self, service: Service) -> None:
+        for kind in KINDS:
+            service.create(self.round.run, kind)
+
+    def hire(self, name: str, share: int) -> WorkerProcess:
+        """Another worker, for a share that another may have, too."""
+        assignment = Assignment(name, self.round, share, self._folder, self._port_file)
+        self.workers.append(WorkerProcess(assignment))
+        return self.workers[-1]
+
+    def hire_all(self) -> None:
+        """One for each share."""
+        for share in range(self.round.shares):
+            self.hire(f"worker-{share}", share)
+
+    def glance(self, service: Service, rng: random.Random) -> list[str]:
+        """Looks at some sessions while workers go on; what is wrong."""
+        return self._check(service, rng.sample(self.oracles, GLANCE))
+
+    def drain(self) -> list[str]:
+        """Waits until everything that was sent is acknowledged."""
+        for worker in self.workers:
+            worker.ask_to_drain()
+        stuck = [w.assignment.name for w in self.workers if not w.wait_until_drained()]
+        if not stuck:
+            return []
+        said = "; ".join(self.book.rejections()) or "nothing"
+        return [f"{self.round.run}: {stuck} could not get through; the service said {said}"]
+
+    def look_closely(self, service: Service) -> list[str]:
+        """Once workers are quiet: looks at everything."""
+        self.book.read_acknowledgements()
+        self.book.read_sent()
+        wrong = []
+        for number, oracle in enumerate(self.oracles):
+            left = self.book.sent[number] - self.book.acknowledged[number]
+            if left:
+                wrong.append(f"{oracle.series.name}: {len(left)} were sent and forgotten")
+        return wrong + self._check(service, self.oracles)
+
+    def _check(self, service: Service, oracles: list[SeriesOracle]) -> list[str]:
+        self.book.read_acknowledgements()
+        wrong = list(self.book.violations)
+        for oracle in oracles:
+            wrong += self._check_one(service, oracle)
+        self._tally.verifications += 1
+        return wrong
+
+    def _check_one(self, service: Service, oracle: SeriesOracle) -> list[str]:
+        number = self.oracles.index(oracle)
+        name = oracle.series.name
+        acknowledged = set(self.book.acknowledged[number])
+        session = service.get(name)
+        if session.HasField("problem"):
+            raise RefusedError(grpc.StatusCode.DATA_LOSS, f"{name}: {session.problem.message}")
+        records = service.read(name)
+        self.book.read_sent()
+        wrong = oracle.check_series(records, Known(acknowledged, self.book.sent[number]))
+        self._tally.records_verified += len(records)
+        if not acknowledged:
+            return wrong
+        answer = service.answer(name)
+        self.book.read_sent()
+        self._tally.answers_verified += 1
+        return wrong + oracle.check_answer(answer, Known(acknowledged, self.book.sent[number]))
+
+    def seal(self, service: Service) -> dict[str, bytes]:
+        """Seals every session; their answers, which never change from now on."""
+        for oracle in self.oracles:
+            count = service.get(oracle.series.name).progress.end_index
+            service.seal(oracle.series.name, count)
+        return sealed_answers(service, [oracle.series.name for oracle in self.oracles])
+
+    def end(self) -> None:
+        """Kills the workers and adds up what they did; once."""
+        if self._over:
+            return
+        self._over = True
+        for worker in self.workers:
+            worker.kill()
+        self.book.read_acknowledgements()
+        self._tally.acknowledged += sum(map(len, self.book.acknowledged.values()))
+        self._tally.duplicates += self.book.duplicates
+
+
+def sealed_answers(service: Service, names: list[str]) -> dict[str, bytes]:
+    """By session: all that it says, without what was refused in the meantime."""
+    answers = {}
+    for name in names:
+        found = service.min_max(name)
+        found.progress.conflict_count = 0
+        sealed = session_pb2.Session(name=name, sealed_count=service.get(name).sealed_count)
+        answers[name] = found.SerializeToString(deterministic=True) + sealed.SerializeToString()
+    return answers

@@ -1,0 +1,144 @@
+"""Faults of the disk: what the server says to them, and what is there afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+
+from .arena import Arena
+from .process import ServerProcess
+from .service import RefusedError, ServerDiedError, Service
+
+FAULTS_A_ROUND = 15
+WORK_SECONDS = 0.25
+# Operations, and at which at most.
+OPERATIONS = {
+    "wal-append": 60,
+    "wal-sync": 60,
+    "wal-create": 2,
+    "manifest-create": 1,
+    "manifest-append": 4,
+    "manifest-sync": 4,
+    "current-rename": 1,
+    "table-create": 2,
+    "table-append": 4,
+    "table-sync": 3,
+    "table-read": 20,
+    "wal-read": 3,
+    "manifest-read": 2,
+    "directory-sync": 4,
+    "any-append": 60,
+    "any-create": 6,
+}
+ERRORS = ("EIO", "ENOSPC", "short")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One that a server is started with."""
+
+    operation: str
+    error: str
+    first: int
+    # 0: from then on.
+    count: int
+
+    @property
+    def name(self) -> str:
+        lasting = "once" if self.count == 1 else "for a while" if self.count else "for good"
+        return f"{self.operation} {self.error} {lasting}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return ("--fail", f"{self.operation}:{self.error}:{self.first}:{self.count}")
+
+
+def _fault(arena: Arena) -> Fault:
+    rng = arena.random
+    operation = rng.choice(list(OPERATIONS))
+    errors = ERRORS if operation.endswith("-append") else ERRORS[:2]
+    if operation.endswith("-read"):
+        errors = ERRORS[:1]
+    first = rng.randint(1, OPERATIONS[operation])
+    return Fault(operation, rng.choice(errors), first, rng.choice([1, 3, 0]))
+
+
+def _work(arena: Arena, server: ServerProcess) -> str:
+    """Asks a server with a fault this and that; what it refused to do, or nothing."""
+    try:
+        with Service(server) as service:
+            arena.side_run.use(service)
+            arena.side_run.change()
+            arena.check(service)
+            server.is_dead_within(WORK_SECONDS)
+            arena.check(service)
+    except RefusedError as refused:
+        if refused.code == grpc.StatusCode.NOT_FOUND:
+            arena.report([f"something was not found on a disk with a fault: {refused}"])
+        server.is_dead_within(WORK_SECONDS)
+        return str(refused)
+    except ServerDiedError:
+        pass
+    return ""
+
+
+def _end(arena: Arena, server: ServerProcess, fault: Fault) -> None:
+    """Stops or kills it; a signal that nobody sent is a violation."""
+    if server.process.poll() is not None:
+        if server.process.poll() != 1:
+            arena.report([f"{fault.name}: ended with {server.process.poll()}: {server.said()}"])
+    elif arena.random.random() < 0.4:
+        status = server.stop()
+        if status not in (0, 1):
+            arena.report([f"{fault.name}: stopped with {status}: {server.said()}"])
+    else:
+        server.kill()
+        arena.tally.kills["after a fault of the disk"] += 1
+    if arena.random.random() < 0.5:
+        arena.cut_power()
+        arena.tally.power_cuts += 1
+
+
+def _suffer(arena: Arena) -> None:
+    """One life of a server on a disk with one fault."""
+    fault = _fault(arena)
+    server = arena.start(*fault.flags)
+    before = arena.crew.book.rejections()
+    if server.wait_until_serving() is None:
+        outcome, said = "did not start", server.said()
+        if not said:
+            arena.report([f"{fault.name}: did not start and did not say why"])
+    else:
+        said = _work(arena, server)
+        told = arena.crew.book.rejections() - before
+        outcome = "refused" if told or said else "served on"
+        said = next(iter(told), said)
+    name = f"{fault.operation} {fault.error}: {outcome}"
+    arena.tally.faults[name] += 1
+    if said:
+        arena.tally.said.setdefault(name, said)
+    _end(arena, server, fault)
+
+
+def run(arena: Arena, faults: int) -> None:
+    """So many faults, each in a life of its own; after each a server on a healthy disk."""
+    arena.calmly(arena.begin_round)
+    for number in range(1, faults + 1):
+        _suffer(arena)
+        if number % FAULTS_A_ROUND == 0 or number == faults:
+            arena.calmly(lambda service: _turn_over(arena, service, last=number == faults))
+        elif not arena.tally.violations:
+            arena.calmly(arena.check)
+        arena.step()
+        if arena.tally.violations:
+            break
+    arena.crew.end()
+
+
+def _turn_over(arena: Arena, service: Service, last: bool) -> None:
+    arena.side_run.change()
+    arena.check(service)
+    arena.end_round(service)
+    if not last and not arena.tally.violations:
+        arena.begin_round(service)

@@ -1,0 +1,82 @@
+"""The answer that a series calls for: one record after another, in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .workload import Kind, Record, Series, record
+
+
+def _flat(known: Record) -> np.ndarray:
+    """Range, then the tensor's own: n minima, n maxima, one of each."""
+    parts = (known.low, known.high, known.global_low, known.global_high)
+    return np.concatenate([part.ravel().astype(np.float64) for part in parts])
+
+
+@dataclass
+class Fold:
+    """An observer's state."""
+
+    kind: Kind
+    state: np.ndarray | None = None
+    count: int = 0
+    last: Record | None = None
+
+    def add(self, known: Record) -> None:
+        current = _flat(known)
+        if self.state is None:
+            self.state = current
+        elif self.kind.observer == "static_minmax":
+            self.state = self._extremes(self.state, current)
+        else:
+            constant = self.kind.constant
+            self.state = self.state * (1 - constant) + current * constant
+        self.count += 1
+        self.last = known
+
+    def _extremes(self, past: np.ndarray, current: np.ndarray) -> np.ndarray:
+        n = int(np.prod(self.kind.qparam_shape))
+        is_low = np.concatenate([np.ones(n), np.zeros(n), [1, 0]]).astype(bool)
+        return np.where(is_low, np.minimum(past, current), np.maximum(past, current))
+
+    def answer(self) -> dict[str, tuple[bytes, bytes]]:
+        """By member of MinMax: the bytes of min and max. Needs a record."""
+        n = int(np.prod(self.kind.qparam_shape))
+        rounded = self.state.astype(np.float32)
+        low, high, global_low, global_high = np.split(rounded, [n, 2 * n, 2 * n + 1])
+        last = self.last.as_bytes()
+        return {
+            "range": (low.tobytes(), high.tobytes()),
+            "current": last[:2],
+            "global": (global_low.tobytes(), global_high.tobytes()),
+            "current_global": last[2:],
+            "global_of_range": (low.min().tobytes(), high.max().tobytes()),
+        }
+
+
+@dataclass
+class PrefixFold:
+    """Folds any set of a series' records, and what they share with the last set once."""
+
+    series: Series
+    prefix: Fold = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prefix = Fold(self.series.kind)
+
+    def of(self, indices: list[int]) -> Fold:
+        """The fold of the records at these indices, which ascend."""
+        shared = self.prefix.count
+        if indices[:shared] != list(range(shared)):
+            self.prefix, shared = Fold(self.series.kind), 0
+        rest = indices[shared:]
+        position = 0
+        while position < len(rest) and rest[position] == self.prefix.count:
+            self.prefix.add(record(self.series, rest[position]))
+            position += 1
+        whole = Fold(self.series.kind, self.prefix.state, self.prefix.count, self.prefix.last)
+        for index in rest[position:]:
+            whole.add(record(self.series, index))
+        return whole

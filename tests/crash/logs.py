@@ -1,0 +1,93 @@
+"""What a worker keeps on disk: what it sent, and what was acknowledged.
+
+Each entry is written with one call before the worker goes on, so that a killed worker
+leaves all that it knew."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from .wire import Outcome
+
+ENTRY = np.dtype([("session", "<i4"), ("outcome", "<i4"), ("index", "<i8")])
+
+
+class Log:
+    """Appends entries to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def add(self, entries: list[tuple[int, int, int]]) -> None:
+        """(session, outcome, index) each."""
+        os.write(self._file, np.array(entries, ENTRY).tobytes())
+
+
+def read(path: Path, offset: int = 0) -> np.ndarray:
+    """The whole entries from the byte `offset` on."""
+    if not path.exists():
+        return np.empty(0, ENTRY)
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    return np.frombuffer(data[: len(data) - len(data) % ENTRY.itemsize], ENTRY)
+
+
+class Book:
+    """What the workers of a round, together, sent and had acknowledged."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: Counter[Path] = Counter()
+        self.sent: defaultdict[int, set[int]] = defaultdict(set)
+        self.acknowledged: defaultdict[int, set[int]] = defaultdict(set)
+        self._stored: set[tuple[int, int]] = set()
+        self.duplicates = 0
+        # What no worker may ever be told.
+        self.violations: list[str] = []
+
+    def _new(self, path: Path) -> np.ndarray:
+        entries = read(path, self._offsets[path])
+        self._offsets[path] += entries.nbytes
+        return entries
+
+    def read_acknowledgements(self) -> None:
+        """Takes in what the workers wrote since the last time."""
+        for path in sorted(self._folder.glob("*.acks")):
+            for session, outcome, index in self._new(path).tolist():
+                self._acknowledge(path.stem, session, outcome, index)
+
+    def _acknowledge(self, worker: str, session: int, outcome: int, index: int) -> None:
+        if outcome == Outcome.OUTCOME_CONFLICT:
+            self.violations.append(f"session {session}: {worker} met a conflict at index {index}")
+            return
+        self.acknowledged[session].add(index)
+        if outcome == Outcome.OUTCOME_DUPLICATE:
+            self.duplicates += 1
+        elif (session, index) in self._stored:
+            self.violations.append(
+                f"session {session}: index {index} was acknowledged as stored twice: "
+                "it was lost in between"
+            )
+        else:
+            self._stored.add((session, index))
+
+    def read_sent(self) -> None:
+        """Takes in what the workers sent, which they write down before they send it."""
+        for path in sorted(self._folder.glob("*.sent")):
+            for session, _, index in self._new(path).tolist():
+                self.sent[session].add(index)
+
+    def rejections(self) -> Counter[str]:
+        """How often the service said what, by what it said."""
+        said: Counter[str] = Counter()
+        for path in sorted(self._folder.glob("*.rejected")):
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                said[f"{entry['code']}: {entry['message']}"] += 1
+        return said

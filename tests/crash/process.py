@@ -1,0 +1,152 @@
+"""The processes: a server that can be killed, and workers that outlive it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import worker
+from .wire import TOP
+
+SERVER = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release")) / "tests/crash/crash_server"
+START_SECONDS = 30
+STOP_SECONDS = 30
+DRAIN_SECONDS = 60
+
+
+class HarnessError(Exception):
+    """The harness itself could not go on; says nothing about durability."""
+
+
+@dataclass
+class ServerProcess:
+    """One life of a server on a data directory."""
+
+    process: subprocess.Popen
+    port_file: Path
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+
+    def wait_until_serving(self) -> float | None:
+        """Seconds that it took; None if it ended before."""
+        while True:
+            if self.port_file.exists() and self.port_file.read_text().endswith("\n"):
+                return time.monotonic() - self.started
+            if self.process.poll() is not None:
+                return None
+            if time.monotonic() - self.started > START_SECONDS:
+                self.kill()
+                raise HarnessError(f"the server did not start in {START_SECONDS} s")
+            time.sleep(0.001)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port_file.read_text().strip()}"
+
+    def is_dead_within(self, seconds: float) -> bool:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """With SIGKILL; the port file goes first, so that nobody knocks in vain."""
+        self.port_file.unlink(missing_ok=True)
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
+    def kill_after(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self.process.kill)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def stop(self) -> int:
+        """As an operator would; the exit status."""
+        self.port_file.unlink(missing_ok=True)
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise HarnessError(f"the server did not stop in {STOP_SECONDS} s") from None
+
+    @property
+    def was_killed(self) -> bool:
+        return self.process.poll() == -signal.SIGKILL
+
+    def said(self) -> str:
+        """The last line of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else ""
+
+
+def start_server(folder: Path, *flags: str, data: str = "data") -> ServerProcess:
+    """A server whose data and files lie in `folder`."""
+    port_file, log = folder / "port", folder / "server.log"
+    port_file.unlink(missing_ok=True)
+    command = [str(SERVER), "--data-dir", str(folder / data), "--port-file", str(port_file), *flags]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    return ServerProcess(process, port_file, log)
+
+
+# Forked from a process in which gRPC has been imported and never used: a worker is
+# there in milliseconds.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([worker.__name__])
+
+
+class WorkerProcess:
+    """A worker, or what its successor goes on with."""
+
+    def __init__(self, assignment: worker.Assignment) -> None:
+        self.assignment = assignment
+        self._start()
+
+    def _start(self) -> None:
+        self._pipe, theirs = _context.Pipe()
+        self._process = _context.Process(
+            target=worker.main, args=(self.assignment, theirs), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def kill(self) -> None:
+        """With SIGKILL."""
+        self._process.kill()
+        self._process.join(STOP_SECONDS)
+        self._pipe.close()
+
+    def restart(self) -> None:
+        """After a kill: goes on from its logs."""
+        self._start()
+
+    def stall(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def send_more(self) -> None:
+        """After a drain."""
+        self._pipe.send("go on")
+
+    def ask_to_drain(self) -> None:
+        self._pipe.send("drain")
+
+    def wait_until_drained(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """False if it did not get through in time."""
+        if not self._pipe.poll(seconds):
+            return False
+        try:
+            return self._pipe.recv() == "drained"
+        except EOFError as error:
+            raise HarnessError(f"worker {self.assignment.name} ended by itself") from error

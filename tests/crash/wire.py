@@ -1,0 +1,31 @@
+"""The protocol's Python modules, made from the contract when this is imported."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.append(str(TOP / "tests" / "parity"))
+
+from stubs import generate  # noqa: E402  the folder was just put on the path
+
+with tempfile.TemporaryDirectory() as made:
+    generate(TOP / "proto", Path(made))
+    from calipers.v1 import calibration_pb2 as calls
+    from calipers.v1 import calibration_pb2_grpc, observation_pb2, range_pb2, session_pb2
+
+    sys.path.remove(made)
+
+CalibrationStub = calibration_pb2_grpc.CalibrationStub
+Outcome = observation_pb2.ObservationAck
+
+__all__ = [
+    "CalibrationStub",
+    "Outcome",
+    "calls",
+    "observation_pb2",
+    "range_pb2",
+    "session_pb2",
+]
