@@ -66,6 +66,7 @@ class Arena:
         self.report(self.crew.drain())
         if self.tally.violations:
             return
+        self.report(self.crew.fill_gaps(service))
         self.report(self.crew.look_closely(service))
         self.report(self._rejections_on_a_healthy_disk())
         self.archive.add(self.crew.round.run, self.crew.seal(service))

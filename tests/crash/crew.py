@@ -7,12 +7,12 @@ from pathlib import Path
 
 import grpc
 
-from .logs import Book
+from .logs import Book, Log
 from .oracle import Known, SeriesOracle
 from .process import WorkerProcess
 from .report import Tally
 from .service import RefusedError, Service
-from .wire import session_pb2
+from .wire import Outcome, session_pb2
 from .worker import Assignment
 from .workload import KINDS, Round
 
@@ -100,11 +100,29 @@ class Crew:
         self._tally.answers_verified += 1
         return wrong + oracle.check_answer(answer, Known(acknowledged, self.book.sent[number]))
 
+    def fill_gaps(self, service: Service) -> list[str]:
+        """Workers stop at different turns: sends what is missing in between, which no
+        seal may pass over."""
+        filler = self._folder / "filler"
+        sent, acknowledged = Log(filler.with_suffix(".sent")), Log(filler.with_suffix(".acks"))
+        wrong = []
+        for number, oracle in enumerate(self.oracles):
+            progress = service.get(oracle.series.name).progress
+            missing = [at for gap in progress.missing for at in range(gap.start, gap.end)]
+            if not missing:
+                continue
+            wrong += _is_refused(service, oracle.series.name, progress.end_index)
+            sent.add([(number, 0, index) for index in missing])
+            acks = service.observe(oracle.series, missing)
+            acknowledged.add([(number, ack.outcome, ack.index) for ack in acks])
+            if any(ack.outcome != Outcome.OUTCOME_STORED for ack in acks):
+                wrong.append(f"{oracle.series.name}: a missing record was not stored")
+        return wrong
+
     def seal(self, service: Service) -> dict[str, bytes]:
         """Seals every session; their answers, which never change from now on."""
         for oracle in self.oracles:
-            count = service.get(oracle.series.name).progress.end_index
-            service.seal(oracle.series.name, count)
+            service.seal(oracle.series.name, service.get(oracle.series.name).progress.end_index)
         return sealed_answers(service, [oracle.series.name for oracle in self.oracles])
 
     def end(self) -> None:
@@ -117,6 +135,16 @@ class Crew:
         self.book.read_acknowledgements()
         self._tally.acknowledged += sum(map(len, self.book.acknowledged.values()))
         self._tally.duplicates += self.book.duplicates
+
+
+def _is_refused(service: Service, name: str, count: int) -> list[str]:
+    try:
+        service.seal(name, count)
+    except RefusedError as refused:
+        if refused.code == grpc.StatusCode.FAILED_PRECONDITION:
+            return []
+        raise
+    return [f"{name}: was sealed though records are missing"]
 
 
 def sealed_answers(service: Service, names: list[str]) -> dict[str, bytes]:

@@ -1,0 +1,44 @@
+"""The harness at work: every promise holds, and a broken one would be noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from . import server_mode
+from .__main__ import MODES
+from .arena import Arena
+
+SEED = 1
+KILLS = {"server": 120, "worker": 40, "disk": 40, "bitflip": 500}
+SELF_CHECK_KILLS = 60
+
+
+def arena(folder: Path, *flags: str) -> Arena:
+    return Arena(folder, SEED, lambda: None, *flags)
+
+
+@pytest.mark.parametrize("mode", list(KILLS))
+def test_nothing_is_lost(mode: str, tmp_path: Path) -> None:
+    there = arena(tmp_path / mode)
+    MODES[mode](there, KILLS[mode])
+    tally = there.tally
+    assert not tally.violations, "\n".join([*tally.violations, *tally.lines()])
+    assert tally.acknowledged > 0
+    assert tally.records_verified > 0
+    assert tally.answers_verified > 0
+
+
+def test_a_store_that_lies_is_noticed(tmp_path: Path) -> None:
+    there = arena(tmp_path / "lies", "--forget-every", "50")
+    server_mode.run(there, SELF_CHECK_KILLS)
+    assert any("missing" in violation for violation in there.tally.violations)
+
+
+def test_what_a_power_cut_takes_is_noticed(tmp_path: Path) -> None:
+    there = arena(tmp_path / "unsynced", "--durability", "none")
+    server_mode.run(there, SELF_CHECK_KILLS, power_cuts=1)
+    lost = ("missing", "was lost in between", "NOT_FOUND", "expected")
+    said = there.tally.violations
+    assert any(word in violation for violation in said for word in lost), said
