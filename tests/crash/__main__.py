@@ -70,8 +70,10 @@ def run(kills: int, seed: int, only: str | None, work: Path) -> dict[str, Tally]
     """By mode: what was found. A mode's folder stays if a promise was broken."""
     tallies = {}
     for mode, count in counts(kills, only).items():
-        with tqdm(total=count, desc=mode, disable=None, file=sys.stderr) as bar:
-            arena = Arena(work / mode, seed, bar.update)
+        with (
+            tqdm(total=count, desc=mode, disable=None, file=sys.stderr) as bar,
+            Arena(work / mode, seed, bar.update) as arena,
+        ):
             tallies[mode] = arena.tally
             MODES[mode](arena, count)
         if not arena.tally.violations:

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from .archive import Archive
 from .crew import Crew
@@ -16,7 +17,7 @@ from .side_runs import SideRun
 
 
 class Arena:
-    """What all modes share."""
+    """What all modes share; to be used in a `with`, which ends what was started."""
 
     def __init__(self, folder: Path, seed: int, step: Callable[[], None], *flags: str) -> None:
         """`step` is called after each kill, fault or flip; `flags` go to every server."""
@@ -32,7 +33,17 @@ class Arena:
         self._cut_power = False
         self.archive = Archive(self.tally)
         self.side_run = SideRun("runs/side", self.random, self.tally)
-        self.crew: Crew
+        self.crew: Crew | None = None
+        self._server: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server and self._server.process.poll() is None:
+            self._server.kill()
+        if self.crew:
+            self.crew.end()
 
     @property
     def journal(self) -> Path:
@@ -44,14 +55,21 @@ class Arena:
         if self._cut_power and self.journal.exists():
             flags += ("--cut-power", str(self.random.getrandbits(32)))
         self._cut_power = False
-        return start_server(self.folder, *flags)
+        return self.start_plain("data", *flags)
+
+    def start_plain(self, data: str, *flags: str) -> ServerProcess:
+        """A server on a directory of this name, with no more flags than these."""
+        self._server = start_server(self.folder, *flags, data=data)
+        return self._server
 
     def cut_power(self) -> None:
         """Before the next start, what was not synced goes."""
         self._cut_power = True
 
     def begin_round(self, service: Service, hire: bool = True) -> None:
-        """New sessions and workers."""
+        """New sessions and workers; those of the round before are ended."""
+        if self.crew:
+            self.crew.end()
         run = f"runs/round-{self._rounds}"
         self._rounds += 1
         self.crew = Crew(

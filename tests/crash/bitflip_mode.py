@@ -14,7 +14,6 @@ from pathlib import Path
 
 from . import snapshot, wal
 from .arena import Arena
-from .process import start_server
 from .service import RefusedError, ServerDiedError, Service
 
 WORK_SECONDS = 0.6
@@ -41,7 +40,7 @@ class Original:
 
 def _ask(arena: Arena, data: Path) -> snapshot.Snapshot:
     """What a server says on a directory; NoAnswerError if it does not start."""
-    server = start_server(arena.folder, data=data.name)
+    server = arena.start_plain(data.name)
     try:
         if server.wait_until_serving() is None:
             if server.process.poll() != 1 or not server.said():
@@ -131,17 +130,17 @@ def _outcome(arena: Arena, original: Original, file: Path, at: int, bit: int) ->
     except RefusedError as refused:
         arena.report([f"{where}: refused without DATA_LOSS: {refused}"])
         return "refused in other words"
-    return _judge(arena, original, found, where, torn=file == original.torn_log
-                  and at >= original.torn_from)
+    in_last_record = file == original.torn_log and at >= original.torn_from
+    return _judge(arena, original, found, where, in_last_record)
 
 
 def _judge(
-    arena: Arena, original: Original, found: snapshot.Snapshot, where: str, torn: bool
+    arena: Arena, original: Original, found: snapshot.Snapshot, where: str, in_last_record: bool
 ) -> str:
     wrong = snapshot.differences(found, original.right)
-    if wrong and torn and not snapshot.differences(found, original.right, original.torn):
-        return "taken for a torn write"
     if wrong:
+        if in_last_record and not snapshot.differences(found, original.right, original.torn):
+            return "taken for a torn write"
         arena.report([f"{where}: {line}" for line in wrong[:3]])
         return "WRONG ANSWER"
     problems = [problem for said in found.values() for problem in said.problems]

@@ -133,7 +133,6 @@ def run(arena: Arena, faults: int) -> None:
         arena.step()
         if arena.tally.violations:
             break
-    arena.crew.end()
 
 
 def _turn_over(arena: Arena, service: Service, last: bool) -> None:

@@ -112,7 +112,6 @@ def run(arena: Arena, kills: int, power_cuts: float = 0.35) -> None:
         arena.step()
         if arena.tally.violations:
             break
-    arena.crew.end()
 
 
 def _turn_over(arena: Arena, service: Service, last: bool) -> None:

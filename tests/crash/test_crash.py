@@ -21,8 +21,8 @@ def arena(folder: Path, *flags: str) -> Arena:
 
 @pytest.mark.parametrize("mode", list(KILLS))
 def test_nothing_is_lost(mode: str, tmp_path: Path) -> None:
-    there = arena(tmp_path / mode)
-    MODES[mode](there, KILLS[mode])
+    with arena(tmp_path / mode) as there:
+        MODES[mode](there, KILLS[mode])
     tally = there.tally
     assert not tally.violations, "\n".join([*tally.violations, *tally.lines()])
     assert tally.acknowledged > 0
@@ -31,14 +31,14 @@ def test_nothing_is_lost(mode: str, tmp_path: Path) -> None:
 
 
 def test_a_store_that_lies_is_noticed(tmp_path: Path) -> None:
-    there = arena(tmp_path / "lies", "--forget-every", "50")
-    server_mode.run(there, SELF_CHECK_KILLS)
+    with arena(tmp_path / "lies", "--forget-every", "50") as there:
+        server_mode.run(there, SELF_CHECK_KILLS)
     assert any("missing" in violation for violation in there.tally.violations)
 
 
 def test_what_a_power_cut_takes_is_noticed(tmp_path: Path) -> None:
-    there = arena(tmp_path / "unsynced", "--durability", "none")
-    server_mode.run(there, SELF_CHECK_KILLS, power_cuts=1)
+    with arena(tmp_path / "unsynced", "--durability", "none") as there:
+        server_mode.run(there, SELF_CHECK_KILLS, power_cuts=1)
     lost = ("missing", "was lost in between", "NOT_FOUND", "expected")
     said = there.tally.violations
     assert any(word in violation for violation in said for word in lost), said

@@ -69,4 +69,3 @@ def run(arena: Arena, kills: int) -> None:
         some = min(kills, KILLS_A_ROUND)
         kills -= some
         arena.calmly(lambda service, some=some: _round(arena, service, some))
-        arena.crew.end()
