@@ -19,6 +19,8 @@ from .service import RefusedError, ServerDiedError, Service
 WORK_SECONDS = 0.6
 ROUNDS = 3
 STOPPED_SHARE = 0.7
+FRAME_SHARE = 0.15
+LAST_FRAGMENTS = 20
 
 
 class NoAnswerError(Exception):
@@ -100,12 +102,21 @@ def _killed(arena: Arena) -> Original:
 
 
 def _choose_bit(arena: Arena, data: Path) -> tuple[Path, int, int]:
-    """A file, by its size or as likely as any other, a byte of it and a bit."""
+    """A file, by its size or as likely as any other, a byte of it and a bit; or, at
+    times, where a log or manifest says how long or of what kind one of its last records
+    is: a length past the end of the file looks like a write that was cut short."""
+    rng = arena.random
     files = [path for path in sorted(data.rglob("*")) if path.is_file() and path.stat().st_size]
-    sizes = [path.stat().st_size for path in files]
-    (chosen,) = arena.random.choices(files, sizes if arena.random.random() < 0.5 else None)
-    at = arena.random.randrange(chosen.stat().st_size)
-    return chosen.relative_to(data), at, arena.random.randrange(8)
+    logs = [path for path in files if path.suffix == ".log" or path.name.startswith("MANIFEST-")]
+    if rng.random() < FRAME_SHARE:
+        chosen = rng.choice(logs)
+        starts = [at for at, _ in wal.fragments(chosen)][-LAST_FRAGMENTS:]
+        at = rng.choice(starts or [0]) + rng.choice(wal.FRAME_BYTES)
+    else:
+        sizes = [path.stat().st_size for path in files]
+        (chosen,) = rng.choices(files, sizes if rng.random() < 0.5 else None)
+        at = rng.randrange(chosen.stat().st_size)
+    return chosen.relative_to(data), at, rng.randrange(8)
 
 
 def _flip(path: Path, at: int, bit: int) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from . import worker
 from .wire import TOP
 
-SERVER = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release")) / "tests/crash/crash_server"
+BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
+SERVER = BUILD / "tests" / "crash" / "crash_server"
 START_SECONDS = 30
 STOP_SECONDS = 30
 DRAIN_SECONDS = 60

@@ -61,7 +61,8 @@ def take(service: Service) -> Snapshot:
 def differences(found: Snapshot, *allowed: Snapshot) -> list[str]:
     """Wrong answers: what is neither as in one of the allowed, nor refused."""
     if found.keys() != allowed[0].keys():
-        return [f"sessions differ: {sorted(found.keys() ^ allowed[0].keys())}"]
+        others = sorted(found.keys() ^ allowed[0].keys())
+        return [f"{len(others)} sessions are gone or new: {others[:3]}"]
     return [
         f"{name}: {said}"
         for name, here in found.items()

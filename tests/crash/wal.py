@@ -1,21 +1,26 @@
-"""Where the last record of a log of RocksDB's begins."""
+"""Where the records of a log of RocksDB's are; its manifests are such logs, too."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 BLOCK = 32768
+# Checksum, length, kind.
 HEADER = struct.Struct("<IHB")
+# A flip in these may look like the end of the log.
+FRAME_BYTES = (4, 5, 6)
 # Of the seven bytes that every kind has, and four more in a recyclable log.
 RECYCLABLE_EXTRA = 4
 FULL, FIRST, RECYCLABLE_FULL, RECYCLABLE_FIRST = 1, 2, 5, 6
+BEGINNINGS = (FULL, FIRST, RECYCLABLE_FULL, RECYCLABLE_FIRST)
 
 
-def last_record_start(log: Path) -> int | None:
-    """The offset of its first byte, header included; None if the log holds none."""
+def fragments(log: Path) -> Iterator[tuple[int, int]]:
+    """Offset, header included, and kind of each piece of a record."""
     data = log.read_bytes()
-    at, start = 0, None
+    at = 0
     while at + HEADER.size <= len(data):
         if BLOCK - at % BLOCK < HEADER.size:
             at += BLOCK - at % BLOCK
@@ -23,10 +28,14 @@ def last_record_start(log: Path) -> int | None:
         _, length, kind = HEADER.unpack_from(data, at)
         if kind == 0 and length == 0:
             break
-        if kind in (FULL, FIRST, RECYCLABLE_FULL, RECYCLABLE_FIRST):
-            start = at
+        yield at, kind
         at += HEADER.size + (RECYCLABLE_EXTRA if kind >= RECYCLABLE_FULL else 0) + length
-    return start
+
+
+def last_record_start(log: Path) -> int | None:
+    """The offset of its first byte, header included; None if the log holds none."""
+    starts = [at for at, kind in fragments(log) if kind in BEGINNINGS]
+    return starts[-1] if starts else None
 
 
 def newest(data: Path) -> Path | None:
