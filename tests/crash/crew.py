@@ -93,12 +93,12 @@ class Crew:
         self.book.read_sent()
         wrong = oracle.check_series(records, Known(acknowledged, self.book.sent[number]))
         self._tally.records_verified += len(records)
-        if not acknowledged:
+        if wrong or not acknowledged:
             return wrong
         answer = service.answer(name)
         self.book.read_sent()
         self._tally.answers_verified += 1
-        return wrong + oracle.check_answer(answer, Known(acknowledged, self.book.sent[number]))
+        return oracle.check_answer(answer, Known(acknowledged, self.book.sent[number]))
 
     def fill_gaps(self, service: Service) -> list[str]:
         """Workers stop at different turns: sends what is missing in between, which no

@@ -38,6 +38,13 @@ def read(path: Path, offset: int = 0) -> np.ndarray:
     return np.frombuffer(data[: len(data) - len(data) % ENTRY.itemsize], ENTRY)
 
 
+def observations(path: Path) -> list[tuple[int, int]]:
+    """The (session, index) of each entry, once, in the order in which they came."""
+    entries = read(path)
+    pairs = zip(entries["session"].tolist(), entries["index"].tolist(), strict=True)
+    return list(dict.fromkeys(pairs))
+
+
 class Book:
     """What the workers of a round, together, sent and had acknowledged."""
 

@@ -171,12 +171,14 @@ class SideRun:
         sealed = session.sealed_count if session.HasField("sealed_count") else None
         if sealed != side.sealed:
             wrong.append(f"{series.name}: sealed at {sealed}, not {side.sealed}")
+        if wrong:
+            return wrong
         if side.certain:
             wrong += oracle.check_answer(self._service.answer(series.name), known)
             self._tally.answers_verified += 1
         elif not records:
             wrong += self._has_no_answer(series.name)
-        if side.sealed is not None and not wrong:
+        if side.sealed is not None:
             wrong += self._takes_no_more(series, side)
         self._tally.records_verified += len(records)
         return wrong

@@ -58,14 +58,19 @@ class Worker:
         self._retry_at = 0.0
         # Of this connection, in the order in which it was sent.
         self._in_flight: deque[Observation] = deque()
-        self._again: deque[tuple[int, tuple[int, ...]]] = deque()
-        done = logs.read(path.with_suffix(".acks"))
-        self._done = set(zip(done["session"].tolist(), done["index"].tolist(), strict=True))
+        sent = logs.observations(path.with_suffix(".sent"))
+        done = set(logs.observations(path.with_suffix(".acks")))
+        # What a killed predecessor left behind, in its order.
+        self._again = deque(
+            (number, (index,)) for number, index in sent if (number, index) not in done
+        )
+        self._begun = done.union(sent)
         self._units = self._remaining_units()
 
     def _remaining_units(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Those that were never begun."""
         for number, indices in self._assignment.round.units(self._assignment.share):
-            left = tuple(index for index in indices if (number, index) not in self._done)
+            left = tuple(index for index in indices if (number, index) not in self._begun)
             if left:
                 yield number, left
 
