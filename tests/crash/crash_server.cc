@@ -41,7 +41,7 @@ struct Flags {
   std::int64_t forget_every = 0;
 };
 
-Flags ParseFlags(int argc, char** argv, int& exit_status) {
+std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_status) {
   Flags flags;
   CLI::App app("A calipers-server that fails as it is told to.", "crash_server");
   app.add_option("--data-dir", flags.data_dir, "As calipers-server's")->required();
@@ -61,7 +61,7 @@ Flags ParseFlags(int argc, char** argv, int& exit_status) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     exit_status = app.exit(error) == 0 ? 0 : 2;
-    flags.data_dir.clear();
+    return std::nullopt;
   }
   return flags;
 }
@@ -104,8 +104,8 @@ absl::StatusOr<std::unique_ptr<server::Server>> Start(const Flags& flags, const 
 }
 
 int Serve(const Flags& flags, const sigset_t& stop_signals) {
-  absl::StatusOr<Failpoint> failpoint = Failpoint();
-  if (!flags.kill_at.empty()) failpoint = Failpoint::Parse(flags.kill_at);
+  absl::StatusOr<Failpoint> failpoint =
+      flags.kill_at.empty() ? Failpoint() : Failpoint::Parse(flags.kill_at);
   if (!failpoint.ok()) {
     std::cerr << failpoint.status().ToString() << '\n';
     return 2;
@@ -133,8 +133,8 @@ int main(int argc, char** argv) {
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   int exit_status = 0;
-  const calipers::crash::Flags flags = calipers::crash::ParseFlags(argc, argv, exit_status);
-  if (flags.data_dir.empty()) return exit_status;
+  const auto flags = calipers::crash::ParseFlags(argc, argv, exit_status);
+  if (!flags) return exit_status;
   calipers::server::SetUpLog("warning", "text");
-  return calipers::crash::Serve(flags, stop_signals);
+  return calipers::crash::Serve(*flags, stop_signals);
 }

@@ -39,6 +39,6 @@ def test_a_store_that_lies_is_noticed(tmp_path: Path) -> None:
 def test_what_a_power_cut_takes_is_noticed(tmp_path: Path) -> None:
     with arena(tmp_path / "unsynced", "--durability", "none") as there:
         server_mode.run(there, SELF_CHECK_KILLS, power_cuts=1)
-    lost = ("missing", "was lost in between", "NOT_FOUND", "expected")
+    lost = ("missing", "was lost in between", "NOT_FOUND", "expected", "sealed")
     said = there.tally.violations
     assert any(word in violation for violation in said for word in lost), said
