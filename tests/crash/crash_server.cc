@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,8 +33,8 @@ namespace {
 struct Flags {
   std::string data_dir;
   std::string port_file;
-  std::string durability = "sync";
-  std::int64_t cache_bytes = std::int64_t{8} << 20;
+  server::Durability durability = server::Durability::kSync;
+  std::size_t cache_bytes = std::size_t{8} << 20;
   std::string kill_at;
   std::vector<std::string> faults;
   std::string journal;
@@ -47,7 +48,10 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_status) {
   app.add_option("--data-dir", flags.data_dir, "As calipers-server's")->required();
   app.add_option("--port-file", flags.port_file, "As calipers-server's")->required();
   app.add_option("--durability", flags.durability, "As calipers-server's")
-      ->check(CLI::IsMember({"sync", "os", "none"}));
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, server::Durability>{{"sync", server::Durability::kSync},
+                                                    {"os", server::Durability::kOs},
+                                                    {"none", server::Durability::kNone}}));
   app.add_option("--cache-bytes", flags.cache_bytes, "Memory for what is read again");
   app.add_option("--kill-at", flags.kill_at, "POINT:N: SIGKILL at the Nth pass of a point");
   app.add_option("--fail", flags.faults, "OPERATION:ERROR:FIRST:COUNT: a fault of the disk");
@@ -83,7 +87,7 @@ absl::StatusOr<std::unique_ptr<server::Store>> OpenStore(const Flags& flags,
   ASSIGN_OR_RETURN(FaultyFileSystem::Options disk, DiskOf(flags, at_point));
   server::EmbeddedOptions options;
   options.directory = flags.data_dir;
-  ASSIGN_OR_RETURN(options.durability, server::ParseDurability(flags.durability));
+  options.durability = flags.durability;
   options.cache_bytes = flags.cache_bytes;
   options.file_system = std::make_shared<FaultyFileSystem>(rocksdb::FileSystem::Default(), disk);
   at_point("before-open");
