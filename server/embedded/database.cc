@@ -208,7 +208,7 @@ absl::Status Database::ReopenLocked() {
     for (Cursor* cursor : cursors_) cursor->rows_.reset();
   }
   db_.reset();
-  RETURN_IF_ERROR(FromDisk(tracker_->CutLogs(), "opening", options_.directory));
+  RETURN_IF_ERROR(tracker_->CutLogs());
   return OpenLocked();
 }
 

@@ -3,6 +3,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "core/status_macros.h"
+#include "server/embedded/errors.h"
+#include "server/embedded/files.h"
 
 namespace calipers::server {
 
@@ -77,15 +81,21 @@ rocksdb::IOStatus LogTracker::DeleteFile(const std::string& path, const rocksdb:
   return status;
 }
 
-rocksdb::IOStatus LogTracker::CutLogs() {
+absl::Status LogTracker::CutLogs() {
   absl::MutexLock lock(&mu_);
   for (const auto& [path, kept] : kept_) {
-    std::uint64_t size = 0;
-    rocksdb::IOStatus status = GetFileSize(path, {}, &size, nullptr);
-    if (status.ok() && size > kept) status = Truncate(path, kept, {}, nullptr);
-    if (!status.ok() && !status.IsNotFound() && !status.IsPathNotFound()) return status;
+    ASSIGN_OR_RETURN(const bool there, FileExists(*target(), path));
+    if (there) RETURN_IF_ERROR(Cut(path, kept));
   }
-  return rocksdb::IOStatus::OK();
+  return absl::OkStatus();
+}
+
+absl::Status LogTracker::Cut(const std::string& path, std::uint64_t size) {
+  std::string content;
+  RETURN_IF_ERROR(FromDisk(rocksdb::ReadFileToString(target(), path, &content), "reading", path));
+  if (content.size() <= size) return absl::OkStatus();
+  // RocksDB's own file system cannot truncate a file by its path.
+  return WriteFileDurably(*target(), path, absl::string_view(content).substr(0, size));
 }
 
 void LogTracker::Keep(const std::string& path, std::uint64_t size) {
