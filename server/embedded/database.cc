@@ -190,7 +190,7 @@ absl::Status Database::EnsureWritable() {
   if (!failed_) return absl::OkStatus();
   if (absl::Now() < next_try_) return NotOpen();
   next_try_ = absl::Now() + kBetweenTries;
-  const absl::Status status = ReopenLocked();
+  absl::Status status = ReopenLocked();
   absl::MutexLock failure_lock(&failure_mu_);
   failure_ = status;
   failed_ = !status.ok();

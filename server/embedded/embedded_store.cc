@@ -169,10 +169,8 @@ absl::Status EmbeddedStore::DeleteRun(const RunName& name) {
   std::shared_ptr<LiveRun> run;
   {
     absl::MutexLock lock(&lifecycle_mu_);
-    absl::MutexLock runs_lock(&runs_mu_);
-    const auto it = runs_.find(name.full());
-    if (it == runs_.end()) return absl::OkStatus();
-    run = it->second;
+    run = FindRun(name.full());
+    if (run == nullptr) return absl::OkStatus();
     rocksdb::WriteBatch batch;
     batch.Delete(RunKey(name.full())).PermitUncheckedError();
     for (const RowKind kind : {RowKind::kSession, RowKind::kObserved, RowKind::kCheckpoint}) {
@@ -181,7 +179,8 @@ absl::Status EmbeddedStore::DeleteRun(const RunName& name) {
     }
     RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
     run->deleted = true;
-    runs_.erase(it);
+    absl::MutexLock runs_lock(&runs_mu_);
+    runs_.erase(name.full());
   }
   // Nobody finds them any more; taking a million away would keep the others waiting.
   absl::MutexLock lock(&run->mu);
@@ -251,14 +250,19 @@ std::shared_ptr<LiveSeries> EmbeddedStore::Find(SeriesId id) const {
   return series == nullptr || series->run->deleted ? nullptr : series;
 }
 
-absl::StatusOr<std::shared_ptr<LiveRun>> EmbeddedStore::FindOrMakeRun(absl::string_view name) {
+std::shared_ptr<LiveRun> EmbeddedStore::FindRun(absl::string_view name) {
   absl::MutexLock lock(&runs_mu_);
   const auto it = runs_.find(name);
-  if (it != runs_.end()) return it->second;
+  return it == runs_.end() ? nullptr : it->second;
+}
+
+absl::StatusOr<std::shared_ptr<LiveRun>> EmbeddedStore::FindOrMakeRun(absl::string_view name) {
+  std::shared_ptr<LiveRun> run = FindRun(name);
+  if (run != nullptr) return run;
   ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
-  auto run = std::make_shared<LiveRun>(RunId{id});
-  runs_.emplace(name, run);
-  return run;
+  absl::MutexLock lock(&runs_mu_);
+  // Someone else may have been faster.
+  return runs_.try_emplace(name, std::make_shared<LiveRun>(RunId{id})).first->second;
 }
 
 void EmbeddedStore::Insert(const std::shared_ptr<LiveSeries>& series) {

@@ -76,6 +76,8 @@ class EmbeddedStore final : public Store {
   absl::Status LoadRun(absl::string_view key, absl::string_view body, RunsById& runs);
   absl::Status LoadSession(absl::string_view key, absl::string_view body, const RunsById& runs);
   std::shared_ptr<LiveSeries> Find(SeriesId id) const ABSL_SHARED_LOCKS_REQUIRED(lifecycle_mu_);
+  // Null if there is none.
+  std::shared_ptr<LiveRun> FindRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
   // The run of this name, new if there is none.
   absl::StatusOr<std::shared_ptr<LiveRun>> FindOrMakeRun(absl::string_view name)
       ABSL_LOCKS_EXCLUDED(runs_mu_);

@@ -57,8 +57,8 @@ class LogTracker::Log final : public rocksdb::FSWritableFileOwnerWrapper {
   bool damaged_ = false;
 };
 
-LogTracker::LogTracker(std::shared_ptr<rocksdb::FileSystem> base, Durability durability)
-    : FileSystemWrapper(std::move(base)), synced_(durability == Durability::kSync) {}
+LogTracker::LogTracker(const std::shared_ptr<rocksdb::FileSystem>& base, Durability durability)
+    : FileSystemWrapper(base), synced_(durability == Durability::kSync) {}
 
 rocksdb::IOStatus LogTracker::NewWritableFile(const std::string& path,
                                               const rocksdb::FileOptions& options,
@@ -84,7 +84,7 @@ rocksdb::IOStatus LogTracker::DeleteFile(const std::string& path, const rocksdb:
 absl::Status LogTracker::CutLogs() {
   absl::MutexLock lock(&mu_);
   for (const auto& [path, kept] : kept_) {
-    ASSIGN_OR_RETURN(const bool there, FileExists(*target(), path));
+    ASSIGN_OR_RETURN(const bool there, server::FileExists(*target(), path));
     if (there) RETURN_IF_ERROR(Cut(path, kept));
   }
   return absl::OkStatus();

@@ -20,7 +20,7 @@ namespace calipers::server {
 /// reads like. Thread-safe.
 class LogTracker final : public rocksdb::FileSystemWrapper {
  public:
-  LogTracker(std::shared_ptr<rocksdb::FileSystem> base, Durability durability);
+  LogTracker(const std::shared_ptr<rocksdb::FileSystem>& base, Durability durability);
 
   const char* Name() const override { return "LogTracker"; }
 

@@ -5,9 +5,7 @@
 
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
-#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
-#include "server/embedded/keys.h"
 
 namespace calipers::server {
 namespace {
@@ -54,10 +52,6 @@ rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes) 
   options.env = env;
   CheckEverything(options);
   BoundMemoryAndFiles(options, cache_bytes);
-  // A series' records mostly come in order: each finds its place next to the one before.
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewFixedPrefixTransform(ObservedKey().size() - sizeof(BatchIndex)));
-  options.allow_concurrent_memtable_write = false;
   // Floats hardly shrink; what is around them does. What was just written is about to be
   // merged, so that is left as it is.
   options.compression = rocksdb::kNoCompression;

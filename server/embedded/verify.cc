@@ -37,7 +37,7 @@ absl::Status VerifyBody(absl::string_view key, absl::string_view body) {
 absl::Status VerifyRow(absl::string_view key, absl::string_view value) {
   if (key.empty()) return absl::DataLossError("there is a row without a key");
   ASSIGN_OR_RETURN(const absl::string_view body, CheckedBody(key, value));
-  const absl::Status status = VerifyBody(key, body);
+  absl::Status status = VerifyBody(key, body);
   if (status.ok()) return status;
   return absl::DataLossError(absl::StrCat(Describe(key), ": ", status.message()));
 }

@@ -1,0 +1,93 @@
+#ifndef CALIPERS_TESTS_SUPPORT_STORED_H_
+#define CALIPERS_TESTS_SUPPORT_STORED_H_
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/observed.h"
+#include "server/store.h"
+#include "tests/support/records.h"
+#include "tests/support/status_matchers.h"
+
+namespace calipers::testing {
+
+/// Of a session with `runs/{run}/sessions/{session_id}` for a name.
+inline std::shared_ptr<const server::SessionIdentity> MakeIdentity(
+    const std::string& run, const std::string& session_id = "layer/input") {
+  server::SessionSpec spec;
+  spec.args = *ResolveQuantizationArgs({});
+  return std::make_shared<const server::SessionIdentity>(server::SessionIdentity{
+      *server::SessionName::Parse("runs/" + run + "/sessions/" + session_id), spec,
+      absl::FromUnixMillis(1'700'000'000'123)});
+}
+
+/// What a worker brings of a tensor of eight elements from `value` to `value` + 1.
+inline std::shared_ptr<const server::Observed> MakeObserved(double value,
+                                                            const std::string& worker = "w0") {
+  return server::Observed::Make(*MakeRecord(value, value + 1), {2, 4},
+                                std::make_shared<const std::string>(worker));
+}
+
+/// One record with MakeObserved's `value`.
+inline server::PutResult PutOne(server::Store& store, server::SeriesId series,
+                                std::optional<server::BatchIndex> index, double value) {
+  const server::NewRecord record{series, index, MakeObserved(value)};
+  return store.PutIfAbsent({&record, 1}).at(0);
+}
+
+/// All that the reader has left, by index; each must come after the one before.
+inline std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> Drain(
+    server::SeriesReader& reader) {
+  std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> records;
+  server::SeriesReader::Entry entry;
+  while (true) {
+    const absl::StatusOr<bool> more = reader.Next(entry);
+    EXPECT_OK(more);
+    if (!more.ok() || !*more) return records;
+    EXPECT_TRUE(records.empty() || entry.index > records.rbegin()->first);
+    records.emplace(entry.index, entry.observed);
+  }
+}
+
+/// The records from index `from` on.
+inline std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> ReadSeries(
+    server::Store& store, server::SeriesId series, server::BatchIndex from = 0) {
+  const auto reader = store.Read(series, from);
+  EXPECT_OK(reader);
+  if (!reader.ok()) return {};
+  return Drain(**reader);
+}
+
+/// The indices of the records from index `from` on.
+inline std::vector<server::BatchIndex> IndicesOf(server::Store& store, server::SeriesId series,
+                                                 server::BatchIndex from = 0) {
+  std::vector<server::BatchIndex> indices;
+  for (const auto& [index, observed] : ReadSeries(store, series, from)) indices.push_back(index);
+  return indices;
+}
+
+/// The sessions that there are, by full name.
+inline std::map<std::string, server::StoredSession> SessionsOf(server::Store& store) {
+  std::map<std::string, server::StoredSession> sessions;
+  EXPECT_OK(store.ForEachSession([&](server::StoredSession session) {
+    const std::string name = session.identity->name.full();
+    EXPECT_TRUE(sessions.emplace(name, std::move(session)).second) << name;
+  }));
+  return sessions;
+}
+
+/// True if both say the same of an observation.
+inline bool Same(const server::Observed& a, const server::Observed& b) {
+  return a.record == b.record && a.digest == b.digest && a.shape == b.shape &&
+         *a.worker == *b.worker && a.dropped == b.dropped;
+}
+
+}  // namespace calipers::testing
+
+#endif  // CALIPERS_TESTS_SUPPORT_STORED_H_
