@@ -184,7 +184,7 @@ TEST_F(SeriesCallsTest, AServerWithoutADiskMakesNoBackup) {
   v1::CreateBackupRequest request;
   request.set_backup_id("friday");
   EXPECT_THAT(Call(&Stub::CreateBackup, request),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("--store embedded")));
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("keeps nothing on disk")));
 }
 
 }  // namespace
