@@ -154,8 +154,10 @@ absl::StatusOr<v1::MinMax> Client::GetMinMax(const std::string& name,
 absl::StatusOr<Results> Client::BatchGetMinMax(const std::string& parent,
                                                const std::vector<std::string>& names,
                                                std::int64_t wait_count,
-                                               const std::vector<std::string>& members) const {
+                                               const std::vector<std::string>& members,
+                                               const std::optional<v1::FoldOptions>& fold) const {
   v1::BatchGetMinMaxRequest request;
+  if (fold) *request.mutable_fold() = *fold;
   request.set_parent(parent);
   request.set_wait_count(wait_count);
   for (const std::string& member : members) request.mutable_read_mask()->add_paths(member);
@@ -192,6 +194,35 @@ absl::Status Client::GetBatch(v1::BatchGetMinMaxRequest& request,
     results[which[i]] = std::move(*response.mutable_results(static_cast<int>(i)));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<v1::SweepMinMaxResponse> Client::SweepMinMax(
+    const v1::SweepMinMaxRequest& request) const {
+  v1::SweepMinMaxResponse response;
+  RETURN_IF_ERROR(FromGrpc(stub_->SweepMinMax(NewContext().get(), request, &response)));
+  return response;
+}
+
+absl::StatusOr<std::vector<v1::SealRunResponse::Result>> Client::SealRun(
+    const std::string& name, const std::string& module_glob,
+    std::optional<std::int64_t> count) const {
+  v1::SealRunRequest request;
+  request.set_name(name);
+  request.set_module_glob(module_glob);
+  if (count) request.set_count(*count);
+  v1::SealRunResponse response;
+  RETURN_IF_ERROR(FromGrpc(stub_->SealRun(NewContext().get(), request, &response)));
+  return std::vector<v1::SealRunResponse::Result>(
+      std::make_move_iterator(response.mutable_results()->begin()),
+      std::make_move_iterator(response.mutable_results()->end()));
+}
+
+absl::StatusOr<v1::Backup> Client::CreateBackup(const std::string& id) const {
+  v1::CreateBackupRequest request;
+  request.set_backup_id(id);
+  v1::Backup backup;
+  RETURN_IF_ERROR(FromGrpc(stub_->CreateBackup(NewContext().get(), request, &backup)));
+  return backup;
 }
 
 absl::StatusOr<v1::Coverage> Client::GetCoverage(const std::string& parent,

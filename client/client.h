@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,9 +62,17 @@ class Client {
   /// One result a name, in order; asks in several calls if there are many, and
   /// again for those that the server had no room for in its answer, as long as
   /// that brings some. `members` of MinMax are answered; none: all.
+  /// Without `fold`, the sessions' own.
   absl::StatusOr<std::vector<v1::BatchGetMinMaxResponse::Result>> BatchGetMinMax(
       const std::string& parent, const std::vector<std::string>& names, std::int64_t wait_count = 0,
-      const std::vector<std::string>& members = {}) const;
+      const std::vector<std::string>& members = {},
+      const std::optional<v1::FoldOptions>& fold = std::nullopt) const;
+  absl::StatusOr<v1::SweepMinMaxResponse> SweepMinMax(const v1::SweepMinMaxRequest& request) const;
+  /// Without `count`, each session at as many as its records reach to.
+  absl::StatusOr<std::vector<v1::SealRunResponse::Result>> SealRun(
+      const std::string& name, const std::string& module_glob,
+      std::optional<std::int64_t> count) const;
+  absl::StatusOr<v1::Backup> CreateBackup(const std::string& id) const;
   absl::StatusOr<v1::Coverage> GetCoverage(const std::string& parent,
                                            const std::string& module_glob) const;
 

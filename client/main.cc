@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
   for (const calipers::client::AddCommand add :
        {calipers::client::AddPing, calipers::client::AddObserve, calipers::client::AddMinMax,
         calipers::client::AddList, calipers::client::AddWatch, calipers::client::AddCoverage,
-        calipers::client::AddCreate, calipers::client::AddReset, calipers::client::AddDelete}) {
+        calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
+        calipers::client::AddReset, calipers::client::AddDelete, calipers::client::AddBackup}) {
     add(app, selected);
   }
   app.footer(kFooter);

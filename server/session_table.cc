@@ -55,7 +55,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName&
     absl::MutexLock lock(&mu_);
     claimed_.erase(name.full());
     if (!series.ok()) return series.status();
-    session = std::make_shared<Session>(StoredSession{identity, *series}, /*is_new=*/true, store_,
+    session = std::make_shared<Session>(StoredSession{identity, *series, std::nullopt}, /*is_new=*/true, store_,
                                         &feed_);
     Insert(session);
   }

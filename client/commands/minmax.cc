@@ -2,9 +2,11 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/command.h"
+#include "client/commands/exclude_option.h"
 #include "client/commands/session_json.h"
 #include "client/table.h"
 #include "client/values.h"
@@ -21,6 +23,7 @@ Examples:
   calipers minmax model.layers.0.mlp.up_proj/input
   calipers minmax '*.up_proj' --wait 512 --timeout 3600
   calipers minmax '*/weight' --json
+  calipers minmax '*/input' --observer static_minmax --exclude 17
 
 Prints a line a session: records present, indices missing, and the least minimum
 and greatest maximum of all parameters (--full: each parameter). "global" is the
@@ -31,9 +34,27 @@ struct MinMaxOptions {
   std::vector<std::string> sessions;
   std::int64_t wait = 0;
   bool full = false;
+  std::string observer;
+  std::optional<double> averaging_constant;
+  std::vector<std::string> exclude;
 };
 
 using Result = v1::BatchGetMinMaxResponse::Result;
+
+// The fold that is asked for; none is each session's own.
+absl::StatusOr<std::optional<v1::FoldOptions>> FoldOf(const MinMaxOptions& options) {
+  if (options.observer.empty() && !options.averaging_constant && options.exclude.empty()) {
+    return std::nullopt;
+  }
+  v1::FoldOptions fold;
+  fold.set_observer(options.observer);
+  if (options.averaging_constant) {
+    fold.mutable_observer_kwargs()->set_averaging_constant(*options.averaging_constant);
+  }
+  ASSIGN_OR_RETURN(const auto exclude, ParseExclude(options.exclude));
+  fold.mutable_exclude()->Assign(exclude.begin(), exclude.end());
+  return fold;
+}
 
 // The members of MinMax that are printed. A line of the table is of one size
 // however many parameters a session has; so is then the answer to it.
@@ -164,12 +185,14 @@ absl::Status FirstError(const std::vector<Result>& results) {
 }
 
 int MinMax(const Global& global, const MinMaxOptions& options) {
+  const auto fold = FoldOf(options);
+  if (!fold.ok()) return FailUsage(fold.status());
   const auto client = global.Connect();
   if (!client.ok()) return Fail(client.status());
   const auto names = ResolveSessions(**client, global, options.sessions);
   if (!names.ok()) return Fail(names.status());
-  const auto results =
-      (*client)->BatchGetMinMax(global.RunName(), *names, options.wait, Members(global, options));
+  const auto results = (*client)->BatchGetMinMax(global.RunName(), *names, options.wait,
+                                                 Members(global, options), *fold);
   if (absl::IsDeadlineExceeded(results.status()) && options.wait > 0) {
     return Fail(absl::DeadlineExceededError(
         absl::StrCat("not every session came to hold ", options.wait, " records within ",
@@ -189,6 +212,15 @@ void AddMinMax(CLI::App& app, Action& selected) {
   command->add_option("SESSION", options->sessions, "MODULE/BASE_NAME or a glob");
   command->add_option("--wait", options->wait, "Wait until each session holds this many records")
       ->check(CLI::NonNegativeNumber);
+  const std::string other = "Another fold of the same records; nothing changes in the session";
+  command->add_option("--observer", options->observer, "Observer (default: the session's)")
+      ->group(other);
+  command
+      ->add_option("--averaging-constant", options->averaging_constant,
+                   "Weight of the newest record (default: the session's)")
+      ->group(other);
+  AddExcludeOption(*command, options->exclude);
+  command->get_option("--exclude")->group(other);
   command->add_flag("--full", options->full, "Print every parameter");
   command->footer(kFooter);
   command->callback([options, &selected] {

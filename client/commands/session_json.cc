@@ -49,16 +49,21 @@ ordered_json ToJson(const v1::Session& session) {
   args_json["observer"] = args.observer();
   args_json["observer_kwargs"] = {
       {"averaging_constant", args.observer_kwargs().averaging_constant()}};
-  return {{"name", session.name()},
-          {"args", std::move(args_json)},
-          {"arithmetic", Short(v1::Arithmetic_Name(session.arithmetic()), "ARITHMETIC_")},
-          {"non_finite_policy",
-           Short(v1::NonFinitePolicy_Name(session.non_finite_policy()), "NON_FINITE_POLICY_")},
-          {"weighting", Short(v1::Weighting_Name(session.weighting()), "WEIGHTING_")},
-          {"dtype", session.dtype()},
-          {"observed_dtype", session.observed_dtype()},
-          {"qparam_shape", ToVector(session.qparam_shape())},
-          {"progress", ToJson(session.progress())}};
+  ordered_json json = {
+      {"name", session.name()},
+      {"args", std::move(args_json)},
+      {"arithmetic", Short(v1::Arithmetic_Name(session.arithmetic()), "ARITHMETIC_")},
+      {"non_finite_policy",
+       Short(v1::NonFinitePolicy_Name(session.non_finite_policy()), "NON_FINITE_POLICY_")},
+      {"weighting", Short(v1::Weighting_Name(session.weighting()), "WEIGHTING_")},
+      {"retention", Short(v1::Retention_Name(session.retention()), "RETENTION_")},
+      {"dtype", session.dtype()},
+      {"observed_dtype", session.observed_dtype()},
+      {"qparam_shape", ToVector(session.qparam_shape())},
+      {"progress", ToJson(session.progress())}};
+  if (session.has_sealed_count()) json["sealed_count"] = session.sealed_count();
+  if (session.has_problem()) json["problem"] = session.problem().message();
+  return json;
 }
 
 std::string MissingText(const v1::Progress& progress) {

@@ -33,6 +33,9 @@ bool ParseArithmeticEnum(const std::string& name, v1::Arithmetic* arithmetic) {
 bool ParsePolicyEnum(const std::string& name, v1::NonFinitePolicy* policy) {
   return v1::NonFinitePolicy_Parse(name, policy);
 }
+bool ParseRetentionEnum(const std::string& name, v1::Retention* retention) {
+  return v1::Retention_Parse(name, retention);
+}
 bool ParseWeightingEnum(const std::string& name, v1::Weighting* weighting) {
   return v1::Weighting_Parse(name, weighting);
 }
@@ -106,6 +109,12 @@ void SpecOptions::AddTo(CLI::App& command) {
       ->check(CLI::IsMember({"uniform", "num_observations"}))
       ->capture_default_str()
       ->group(group);
+  command
+      .add_option("--retention", retention,
+                  "What is kept: the series, which answers for any observer, or its fold alone")
+      ->check(CLI::IsMember({"series", "folded"}))
+      ->capture_default_str()
+      ->group(group);
 }
 
 const std::string& SpecOptions::NamedFor(BaseName base_name) const {
@@ -159,6 +168,7 @@ v1::Session SpecOptions::ToSession(BaseName base_name) const {
   session.set_arithmetic(FromFlag(ParseArithmeticEnum, "ARITHMETIC_", arithmetic));
   session.set_non_finite_policy(FromFlag(ParsePolicyEnum, "NON_FINITE_POLICY_", non_finite));
   session.set_weighting(FromFlag(ParseWeightingEnum, "WEIGHTING_", weighting));
+  session.set_retention(FromFlag(ParseRetentionEnum, "RETENTION_", retention));
   return session;
 }
 

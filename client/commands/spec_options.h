@@ -26,6 +26,7 @@ struct SpecOptions {
   std::string arithmetic = "exact";
   std::string non_finite = "propagate";
   std::string weighting = "uniform";
+  std::string retention = "series";
 
   /// Adds the flags to a command.
   void AddTo(CLI::App& command);

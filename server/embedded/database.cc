@@ -115,7 +115,9 @@ Database::~Database() {
   if (db_ == nullptr) return;
   // A table is read faster at the next start than a log. If it fails the log has it all.
   if (!failed_) db_->Flush({}).PermitUncheckedError();
-  db_->Close().PermitUncheckedError();
+  db_.reset();
+  // What failed does not come to pass by a restart.
+  if (failed_) tracker_->CutLogs().PermitUncheckedError();
 }
 
 absl::Status Database::OpenLocked() {
@@ -199,16 +201,17 @@ absl::Status Database::EnsureWritable() {
 
 absl::Status Database::ReopenLocked() {
   RETURN_IF_ERROR(TryDevice());
-  if (options_.durability == Durability::kNone) {
-    // There is no log to cut, nor one to open again from.
-    return FromDisk(db_->Resume(), "writing to", options_.directory);
+  if (options_.durability == Durability::kNone && db_ != nullptr) {
+    // No log has what is in memory: it goes into tables, or the database stays as it is.
+    RETURN_IF_ERROR(FromDisk(db_->Resume(), "writing to", options_.directory));
+    RETURN_IF_ERROR(FromDisk(db_->Flush({}), "writing to", options_.directory));
   }
   {
     absl::MutexLock lock(&cursors_mu_);
     for (Cursor* cursor : cursors_) cursor->rows_.reset();
   }
   db_.reset();
-  RETURN_IF_ERROR(tracker_->CutLogs());
+  RETURN_IF_ERROR(FromDisk(tracker_->CutLogs(), "opening", options_.directory));
   return OpenLocked();
 }
 

@@ -32,7 +32,8 @@ namespace calipers::server {
 /// or whole and not on the disk. So nothing more goes into that log. The next write, but at
 /// most one a second, first tries whether the device takes data again; then the database is
 /// closed, its log cut back to what was acknowledged, and it is opened again, which writes
-/// the log's content into a table. Until then writes are refused, and reads go on.
+/// the log's content into a table. Until then writes are refused, and reads go on. A
+/// database that is closed meanwhile cuts its log back, too.
 class Database {
  public:
   struct Options {

@@ -60,7 +60,12 @@ absl::StatusOr<std::unique_ptr<Store>> EmbeddedStore::Open(const EmbeddedOptions
   RETURN_IF_ERROR(RemoveUnfinishedBackups(*database));
   auto store =
       std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::move(lock), std::move(database)));
-  RETURN_IF_ERROR(store->Load());
+  const absl::Status loaded = store->Load();
+  if (absl::IsDataLoss(loaded)) {
+    return absl::DataLossError(absl::StrCat(directory, " cannot be read: ", loaded.message(),
+                                            " (check the disk, and restore a backup)"));
+  }
+  RETURN_IF_ERROR(loaded);
   return store;
 }
 
@@ -95,12 +100,11 @@ absl::Status EmbeddedStore::LoadSession(absl::string_view key, absl::string_view
                                         const RunsById& runs) {
   absl::StatusOr<StoredSession> session = DecodeSession(body);
   if (!session.ok()) {
-    return absl::DataLossError(
-        absl::StrCat(Describe(key), ": ", session.status().message(), " (restore a backup)"));
+    return absl::DataLossError(absl::StrCat(Describe(key), ": ", session.status().message()));
   }
   const auto run = runs.find(RunId{NumberAt(key, 1)});
   if (run == runs.end()) {
-    return absl::DataLossError(absl::StrCat(Describe(key), " has no run (restore a backup)"));
+    return absl::DataLossError(absl::StrCat(Describe(key), " has no run"));
   }
   auto series =
       std::make_shared<LiveSeries>(session->series, std::move(session->identity), run->second);

@@ -3,10 +3,6 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
-#include "core/status_macros.h"
-#include "server/embedded/errors.h"
-#include "server/embedded/files.h"
 
 namespace calipers::server {
 
@@ -35,6 +31,7 @@ class LogTracker::Log final : public rocksdb::FSWritableFileOwnerWrapper {
 
  private:
   rocksdb::IOStatus Appended(const rocksdb::Slice& data, rocksdb::IOStatus status) {
+    absl::MutexLock lock(&mu_);
     if (!status.ok()) {
       damaged_ = true;
     } else if (!damaged_) {
@@ -44,6 +41,7 @@ class LogTracker::Log final : public rocksdb::FSWritableFileOwnerWrapper {
     return status;
   }
   rocksdb::IOStatus Synced(rocksdb::IOStatus status) {
+    absl::MutexLock lock(&mu_);
     // After a sync that failed, a later one that succeeds says nothing about what the
     // first did not write.
     if (!status.ok()) damaged_ = true;
@@ -53,9 +51,25 @@ class LogTracker::Log final : public rocksdb::FSWritableFileOwnerWrapper {
 
   const std::string path_;
   LogTracker* const tracker_;
-  std::uint64_t size_ = 0;
-  bool damaged_ = false;
+  // RocksDB writes a log from one thread at a time, but never from the same.
+  absl::Mutex mu_;
+  std::uint64_t size_ ABSL_GUARDED_BY(mu_) = 0;
+  bool damaged_ ABSL_GUARDED_BY(mu_) = false;
 };
+
+namespace {
+
+// A file system's own Truncate is not there on every one.
+rocksdb::IOStatus Cut(rocksdb::FileSystem& files, const std::string& path, std::uint64_t size) {
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status = files.ReopenWritableFile(path, {}, &file, nullptr);
+  if (status.ok()) status = file->Truncate(size, {}, nullptr);
+  if (status.ok()) status = file->Fsync({}, nullptr);
+  if (status.ok()) status = file->Close({}, nullptr);
+  return status;
+}
+
+}  // namespace
 
 LogTracker::LogTracker(const std::shared_ptr<rocksdb::FileSystem>& base, Durability durability)
     : FileSystemWrapper(base), synced_(durability == Durability::kSync) {}
@@ -81,21 +95,15 @@ rocksdb::IOStatus LogTracker::DeleteFile(const std::string& path, const rocksdb:
   return status;
 }
 
-absl::Status LogTracker::CutLogs() {
+rocksdb::IOStatus LogTracker::CutLogs() {
   absl::MutexLock lock(&mu_);
   for (const auto& [path, kept] : kept_) {
-    ASSIGN_OR_RETURN(const bool there, server::FileExists(*target(), path));
-    if (there) RETURN_IF_ERROR(Cut(path, kept));
+    std::uint64_t size = 0;
+    rocksdb::IOStatus status = GetFileSize(path, {}, &size, nullptr);
+    if (status.ok() && size > kept) status = Cut(*this, path, kept);
+    if (!status.ok() && !status.IsNotFound() && !status.IsPathNotFound()) return status;
   }
-  return absl::OkStatus();
-}
-
-absl::Status LogTracker::Cut(const std::string& path, std::uint64_t size) {
-  std::string content;
-  RETURN_IF_ERROR(FromDisk(rocksdb::ReadFileToString(target(), path, &content), "reading", path));
-  if (content.size() <= size) return absl::OkStatus();
-  // RocksDB's own file system cannot truncate a file by its path.
-  return WriteFileDurably(*target(), path, absl::string_view(content).substr(0, size));
+  return rocksdb::IOStatus::OK();
 }
 
 void LogTracker::Keep(const std::string& path, std::uint64_t size) {

@@ -7,7 +7,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "rocksdb/file_system.h"
 #include "server/durability.h"
@@ -31,12 +30,10 @@ class LogTracker final : public rocksdb::FileSystemWrapper {
                                rocksdb::IODebugContext* debug) override;
 
   /// Cuts off what was never acknowledged. Not while a log is open.
-  absl::Status CutLogs();
+  rocksdb::IOStatus CutLogs();
 
  private:
   class Log;
-  // Leaves the first `size` bytes of the file.
-  absl::Status Cut(const std::string& path, std::uint64_t size);
   void Keep(const std::string& path, std::uint64_t size);
 
   const bool synced_;
