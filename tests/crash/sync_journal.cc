@@ -72,8 +72,11 @@ void SyncJournal::Apply(absl::string_view line, Files& files) {
     if (from == files.end()) return;
     File moved = std::move(from->second);
     files.erase(from);
+    const auto to = files.find(words[2]);
+    // A name that was not certain had itself replaced what was.
+    const bool uncertain = to != files.end() && !to->second.has_name;
+    moved.replaced = uncertain ? to->second.replaced : words[3];
     moved.has_name = false;
-    moved.replaced = words[3];
     files[words[2]] = std::move(moved);
   } else if (verb == "deleted") {
     files.erase(path);
@@ -100,7 +103,15 @@ void SyncJournal::DirectorySynced(const std::string& directory) {
   Note(Line({"directory", Clean(directory)}));
 }
 
+bool SyncJournal::IsUncertain(const std::string& path) {
+  absl::MutexLock lock(&mu_);
+  const auto file = files_.find(Clean(path));
+  return file != files_.end() && !file->second.has_name;
+}
+
 void SyncJournal::Replacing(const std::string& to) {
+  // What a power cut brings back is what was certain, not what took its place since.
+  if (IsUncertain(to)) return;
   std::error_code ignored;
   fs::remove(SavedName(to), ignored);
   if (fs::is_regular_file(to, ignored)) fs::create_hard_link(to, SavedName(to), ignored);

@@ -56,6 +56,8 @@ class SyncJournal {
   static Files Load(const std::string& file);
   static void Apply(absl::string_view line, Files& files);
   std::string SavedName(const std::string& path) const;
+  // True if a power cut may take the name away.
+  bool IsUncertain(const std::string& path) ABSL_LOCKS_EXCLUDED(mu_);
   // Takes it in, and writes it down.
   void Note(const std::string& line) ABSL_LOCKS_EXCLUDED(mu_);
 
