@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/npy.h"
+#include "client/quoted.h"
 #include "core/dtype.h"
 #include "core/status_macros.h"
 
@@ -65,13 +66,6 @@ std::optional<CaptureName> ParseTensorName(absl::string_view name) {
 std::optional<CaptureName> ParseNpyName(absl::string_view file_name) {
   if (!absl::ConsumeSuffix(&file_name, ".npy")) return std::nullopt;
   return ParseParts(file_name.substr(file_name.rfind('/') + 1), '@');
-}
-
-std::string Quoted(absl::string_view name) {
-  constexpr std::size_t kShown = 200;
-  std::string safe;
-  for (const char c : name.substr(0, kShown)) safe += absl::ascii_isprint(c) ? c : '?';
-  return absl::StrCat("\"", safe, name.size() > kShown ? "...\"" : "\"");
 }
 
 absl::Status CheckModule(const Capture& capture) {

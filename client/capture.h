@@ -54,9 +54,6 @@ struct CaptureFile {
 /// name: MODULE is 1 to 512 characters of [A-Za-z0-9_.:/-].
 absl::Status CheckModule(const Capture& capture);
 
-/// A name from a file, in quotes, fit for a terminal.
-std::string Quoted(absl::string_view name);
-
 /// Opens a .safetensors or .npy file. INVALID_ARGUMENT with the path if it is
 /// damaged, or of neither kind, or an .npy file whose name says nothing.
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path);

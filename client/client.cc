@@ -19,6 +19,9 @@ constexpr int kPageSize = 1000;
 
 // gRPC's own bound of an attempt to connect.
 constexpr absl::Duration kLongestConnect = absl::Seconds(20);
+// Between attempts. gRPC's own two minutes would leave a server unseen for as long after
+// it came back.
+constexpr absl::Duration kLongestPause = absl::Seconds(5);
 
 using Results = std::vector<v1::BatchGetMinMaxResponse::Result>;
 
@@ -39,6 +42,7 @@ grpc::ChannelArguments Arguments(const ClientOptions& options) {
   // By its name the pause between attempts; it bounds an attempt, too.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                    Milliseconds(std::min(options.timeout, kLongestConnect)));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestPause));
   // Answers of large sessions are larger than gRPC's default of 4 MiB.
   arguments.SetMaxReceiveMessageSize(-1);
   // Channels of equal arguments would share one connection.

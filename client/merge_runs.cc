@@ -24,17 +24,12 @@ v1::Session SpecOf(v1::Session session) {
   return session;
 }
 
-// Why the two cannot be one session; empty if they can.
+// Why the two cannot be one session, but for their parameters' shape; empty if they can.
 std::string Difference(const v1::Session& first, const v1::Session& other) {
   if (!MessageDifferencer::Equals(SpecOf(first), SpecOf(other))) return "another spec";
   if (!first.observed_dtype().empty() && !other.observed_dtype().empty() &&
       first.observed_dtype() != other.observed_dtype()) {
     return "records of another dtype";
-  }
-  const bool shapes = !first.qparam_shape().empty() && !other.qparam_shape().empty();
-  if (shapes && !std::equal(first.qparam_shape().begin(), first.qparam_shape().end(),
-                            other.qparam_shape().begin(), other.qparam_shape().end())) {
-    return "records of another qparam shape";
   }
   if (first.has_sealed_count() && other.has_sealed_count() &&
       first.sealed_count() != other.sealed_count()) {
@@ -46,7 +41,6 @@ std::string Difference(const v1::Session& first, const v1::Session& other) {
 // `session` with what `other` says besides.
 void Complete(v1::Session& session, const v1::Session& other) {
   if (session.observed_dtype().empty()) session.set_observed_dtype(other.observed_dtype());
-  if (session.qparam_shape().empty()) *session.mutable_qparam_shape() = other.qparam_shape();
   if (other.has_sealed_count()) session.set_sealed_count(other.sealed_count());
 }
 
@@ -69,14 +63,14 @@ class SessionMerge {
     if (cursors_.empty()) {
       id_ = session.id();
       session_ = session.session();
-    } else if (const std::string difference = Difference(session_, session.session());
-               !difference.empty()) {
+    } else if (const std::string difference = DifferenceOf(session); !difference.empty()) {
       counts_.rejected += session.size();
       events_.refused(absl::StrCat(id_, ": one of the files has ", difference, "; its ",
                                    session.size(), " records are left out"));
       return;
     }
     Complete(session_, session.session());
+    if (!qparam_shape_) qparam_shape_ = ShapeIn(session);
     cursors_.emplace_back(&session);
   }
 
@@ -86,10 +80,26 @@ class SessionMerge {
       RETURN_IF_ERROR(WriteRecord(*index));
     }
     ++counts_.sessions;
-    return writer_.EndSession({session_.qparam_shape().begin(), session_.qparam_shape().end()});
+    return writer_.EndSession(qparam_shape_.value_or(std::vector<std::int64_t>()));
   }
 
  private:
+  // Nothing where the file cannot know. A shape may have no dimension.
+  static std::optional<std::vector<std::int64_t>> ShapeIn(const RunFileSession& session) {
+    const auto& shape = session.session().qparam_shape();
+    if (shape.empty() && !session.HasValues()) return std::nullopt;
+    return std::vector<std::int64_t>(shape.begin(), shape.end());
+  }
+
+  std::string DifferenceOf(const RunFileSession& session) const {
+    std::string difference = Difference(session_, session.session());
+    const auto shape = ShapeIn(session);
+    if (difference.empty() && shape && qparam_shape_ && *shape != *qparam_shape_) {
+      difference = "records of another qparam shape";
+    }
+    return difference;
+  }
+
   std::optional<std::int64_t> NextIndex() const {
     std::optional<std::int64_t> next;
     for (const RunFileCursor& cursor : cursors_) {
@@ -138,6 +148,8 @@ class SessionMerge {
   RunFileWriter& writer_;
   std::string id_;
   v1::Session session_;
+  // Of the first file that knows it.
+  std::optional<std::vector<std::int64_t>> qparam_shape_;
   std::vector<RunFileCursor> cursors_;
 };
 

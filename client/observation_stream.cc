@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/client.h"
 #include "client/observe_message.h"
+#include "client/worker_name.h"
 #include "core/status_macros.h"
 
 namespace calipers::client {
@@ -21,7 +23,15 @@ constexpr std::size_t kReducedMessageObservations = 1000;
 
 StreamOptions Checked(StreamOptions options) {
   options.piece_bytes = std::clamp<std::size_t>(options.piece_bytes, 1, kLargestPiece);
+  options.window = std::max<std::size_t>(options.window, 1);
   return options;
+}
+
+absl::Status CheckWorker(const std::string& worker) {
+  if (worker.size() <= kMaxWorkerBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the worker's name has ", worker.size(),
+                                                 " bytes; at most ", kMaxWorkerBytes,
+                                                 " are allowed"));
 }
 
 // An observation that was refused like this may be taken the next time.
@@ -34,9 +44,11 @@ bool IsForTheMoment(const v1::ObservationAck& ack) {
 // A call that ended like this may go well the next time.
 bool IsTransient(const absl::Status& status) {
   switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      // By gRPC's own words a message is larger than the server takes, and stays so.
+      return !absl::StrContains(status.message(), "larger than max");
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kCancelled:
-    case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kOk:  // ended by the server before all was said
@@ -110,9 +122,15 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
   Pending done;
   {
     absl::MutexLock lock(&mu_);
-    // Without an ordinal it is about a message, not about an observation; what
-    // that message belonged to has an acknowledgement of its own.
-    if (ack.ordinal() < 0 || pending_.empty()) return;
+    // Without an ordinal it is about a message, of whose observations nothing more will
+    // be heard.
+    if (ack.ordinal() < 0) {
+      unreadable_.Update(absl::InvalidArgumentError(
+          absl::StrCat("the server cannot take what was sent: ", ack.status().message())));
+      context_->TryCancel();
+      return;
+    }
+    if (pending_.empty()) return;
     attempts_ = 1;
     done = std::move(pending_.front());
     pending_.pop_front();
@@ -146,12 +164,14 @@ const v1::ObservationHeader& ObservationStream::Pending::header() const {
 absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
                                         absl::Span<const std::byte> data,
                                         std::shared_ptr<const void> owner) {
+  RETURN_IF_ERROR(CheckWorker(options_.worker));
   return Send({{Tensor{header, data, std::move(owner)}}});
 }
 
 absl::Status ObservationStream::ObserveReduced(std::vector<v1::ReducedObservation> observations,
                                                const std::string& worker) {
   const auto name = std::make_shared<const std::string>(worker.empty() ? options_.worker : worker);
+  RETURN_IF_ERROR(CheckWorker(*name));
   const std::size_t most = std::min(options_.window, kReducedMessageObservations);
   std::vector<Pending> part;
   for (v1::ReducedObservation& observation : observations) {
@@ -244,6 +264,7 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       absl::MutexLock lock(&mu_);
       attempt = attempts_++;
       again.assign(pending_.begin(), pending_.end());
+      if (!unreadable_.ok()) why = unreadable_;
     }
     if (!IsTransient(why) || attempt >= options_.max_attempts) {
       return GiveUp(why, attempt);

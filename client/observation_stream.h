@@ -23,12 +23,13 @@
 namespace calipers::client {
 
 struct StreamOptions {
-  /// The worker's name, for coverage; empty: the server takes the address.
+  /// The worker's name, for coverage, at most 256 bytes; empty: the server takes the
+  /// address.
   std::string worker;
   /// Bytes of a tensor sent in one message: 1 to 1 GiB, the nearest if it is another.
   std::size_t piece_bytes = std::size_t{256} << 10;
-  /// Observations sent and not acknowledged, at most; Observe waits beyond. Their
-  /// data, or their owners, are held meanwhile.
+  /// Observations sent and not acknowledged, at most, and at least 1; Observe waits
+  /// beyond. Their data, or their owners, are held meanwhile.
   std::size_t window = 256;
   /// Connections tried in a row without one acknowledgement coming, and times
   /// an observation is sent that the server cannot take for the moment. With the pauses
@@ -79,8 +80,9 @@ class ObservationStream {
                        std::shared_ptr<const void> owner = nullptr);
 
   /// Sends observations that were reduced already, many in a message. Each header's index
-  /// must be set. `worker` is who reduced them; empty: the stream's own name. Otherwise as
-  /// above.
+  /// must be set. `worker` is who reduced them, in at most 256 bytes; empty: the stream's
+  /// own name (where it has none, the one said last). Otherwise as above; an observation
+  /// that is larger than the server takes in a message ends the stream.
   absl::Status ObserveReduced(std::vector<v1::ReducedObservation> observations,
                               const std::string& worker = "");
 
@@ -154,6 +156,8 @@ class ObservationStream {
   // Refused for want of room; sent again once the rest is through.
   std::deque<Pending> postponed_ ABSL_GUARDED_BY(mu_);
   StreamTotals totals_ ABSL_GUARDED_BY(mu_);
+  // Why a message was not taken, if one was not.
+  absl::Status unreadable_ ABSL_GUARDED_BY(mu_);
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   int attempts_ ABSL_GUARDED_BY(mu_) = 1;  // since the last acknowledgement
 };

@@ -28,6 +28,9 @@ class RunFileSession {
   std::int64_t size() const { return static_cast<std::int64_t>(has_values_.size()); }
   /// True if the values of some records were dropped: these cannot be sent again.
   bool HasDropped() const;
+  /// True if some record has its values, so that qparam_shape is that of min and max; it
+  /// may have no dimension.
+  bool HasValues() const { return !values_[0].empty(); }
 
  private:
   friend class RunFileCursor;

@@ -6,7 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/quoted.h"
 #include "client/run_file_format.h"
+#include "client/shallow_json.h"
+#include "client/worker_name.h"
 #include "core/geometry.h"
 #include "core/status_macros.h"
 #include "google/protobuf/util/json_util.h"
@@ -19,7 +22,7 @@ namespace names = run_file;
 
 constexpr std::int64_t kMaxIndex = (std::int64_t{1} << 48) - 1;
 constexpr std::int64_t kMaxRank = 16;
-// Deeper nesting than a session has; bounds the parsers' recursion.
+// Deeper nesting than a session has; bounds the recursion of what prints and parses it.
 constexpr int kMaxDepth = 16;
 
 absl::Status CheckEach(const NumberColumn& numbers, const char* name, std::int64_t least,
@@ -40,12 +43,12 @@ absl::StatusOr<RunFileSession> RunFileSessionParser::Parse(const std::string& me
   if (status.ok()) status = ParseColumns();
   if (status.ok()) status = CheckNumbers();
   if (status.ok()) return std::move(session_);
-  return absl::InvalidArgumentError(absl::StrCat("session ", session_.id_, ": ", status.message()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("session ", session_.id_, ": ", Printable(status.message())));
 }
 
 absl::Status RunFileSessionParser::ParseMetadata(const std::string& metadata) {
-  const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kMaxDepth; };
-  const json parsed = json::parse(metadata, shallow, /*allow_exceptions=*/false);
+  const json parsed = ParseShallowJson(metadata, kMaxDepth);
   if (!parsed.is_object() || !parsed.contains(names::kSession) ||
       !parsed.contains(names::kWorkers) || !parsed[names::kWorkers].is_array()) {
     return absl::InvalidArgumentError("its metadata is no object with session and workers");
@@ -56,8 +59,19 @@ absl::Status RunFileSessionParser::ParseMetadata(const std::string& metadata) {
     return absl::InvalidArgumentError(absl::StrCat(
         "its metadata's session is no calipers.v1.Session: ", std::string(status.message())));
   }
-  for (const json& worker : parsed[names::kWorkers]) {
-    if (!worker.is_string()) return absl::InvalidArgumentError("a worker's name is not a text");
+  // These are of the server that it came from.
+  session_.session_.clear_name();
+  session_.session_.clear_progress();
+  session_.session_.clear_problem();
+  return ParseWorkers(parsed[names::kWorkers]);
+}
+
+absl::Status RunFileSessionParser::ParseWorkers(const json& workers) {
+  for (const json& worker : workers) {
+    if (!worker.is_string() || worker.get_ref<const std::string&>().size() > kMaxWorkerBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a worker's name is no text of at most ", kMaxWorkerBytes, " bytes"));
+    }
     session_.workers_.push_back(worker.get<std::string>());
   }
   return absl::OkStatus();
@@ -104,18 +118,23 @@ absl::Status RunFileSessionParser::ParseColumns() {
   ASSIGN_OR_RETURN(session.rank_, FindNumbers(names::kRank, size));
   ASSIGN_OR_RETURN(session.digest_, Find(names::kDigest, Dtype::kU8, {size, names::kDigestBytes}));
   ASSIGN_OR_RETURN(session.has_values_, Find(names::kHasValues, Dtype::kU8, {size}));
+  if (size == 0) return absl::OkStatus();
   session.dtype_ = session.session_.observed_dtype();
+  ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(session.dtype_));
   const auto with_values = std::count_if(session.has_values_.begin(), session.has_values_.end(),
                                          [](std::byte has) { return has != std::byte{0}; });
-  return with_values == 0 ? absl::OkStatus() : ParseValues(with_values);
+  return with_values == 0 ? absl::OkStatus() : ParseValues(dtype, with_values);
 }
 
-absl::Status RunFileSessionParser::ParseValues(std::int64_t count) {
-  ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(session_.dtype_));
-  ASSIGN_OR_RETURN(const TensorView min, Find(names::kMin, session_.dtype_));
-  if (min.shape.empty() || min.shape[0] != count || min.data.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor min is of shape ", ShapeText(min.shape),
-                                                   "; has_values counts ", count, " rows"));
+absl::Status RunFileSessionParser::ParseValues(Dtype dtype, std::int64_t count) {
+  const auto& parameters = session_.session_.qparam_shape();
+  std::vector<std::int64_t> rows = {count};
+  rows.insert(rows.end(), parameters.begin(), parameters.end());
+  ASSIGN_OR_RETURN(const TensorView min, Find(names::kMin, DtypeName(dtype)));
+  if (min.shape != rows || min.data.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor min is of shape ", ShapeText(min.shape), "; has_values counts ", count,
+        " rows, and qparam_shape is ", ShapeText(absl::MakeConstSpan(rows).subspan(1))));
   }
   session_.values_[0] = min.data;
   ASSIGN_OR_RETURN(session_.values_[1], Find(names::kMax, dtype, min.shape));

@@ -2,6 +2,7 @@
 #define CALIPERS_CLIENT_RUN_FILE_SESSION_PARSER_H_
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ class RunFileSessionParser {
 
  private:
   absl::Status ParseMetadata(const std::string& metadata);
+  absl::Status ParseWorkers(const nlohmann::json& workers);
   absl::Status ParseColumns();
-  absl::Status ParseValues(std::int64_t count);
+  absl::Status ParseValues(Dtype dtype, std::int64_t count);
   absl::Status CheckNumbers() const;
 
   // The tensor of this name, which must be of this dtype, and of this shape if one is given.

@@ -59,7 +59,9 @@ absl::Status RunFileWriter::BeginSession(const std::string& session_id,
 
 absl::Status RunFileWriter::Add(const v1::SeriesRecord& record) {
   RETURN_IF_ERROR(open_->columns.Add(record));
-  return open_->answer.Add(record);
+  const absl::Status folded = open_->answer.Add(record);
+  if (folded.ok()) return folded;
+  return absl::Status(folded.code(), absl::StrCat(open_->id, ", ", folded.message()));
 }
 
 absl::Status RunFileWriter::WriteWhole(const char* name, const Elements& elements,

@@ -33,7 +33,8 @@ class RunFileWriter {
   /// Begins the session {module}/{base_name}, with this spec and seal. INVALID_ARGUMENT
   /// for a spec that no session has.
   absl::Status BeginSession(const std::string& session_id, const v1::Session& session);
-  /// The session's next record.
+  /// The session's next record. INVALID_ARGUMENT, naming both, if it is none, or does not
+  /// fit those before it.
   absl::Status Add(const v1::SeriesRecord& record);
   /// The session is whole. `qparam_shape` is that of its min and max; it does not matter
   /// if no record has values. What it answers is folded from its records; where some were

@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/quoted.h"
+#include "client/shallow_json.h"
 #include "core/dtype.h"
 #include "core/geometry.h"
 #include "core/status_macros.h"
@@ -22,12 +24,12 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr char kMetadata[] = "__metadata__";
 // The limit of the safetensors library itself.
 constexpr std::uint64_t kMaxHeader = 100'000'000;
-// Deeper nesting than any header has; bounds the parser's recursion.
+// Deeper nesting than any header has.
 constexpr int kMaxDepth = 8;
 
 absl::Status Bad(const std::string& tensor, absl::string_view what) {
   return absl::InvalidArgumentError(
-      absl::StrCat("safetensors: tensor \"", tensor.substr(0, 200), "\": ", what));
+      absl::StrCat("safetensors: tensor ", Quoted(tensor), ": ", what));
 }
 
 // Bytes an element takes in the format, also of dtypes that Calipers does not
@@ -106,11 +108,9 @@ absl::StatusOr<Parts> Split(absl::Span<const std::byte> file) {
                                                    kMaxHeader, " are allowed"));
   }
   const auto* const text = reinterpret_cast<const char*>(file.data());
-  // Too deep a nesting is cut off, which leaves something that is not a header.
-  const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kMaxDepth; };
-  json header = json::parse(text, text + length, shallow, /*allow_exceptions=*/false);
+  json header = ParseShallowJson({text, static_cast<std::size_t>(length)}, kMaxDepth);
   if (!header.is_object()) {
-    return absl::InvalidArgumentError("safetensors: the header is not a JSON object");
+    return absl::InvalidArgumentError("safetensors: the header is not a JSON object, or nests too deep");
   }
   file.remove_prefix(static_cast<std::size_t>(length));
   return Parts{std::move(header), file};
@@ -141,7 +141,7 @@ absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
   for (const auto& [name, text] : found->items()) {
     if (!text.is_string()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("safetensors: __metadata__ \"", name.substr(0, 200), "\" is not a text"));
+          absl::StrCat("safetensors: __metadata__ ", Quoted(name), " is not a text"));
     }
     metadata.emplace(name, text.get<std::string>());
   }

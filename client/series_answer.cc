@@ -44,7 +44,7 @@ absl::Status SeriesAnswer::Add(const v1::SeriesRecord& given) {
   if (dropped_) return absl::OkStatus();
   absl::StatusOr<Record> record = ToRecord(given);
   absl::Status status = record.status();
-  if (status.ok()) status = CheckFits(*record);
+  if (status.ok() && !record->empty()) status = CheckFits(*record);
   if (!status.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("record ", given.observation().header().index(), ": ", status.message()));

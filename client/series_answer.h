@@ -21,8 +21,8 @@ class SeriesAnswer {
   /// INVALID_ARGUMENT for a spec that no session has.
   static absl::StatusOr<SeriesAnswer> Make(const v1::Session& spec);
 
-  /// Folds in the series' next record. INVALID_ARGUMENT if it is none, or if it has not
-  /// the dtype and the parameters of the first.
+  /// Folds in the series' next record. INVALID_ARGUMENT if it is none, or if it is not
+  /// empty and has not the dtype and the parameters of the first.
   absl::Status Add(const v1::SeriesRecord& record);
 
   /// True if a record was dropped: then nothing can be said.

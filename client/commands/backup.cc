@@ -13,8 +13,9 @@ constexpr char kFooter[] =
 while it goes on serving. The directory is on the server's machine: copy it away to
 survive the disk. calipers-server --restore-from begins from it.
 
-Example:
+Examples:
   calipers backup friday
+  calipers --server calibration:50051 --timeout 600 backup before-upgrade --json
 
 Prints the directory and what is in it.)";
 

@@ -18,6 +18,7 @@
 #include "client/commands/spec_options.h"
 #include "client/observation_stream.h"
 #include "client/progress_bar.h"
+#include "client/quoted.h"
 #include "client/table.h"
 #include "core/status_macros.h"
 

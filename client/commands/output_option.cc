@@ -9,9 +9,12 @@ namespace calipers::client {
 
 absl::Status Output::Check() const {
   std::error_code error;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
+    return absl::NotFoundError(absl::StrCat("there is no folder ", folder.string()));
+  }
   if (overwrite || !std::filesystem::exists(path, error)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " is there already: --force writes over it"));
+  return absl::AlreadyExistsError(absl::StrCat(path, " is there already: --force writes over it"));
 }
 
 void AddOutputOption(CLI::App& command, const std::string& name, Output& output) {

@@ -13,7 +13,8 @@ struct Output {
   std::string path;
   bool overwrite = false;
 
-  /// ALREADY_EXISTS if there is such a file and it may not be written over.
+  /// NOT_FOUND if its folder is not there, ALREADY_EXISTS if the file is and may not be
+  /// written over.
   absl::Status Check() const;
 };
 

@@ -11,38 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BUILD, TOP, ServerProcess
+from conftest import BUILD, TOP, Cli
 from safetensors.numpy import save_file
 
 DATA = TOP / "tests" / "data"
 SECONDS = 60
-
-
-class Cli:
-    """Runs `calipers` against one server."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BUILD / "client" / "calipers", "--server", self.address]
-            + [str(argument) for argument in arguments],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-
-    def json(self, *arguments: object) -> list[dict]:
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@pytest.fixture
-def cli(server: ServerProcess) -> Cli:
-    return Cli(server.address)
 
 
 def captures(folder: Path, batches: int = 6) -> tuple[Path, dict[str, np.ndarray]]:
@@ -283,6 +256,84 @@ def test_wait_answers_once_the_records_are_there(cli, tmp_path):
     assert "holds 6 of the 7 records" in late.stderr
 
 
+def test_seal_closes_sessions_and_says_which_it_did_not(cli, tmp_path):
+    path, tensors = captures(tmp_path)
+    cli.json("observe", path)
+    (sealed,) = cli.json("seal", "layer.up/input", "--count", 6)
+    name = "runs/default/sessions/layer.up/input"
+    assert sealed == {"session": name, "sealed_count": 6}
+    before = cli.run("minmax", "layer.up/input", "--json").stdout
+    # Every session at 6: the weight has one record.
+    answered = cli.json("seal", "--count", 6, status=1)
+    results = {result["session"]: result for result in answered}
+    assert len(results) == 3
+    error = results["runs/default/sessions/layer.up/weight"]["error"]
+    assert error["code"] == "FAILED_PRECONDITION"
+    assert "missing: 1-5" in error["message"]
+    table = cli.run("seal", "--count", 6)
+    assert table.returncode == 1
+    lines = {line.split()[0]: line.split()[1] for line in table.stdout.splitlines()[1:]}
+    assert lines == {
+        "layer.down/input": "6",
+        "layer.up/input": "6",
+        "layer.up/weight": "-",
+    }
+    # Without a count, where the records end.
+    assert [result["sealed_count"] for result in cli.json("seal")] == [6, 6, 1]
+    tensors["layer.up/input/6"] = tensors["layer.up/input/5"]
+    save_file(tensors, path)
+    (sent,) = cli.json("observe", path, status=1)
+    assert (sent["stored"], sent["duplicates"], sent["rejected"]) == (0, 13, 1)
+    assert "sealed at 6" in sent["first_refused"][0]
+    assert cli.run("minmax", "layer.up/input", "--json").stdout == before
+    assert cli.run("seal", "no.such/input").returncode == 4
+
+
+def test_sweep_answers_for_each_constant(cli, tmp_path):
+    path, tensors = captures(tmp_path)
+    cli.json("observe", path)
+    batches = [tensors[f"layer.up/input/{i}"].min() for i in range(6)]
+    for exclude in ([], [1, 3, 4]):
+        left = [value for i, value in enumerate(batches) if i not in exclude]
+        flags = ["--exclude", "1,3-4"] if exclude else []
+        (swept,) = cli.json(
+            "sweep", "layer.up/input", "--averaging-constants", "0.5,0.01,1", *flags
+        )
+        constants = [result["averaging_constant"] for result in swept["results"]]
+        assert constants == [0.5, 0.01, 1]
+        for constant, result in zip(constants, swept["results"]):
+            low = float(moving_average(left, constant))
+            assert result["range"]["min"]["values"] == [low]
+    table = cli.run("sweep", "layer.up/input").stdout.splitlines()
+    constants = [line.split()[0] for line in table[1:]]
+    assert constants == ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1"]
+    (own,) = cli.json("minmax", "layer.up/input")
+    assert np.float32(table[3].split()[1]) == own["range"]["min"]["values"][0]
+    assert cli.run("sweep", "no.such/input").returncode == 4
+    assert cli.run("sweep", "layer.up/input", "--averaging-constants", "2").returncode == 1
+
+
+def test_another_server_begins_from_a_backup(cli, server_with, tmp_path):
+    path, tensors = captures(tmp_path)
+    cli.json("observe", path)
+    cli.json("seal", "layer.down/input")
+    (backup,) = cli.json("backup", "friday")
+    assert Path(backup["path"]).name == "friday"
+    assert backup["size_bytes"] > 0
+    answers, sessions = cli.run("minmax", "--json").stdout, cli.run("list", "--json").stdout
+    # What comes later is not in it.
+    tensors["layer.up/input/6"] = tensors["layer.up/input/5"]
+    save_file(tensors, path)
+    cli.json("observe", path, "--include", "layer.up/*")
+    restored = Cli(server_with("--restore-from", backup["path"]).address)
+    assert restored.run("minmax", "--json").stdout == answers
+    assert restored.run("list", "--json").stdout == sessions
+    again = cli.run("backup", "friday")
+    assert again.returncode == 1 and "friday" in again.stderr
+    assert backup["path"] in cli.run("backup", "friday-2").stdout
+    assert cli.run("backup", "../friday").returncode == 1
+
+
 def test_errors_say_what_to_do_next(cli, tmp_path):
     missing = cli.run("minmax", "no.such/input")
     assert missing.returncode == 4
@@ -308,6 +359,7 @@ def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
     array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
     del array  # a hole of a file, that takes a while to send
     program = [BUILD / "client" / "calipers", "--server", cli.address]
+    sending = ["--max-attempts", "6", path]
     commands = {
         name: subprocess.Popen(
             [*program, "--timeout", "2", name, *arguments],
@@ -315,7 +367,7 @@ def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for name, arguments in (("watch", []), ("observe", [path]))
+        for name, arguments in (("watch", []), ("observe", sending))
     }
     try:
         # Watched sessions are there before their first tensor is.
@@ -357,7 +409,8 @@ def test_wrong_usage_is_exit_status_2(cli, arguments):
 
 @pytest.mark.parametrize(
     "command",
-    "ping observe minmax list watch coverage create reset delete".split(),
+    "ping observe minmax list watch coverage create seal sweep reset delete export "
+    "import merge backup".split(),
 )
 def test_help_teaches(cli, command):
     done = cli.run(command, "--help")

@@ -1,0 +1,176 @@
+#ifndef CALIPERS_TESTS_SUPPORT_RUN_FILES_H_
+#define CALIPERS_TESTS_SUPPORT_RUN_FILES_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "calipers/v1/observation.pb.h"
+#include "calipers/v1/session.pb.h"
+#include "client/run_file.h"
+#include "client/run_file_writer.h"
+#include "core/element.h"
+#include "core/observer.h"
+#include "tests/support/status_matchers.h"
+
+// Run files, and what is in them.
+namespace calipers::testing {
+
+inline Elements ToElements(Dtype dtype, const std::vector<double>& values) {
+  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    StoreElement(dtype, values[i], elements.bytes.data() + i * ByteSize(dtype));
+  }
+  return elements;
+}
+
+inline std::string ToText(const Elements& elements) {
+  return {reinterpret_cast<const char*>(elements.bytes.data()), elements.bytes.size()};
+}
+
+/// What a test says of a record; without ranges it is of an empty observation.
+struct RecordParts {
+  std::int64_t index = 0;
+  std::vector<double> min = {};
+  std::vector<double> max = {};
+  Dtype dtype = Dtype::kF32;
+  std::vector<std::int64_t> shape = {2, 8};
+  std::int64_t num_observations = 2;
+  std::string worker = "w0";
+};
+
+/// The record as a server hands it out, but for the session's name.
+inline v1::SeriesRecord ToSeriesRecord(const RecordParts& parts) {
+  v1::SeriesRecord record;
+  v1::ReducedObservation& observation = *record.mutable_observation();
+  v1::ObservationHeader& header = *observation.mutable_header();
+  header.set_index(parts.index);
+  header.set_dtype(std::string(DtypeName(parts.dtype)));
+  header.mutable_shape()->Assign(parts.shape.begin(), parts.shape.end());
+  header.set_num_observations(parts.num_observations);
+  if (parts.min.empty()) {
+    header.set_shape(0, 0);
+  } else {
+    observation.set_min(ToText(ToElements(parts.dtype, parts.min)));
+    observation.set_max(ToText(ToElements(parts.dtype, parts.max)));
+    const double least = *std::min_element(parts.min.begin(), parts.min.end());
+    const double greatest = *std::max_element(parts.max.begin(), parts.max.end());
+    observation.set_global_min(ToText(ToElements(parts.dtype, {least})));
+    observation.set_global_max(ToText(ToElements(parts.dtype, {greatest})));
+  }
+  // Any sixteen bytes will do that are the same for the same content.
+  const std::string content = absl::StrCat(header.dtype(), header.num_observations(), "|",
+                                           observation.min(), "|", observation.max());
+  record.set_digest(absl::StrCat(absl::Hex(std::hash<std::string>()(content), absl::kZeroPad16)));
+  record.set_worker(parts.worker);
+  return record;
+}
+
+/// The record without its values, as FOLDED retention leaves it.
+inline v1::SeriesRecord Dropped(v1::SeriesRecord record) {
+  v1::ReducedObservation& observation = *record.mutable_observation();
+  observation.clear_min();
+  observation.clear_max();
+  observation.clear_global_min();
+  observation.clear_global_max();
+  return record;
+}
+
+/// A session as a run file has it.
+struct SessionParts {
+  std::string id;
+  v1::Session session = {};
+  std::vector<v1::SeriesRecord> records = {};
+  std::vector<std::int64_t> qparam_shape = {1};
+  std::optional<FoldedRange> answer = std::nullopt;
+};
+
+inline void WriteRunFile(const std::string& path, const std::vector<SessionParts>& sessions,
+                         const std::string& run = "r") {
+  const auto writer = client::RunFileWriter::Create(path, run);
+  ASSERT_OK(writer);
+  for (const SessionParts& session : sessions) {
+    ASSERT_OK((*writer)->BeginSession(session.id, session.session));
+    for (const v1::SeriesRecord& record : session.records) ASSERT_OK((*writer)->Add(record));
+    ASSERT_OK((*writer)->EndSession(session.qparam_shape, session.answer));
+  }
+  ASSERT_OK((*writer)->Finish());
+}
+
+/// A session's records, by the cursor.
+inline std::vector<v1::SeriesRecord> RecordsOf(const client::RunFileSession& session) {
+  std::vector<v1::SeriesRecord> records;
+  for (client::RunFileCursor cursor(&session); !cursor.done();) {
+    const std::int64_t index = cursor.index();
+    records.push_back(cursor.Next());
+    EXPECT_EQ(records.back().observation().header().index(), index);
+  }
+  return records;
+}
+
+/// A safetensors file taken apart, to be changed and put together again.
+class SafetensorsParts {
+ public:
+  explicit SafetensorsParts(const std::string& file) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), sizeof(length));
+    header_ = nlohmann::json::parse(file.substr(sizeof(length), length));
+    body_ = file.substr(sizeof(length) + length);
+  }
+
+  /// The file. Its body is as long as its tensors say.
+  std::string Bytes() const {
+    const std::string text = header_.dump();
+    const std::uint64_t length = text.size();
+    std::string file(sizeof(length), '\0');
+    std::memcpy(file.data(), &length, sizeof(length));
+    return file + text + body_;
+  }
+
+  nlohmann::json& header() { return header_; }
+  nlohmann::json& metadata() { return header_["__metadata__"]; }
+  /// What the metadata says of a session.
+  nlohmann::json Session(const std::string& id) {
+    return nlohmann::json::parse(metadata()[id].get<std::string>());
+  }
+  void EditSession(const std::string& id, const std::function<void(nlohmann::json&)>& edit) {
+    nlohmann::json session = Session(id);
+    edit(session);
+    metadata()[id] = session.dump();
+  }
+
+  /// The elements of a tensor.
+  std::string Tensor(const std::string& name) const {
+    const auto& offsets = header_.at(name).at("data_offsets");
+    const std::size_t begin = offsets[0].get<std::size_t>();
+    return body_.substr(begin, offsets[1].get<std::size_t>() - begin);
+  }
+  /// Puts another tensor under that name.
+  void SetTensor(const std::string& name, const std::string& dtype,
+                 const std::vector<std::int64_t>& shape, const std::string& elements) {
+    const std::size_t begin = body_.size();
+    body_ += elements;
+    header_[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {begin, body_.size()}}};
+  }
+  void SetNumbers(const std::string& name, const std::vector<std::int64_t>& numbers) {
+    SetTensor(name, "I64", {static_cast<std::int64_t>(numbers.size())},
+              {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(numbers[0])});
+  }
+
+ private:
+  nlohmann::json header_;
+  std::string body_;
+};
+
+}  // namespace calipers::testing
+
+#endif  // CALIPERS_TESTS_SUPPORT_RUN_FILES_H_
