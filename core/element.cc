@@ -11,7 +11,7 @@
 namespace calipers {
 namespace {
 
-// The layout of a floating-point type narrower than float64.
+// The layout of a floating-point type that the processor does not round to.
 struct Format {
   int mantissa_bits;
   int exponent_bits;
@@ -20,8 +20,6 @@ struct Format {
 
 Format FormatOf(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kF32:
-      return {23, 8, true};
     case Dtype::kF16:
       return {10, 5, true};
     case Dtype::kBF16:
@@ -80,7 +78,9 @@ void StoreElement(Dtype dtype, double value, std::byte* element) {
     case Dtype::kF64:
       return Put(std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value, element);
     case Dtype::kF32:
-      return Put(static_cast<std::uint32_t>(Encode(value, FormatOf(dtype))), element);
+      return Put(
+          std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(value),
+          element);
     case Dtype::kF16:
     case Dtype::kBF16:
       return Put(static_cast<std::uint16_t>(Encode(value, FormatOf(dtype))), element);

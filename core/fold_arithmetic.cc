@@ -21,4 +21,8 @@ double CombinedWeight(double constant, std::int64_t num_observations) {
   return weight;
 }
 
+double WeightOf(Weighting weighting, double constant, std::int64_t num_observations) {
+  return weighting == Weighting::kUniform ? constant : CombinedWeight(constant, num_observations);
+}
+
 }  // namespace calipers

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/dtype.h"
+#include "core/weighting.h"
 
 namespace calipers {
 
@@ -107,6 +108,9 @@ inline double Upper(double a, double b) {
 /// 1 - (1 - c)^n: what `num_observations` observations of weight `constant`
 /// weigh together. Exactly 0 for none and exactly `constant` for one.
 double CombinedWeight(double constant, std::int64_t num_observations);
+
+/// What a record of `num_observations` weighs in a moving average of `constant`.
+double WeightOf(Weighting weighting, double constant, std::int64_t num_observations);
 
 }  // namespace calipers
 

@@ -8,21 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "core/element.h"
-#include "core/fold_arithmetic.h"
 
 namespace calipers {
 namespace {
-
-Elements Store(Dtype dtype, absl::Span<const double> values) {
-  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  std::byte* element = elements.bytes.data();
-  for (const double value : values) {
-    StoreElement(dtype, value, element);
-    element += ByteSize(dtype);
-  }
-  return elements;
-}
 
 // How a saved state begins; its values follow.
 struct SavedHeader {
@@ -79,19 +67,7 @@ Dtype FoldedState::AnswerDtype() const {
 
 FoldedRange FoldedState::Answer() const {
   assert(!empty());
-  const absl::Span<const double> values = values_;
-  const auto min = values.first(num_params_);
-  const auto max = values.subspan(num_params_, num_params_);
-  double lowest = min[0];
-  double highest = max[0];
-  for (const double value : min) lowest = Lower(lowest, value);
-  for (const double value : max) highest = Upper(highest, value);
-
-  const Dtype dtype = AnswerDtype();
-  return {.range = {Store(dtype, min), Store(dtype, max)},
-          .global = {Store(dtype, values.subspan(2 * num_params_, 1)),
-                     Store(dtype, values.subspan(2 * num_params_ + 1, 1))},
-          .global_of_range = {Store(dtype, {lowest}), Store(dtype, {highest})}};
+  return ToFoldedRange(AnswerDtype(), values_);
 }
 
 std::string FoldedState::Save() const {

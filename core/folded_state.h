@@ -11,7 +11,7 @@
 #include "core/arithmetic.h"
 #include "core/dtype.h"
 #include "core/fold_values.h"
-#include "core/observer.h"
+#include "core/folded_range.h"
 #include "core/record.h"
 
 namespace calipers {

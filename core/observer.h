@@ -1,7 +1,6 @@
 #ifndef CALIPERS_CORE_OBSERVER_H_
 #define CALIPERS_CORE_OBSERVER_H_
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,38 +9,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/arithmetic.h"
-#include "core/element.h"
+#include "core/folded_range.h"
 #include "core/quantization_args.h"
 #include "core/record.h"
+#include "core/weighting.h"
 
 namespace calipers {
-
-/// How much a record weighs in a moving average.
-enum class Weighting : std::uint8_t {
-  /// Each record counts once, as in the reference.
-  kUniform = 1,
-  /// c' = 1 - (1 - c)^n for a record of n observations.
-  kNumObservations = 2,
-};
-
-struct ElementRange {
-  Elements min;
-  Elements max;
-  friend bool operator==(const ElementRange&, const ElementRange&) = default;
-};
-
-/// What an observer answers. F32 in exact arithmetic; in reference arithmetic
-/// the records' dtype, F32 where that is an integer.
-struct FoldedRange {
-  /// One element a parameter: the reference's get_min_max.
-  ElementRange range;
-  /// One element: the fold of the tensors' own ranges, get_global_min_max of
-  /// llm-compressor up to 0.10.
-  ElementRange global;
-  /// One element: the extremes of `range`, llm-compressor since 0.11. NaN if
-  /// any of `range` is, as torch's max() has it.
-  ElementRange global_of_range;
-};
 
 /// A fold from a series of records to a range. A pure fold: the same records in
 /// the same order give the same bits. Not thread-safe.

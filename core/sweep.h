@@ -4,17 +4,21 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/arithmetic.h"
+#include "core/moving_averages.h"
 #include "core/observer.h"
 #include "core/record.h"
+#include "core/weighting.h"
 
 namespace calipers {
 
 /// The moving averages of one series for many averaging constants at once: what as
-/// many "minmax" observers would answer. Movable; not thread-safe.
+/// many "minmax" observers would answer. In reference arithmetic the same bits; in exact
+/// arithmetic as near as core/moving_averages.h says. Movable; not thread-safe.
 class Sweep {
  public:
   /// INVALID_ARGUMENT unless there are 1 to 1,024 constants, each in [0, 1].
@@ -25,16 +29,18 @@ class Sweep {
   void Add(const Record& record);
 
   /// True while no record with elements was added.
-  bool empty() const { return observers_.front()->empty(); }
+  bool empty() const;
 
   /// As Observer::Answer, for the constant at `i`; empty() must be false.
-  FoldedRange Answer(std::size_t i) const { return observers_[i]->Answer(); }
+  FoldedRange Answer(std::size_t i);
 
  private:
-  explicit Sweep(std::vector<std::unique_ptr<Observer>> observers)
-      : observers_(std::move(observers)) {}
+  // One a constant: arithmetic that rounds at every step is no matrix product.
+  using Observers = std::vector<std::unique_ptr<Observer>>;
 
-  std::vector<std::unique_ptr<Observer>> observers_;
+  explicit Sweep(std::variant<Observers, MovingAverages> folds) : folds_(std::move(folds)) {}
+
+  std::variant<Observers, MovingAverages> folds_;
 };
 
 }  // namespace calipers

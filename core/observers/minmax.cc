@@ -11,7 +11,9 @@ class Minmax final : public Observer {
   explicit Minmax(const ObserverOptions& options) : options_(options), state_(options.arithmetic) {}
 
   void Add(const Record& record) override {
-    if (!record.empty()) state_.Average(record, WeightOf(record));
+    if (record.empty()) return;
+    state_.Average(record, WeightOf(options_.weighting, options_.averaging_constant,
+                                    record.num_observations()));
   }
   bool empty() const override { return state_.empty(); }
   FoldedRange Answer() const override { return state_.Answer(); }
@@ -20,12 +22,6 @@ class Minmax final : public Observer {
   absl::Status RestoreState(absl::string_view state) override { return state_.Restore(state); }
 
  private:
-  double WeightOf(const Record& record) const {
-    return options_.weighting == Weighting::kUniform
-               ? options_.averaging_constant
-               : CombinedWeight(options_.averaging_constant, record.num_observations());
-  }
-
   ObserverOptions options_;
   FoldedState state_;
 };
