@@ -1,6 +1,8 @@
 #include "server/session_table.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -33,12 +35,21 @@ absl::Status NoSession(absl::string_view full_name) {
 }  // namespace
 
 absl::Status SessionTable::Restore() {
-  return store_->ForEachSession([this](StoredSession stored) {
-    const auto session =
-        std::make_shared<Session>(std::move(stored), /*is_new=*/false, store_, &feed_);
-    absl::MutexLock lock(&mu_);
-    Insert(session);
-  });
+  std::vector<std::pair<absl::string_view, Entry>> sessions;
+  RETURN_IF_ERROR(store_->ForEachSession([&](StoredSession stored) {
+    auto session = std::make_shared<Session>(std::move(stored), /*is_new=*/false, store_, &feed_);
+    sessions.emplace_back(NameOf(session), std::move(session));
+  }));
+  // In order each goes to the end. In any other each one's place would have to be looked up,
+  // which takes most of a start with a million.
+  std::sort(sessions.begin(), sessions.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  absl::MutexLock lock(&mu_);
+  for (auto& [name, session] : sessions) {
+    in_order_.insert(in_order_.end(), session);
+    by_name_.insert(std::move(session));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName& name,

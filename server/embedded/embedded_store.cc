@@ -284,7 +284,7 @@ void EmbeddedStore::Forget(const LiveSeries& series) {
 absl::Status EmbeddedStore::RemoveSeries(const LiveSeries& series,
                                          rocksdb::WriteBatch& batch) const {
   batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
-  const KeyRange records = RecordsFrom(series.run->id, series.id, 0);
+  const KeyRange records = AllRecords(series.run->id, series.id);
   const auto cursor = database_->Read(records);
   std::vector<std::string> keys;
   bool more = true;

@@ -70,9 +70,13 @@ KeyRange AllOf(RowKind kind, RunId run) {
   return {Key(kind, run), Key(kind, RunId{static_cast<std::uint64_t>(run) + 1})};
 }
 
-KeyRange RecordsFrom(RunId run, SeriesId series, BatchIndex from) {
-  return {std::string(AsText(MakeObservedKey(run, series, from))),
+KeyRange AllRecords(RunId run, SeriesId series) {
+  return {Key(RowKind::kObserved, run, series),
           Key(RowKind::kObserved, run, SeriesId{static_cast<std::uint64_t>(series) + 1})};
+}
+
+KeyRange RecordsFrom(RunId run, SeriesId series, BatchIndex from) {
+  return {std::string(AsText(MakeObservedKey(run, series, from))), AllRecords(run, series).end};
 }
 
 std::uint64_t NumberAt(absl::string_view key, std::size_t at) {

@@ -46,7 +46,9 @@ struct KeyRange {
 KeyRange AllOf(RowKind kind);
 /// Of a run's rows of a kind that has it in its keys.
 KeyRange AllOf(RowKind kind, RunId run);
-/// A series' records from index `from` on.
+/// A series' records. Begins before the first, with no record's key.
+KeyRange AllRecords(RunId run, SeriesId series);
+/// Those from index `from` on.
 KeyRange RecordsFrom(RunId run, SeriesId series, BatchIndex from);
 
 /// The number at `at` in a key; 0 if the key ends before.

@@ -1,11 +1,13 @@
 #include "server/embedded/options.h"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/table.h"
+#include "server/embedded/append_hint.h"
 
 namespace calipers::server {
 namespace {
@@ -52,6 +54,7 @@ rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes) 
   options.env = env;
   CheckEverything(options);
   BoundMemoryAndFiles(options, cache_bytes);
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<AppendHint>();
   // Floats hardly shrink; what is around them does. What was just written is about to be
   // merged, so that is left as it is.
   options.compression = rocksdb::kNoCompression;

@@ -1,13 +1,15 @@
 #include "server/embedded/put_batch.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "server/embedded/checked_value.h"
 #include "server/embedded/errors.h"
-#include "server/embedded/keys.h"
 #include "server/sealing.h"
+#include "server/storage/rows.h"
+#include "storage/rows.pb.h"
 
 namespace calipers::server {
 namespace {
@@ -91,19 +93,10 @@ PutResult PutBatch::Decide(const std::shared_ptr<LiveSeries>& series, const NewR
       return Refused(record.index, SealedError(index, *series->sealed_count));
     }
   } else if (series->indices->Insert(index)) {
-    Stage(*series, index, *record.observed);
+    to_store_.push_back({series->run->id, series->id, index, record.observed.get()});
     return {PutResult::kStored, index, {}};
   }
   return Compare(*series, record, index);
-}
-
-void PutBatch::Stage(const LiveSeries& series, BatchIndex index, const Observed& observed) {
-  const ObservedKey key = MakeObservedKey(series.run->id, series.id, index);
-  value_.clear();
-  EncodeObserved(observed, scratch_, value_);
-  AppendChecksum(AsText(key), value_);
-  batch_.Put({key.data(), key.size()}, value_).PermitUncheckedError();
-  ++staged_count_;
 }
 
 PutResult PutBatch::Compare(const LiveSeries& series, const NewRecord& record, BatchIndex index) {
@@ -117,7 +110,7 @@ PutResult PutBatch::Compare(const LiveSeries& series, const NewRecord& record, B
 }
 
 const Observed* PutBatch::StagedAt(const Place& place) {
-  if (staged_count_ == 0) return nullptr;
+  if (to_store_.empty()) return nullptr;
   for (; staged_seen_ < results_.size(); ++staged_seen_) {
     const PutResult& result = results_[staged_seen_];
     if (result.outcome != PutResult::kStored) continue;
@@ -127,8 +120,26 @@ const Observed* PutBatch::StagedAt(const Place& place) {
   return it == staged_.end() ? nullptr : records_[it->second].observed.get();
 }
 
+void PutBatch::WriteStaged() {
+  // What lies side by side goes into memory side by side: streams take turns with the
+  // sessions, and to look up each record's place anew would be most of a write.
+  std::sort(to_store_.begin(), to_store_.end(), [](const StagedRow& a, const StagedRow& b) {
+    return a.series != b.series ? a.series < b.series : a.index < b.index;
+  });
+  storage::v1::ObservedRow scratch;
+  std::string value;
+  for (const StagedRow& row : to_store_) {
+    const ObservedKey key = MakeObservedKey(row.run, row.series, row.index);
+    value.clear();
+    EncodeObserved(*row.observed, scratch, value);
+    AppendChecksum(AsText(key), value);
+    batch_.Put({key.data(), key.size()}, value).PermitUncheckedError();
+  }
+}
+
 std::vector<PutResult> PutBatch::Commit() && {
-  if (staged_count_ == 0) return std::move(results_);
+  if (to_store_.empty()) return std::move(results_);
+  WriteStaged();
   const absl::Status status = database_->Write(batch_, Database::Keep::kBeforeReturn);
   if (status.ok()) return std::move(results_);
   for (const std::size_t i : resting_on_batch_) results_[i].outcome = PutResult::kStored;

@@ -14,10 +14,9 @@
 #include "rocksdb/write_batch.h"
 #include "server/digest.h"
 #include "server/embedded/database.h"
+#include "server/embedded/keys.h"
 #include "server/embedded/live_series.h"
-#include "server/storage/rows.h"
 #include "server/store.h"
-#include "storage/rows.pb.h"
 
 namespace calipers::server {
 
@@ -35,11 +34,18 @@ class PutBatch {
 
  private:
   using Place = std::pair<const LiveSeries*, BatchIndex>;
+  struct StagedRow {
+    RunId run;
+    SeriesId series;
+    BatchIndex index;
+    const Observed* observed;
+  };
 
   PutResult Decide(const std::shared_ptr<LiveSeries>& series, const NewRecord& record);
   // Of one whose index holds another already.
   PutResult Compare(const LiveSeries& series, const NewRecord& record, BatchIndex index);
-  void Stage(const LiveSeries& series, BatchIndex index, const Observed& observed);
+  // Adds what is to be stored to `batch_`.
+  void WriteStaged();
   // The record of this batch that is to be stored there; null if there is none.
   const Observed* StagedAt(const Place& place);
 
@@ -55,10 +61,8 @@ class PutBatch {
   // Of the first staged_seen_ records those to be stored, once one was asked for.
   absl::flat_hash_map<Place, std::size_t> staged_;
   std::size_t staged_seen_ = 0;
-  std::size_t staged_count_ = 0;
+  std::vector<StagedRow> to_store_;
   rocksdb::WriteBatch batch_;
-  storage::v1::ObservedRow scratch_;
-  std::string value_;
 };
 
 /// Reads the indices that the series holds, unless it has them. DATA_LOSS if they cannot

@@ -3,22 +3,22 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "server/embedded/keys.h"
-#include "server/storage/rows.h"
 
 namespace calipers::server {
 
 absl::StatusOr<bool> EmbeddedSeriesReader::Next(Entry& entry) {
-  const absl::StatusOr<bool> more = cursor_->Next([&entry](absl::string_view key,
-                                                           absl::string_view body) -> absl::Status {
-    entry.index = IndexIn(key);
-    if (entry.index < 0) return absl::DataLossError("a record has a key that is none");
-    absl::StatusOr<std::shared_ptr<const Observed>> observed = DecodeObserved(body);
-    if (!observed.ok()) {
-      return absl::DataLossError(absl::StrCat(Describe(key), ": ", observed.status().message()));
-    }
-    entry.observed = *std::move(observed);
-    return absl::OkStatus();
-  });
+  const absl::StatusOr<bool> more =
+      cursor_->Next([this, &entry](absl::string_view key, absl::string_view body) -> absl::Status {
+        entry.index = IndexIn(key);
+        if (entry.index < 0) return absl::DataLossError("a record has a key that is none");
+        absl::StatusOr<std::shared_ptr<const Observed>> observed = decoder_.Decode(body);
+        if (!observed.ok()) {
+          return absl::DataLossError(
+              absl::StrCat(Describe(key), ": ", observed.status().message()));
+        }
+        entry.observed = *std::move(observed);
+        return absl::OkStatus();
+      });
   if (!more.ok()) return InSeries(*series_, more.status());
   return *more;
 }

@@ -6,6 +6,7 @@
 
 #include "server/embedded/database.h"
 #include "server/embedded/live_series.h"
+#include "server/storage/rows.h"
 #include "server/store.h"
 
 namespace calipers::server {
@@ -23,6 +24,7 @@ class EmbeddedSeriesReader final : public SeriesReader {
  private:
   const std::shared_ptr<const LiveSeries> series_;
   const std::unique_ptr<Database::Cursor> cursor_;
+  ObservedDecoder decoder_;
 };
 
 }  // namespace calipers::server

@@ -22,11 +22,15 @@ absl::Status Damaged(absl::string_view what) {
 }
 
 template <typename Row>
+absl::Status ParseInto(Row& row, absl::string_view bytes, absl::string_view what) {
+  if (row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
+  return Damaged(absl::StrCat(what, " is not one"));
+}
+
+template <typename Row>
 absl::StatusOr<Row> Parse(absl::string_view bytes, absl::string_view what) {
   Row row;
-  if (!row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return Damaged(absl::StrCat(what, " is not one"));
-  }
+  RETURN_IF_ERROR(ParseInto(row, bytes, what));
   return row;
 }
 
@@ -74,15 +78,21 @@ absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
   return record;
 }
 
-absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row) {
+// With `worker`, which says what the row says of that.
+absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row,
+                                                        std::shared_ptr<const std::string> worker) {
   ASSIGN_OR_RETURN(Record record, RecordIn(row));
   ASSIGN_OR_RETURN(const Digest digest, DigestIn(row));
   if (!row.dropped() && DigestOf(record) != digest) {
     return Damaged("record does not match its digest");
   }
-  return std::make_shared<const Observed>(
-      Observed{std::move(record), digest, Shape(row.shape().begin(), row.shape().end()),
-               std::make_shared<const std::string>(row.worker()), row.dropped()});
+  return std::make_shared<const Observed>(Observed{std::move(record), digest,
+                                                   Shape(row.shape().begin(), row.shape().end()),
+                                                   std::move(worker), row.dropped()});
+}
+
+absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row) {
+  return FromRow(row, std::make_shared<const std::string>(row.worker()));
 }
 
 }  // namespace
@@ -93,9 +103,20 @@ void EncodeObserved(const Observed& observed, ObservedRow& scratch, std::string&
   scratch.AppendToString(&row);
 }
 
+ObservedDecoder::ObservedDecoder() : scratch_(std::make_unique<ObservedRow>()) {}
+
+ObservedDecoder::~ObservedDecoder() = default;
+
+absl::StatusOr<std::shared_ptr<const Observed>> ObservedDecoder::Decode(absl::string_view row) {
+  RETURN_IF_ERROR(ParseInto(*scratch_, row, "record"));
+  if (worker_ == nullptr || *worker_ != scratch_->worker()) {
+    worker_ = std::make_shared<const std::string>(scratch_->worker());
+  }
+  return FromRow(*scratch_, worker_);
+}
+
 absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row) {
-  ASSIGN_OR_RETURN(const ObservedRow message, Parse<ObservedRow>(row, "record"));
-  return FromRow(message);
+  return ObservedDecoder().Decode(row);
 }
 
 absl::StatusOr<Digest> DecodeDigest(absl::string_view row) {

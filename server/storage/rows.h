@@ -24,7 +24,21 @@ namespace calipers::server {
 
 /// Appends to `row`; `scratch` saves making a message for each of many.
 void EncodeObserved(const Observed& observed, storage::v1::ObservedRow& scratch, std::string& row);
-/// The values are compared with their digest.
+/// Decodes many. The values are compared with their digest.
+class ObservedDecoder {
+ public:
+  ObservedDecoder();
+  ~ObservedDecoder();
+
+  absl::StatusOr<std::shared_ptr<const Observed>> Decode(absl::string_view row);
+
+ private:
+  // Saves making a message for each.
+  const std::unique_ptr<storage::v1::ObservedRow> scratch_;
+  // Of the last one; the next is often the same.
+  std::shared_ptr<const std::string> worker_;
+};
+/// One alone.
 absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row);
 /// The digest alone.
 absl::StatusOr<Digest> DecodeDigest(absl::string_view row);

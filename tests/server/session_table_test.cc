@@ -115,6 +115,25 @@ TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
                                              "runs/a/sessions/m.144007/weight"}));
 }
 
+TEST_F(SessionTableTest, TakesInWhatTheStoreHas) {
+  // In no order, and in more than one run.
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_OK(Create(absl::StrCat("runs/", i % 3), absl::StrCat(i * 7 % 40, "/input")));
+  }
+  SessionTable restored(&store_, 50);
+  ASSERT_OK(restored.Restore());
+  for (const char* const parent : {"runs/0", "runs/1", "runs/2"}) {
+    const NameFilter filter = *NameFilter::Make(parent, "");
+    std::vector<std::string> names;
+    for (const auto& session : restored.List(filter, "", 50).sessions) {
+      names.push_back(session->name().full());
+      EXPECT_EQ(*restored.Find(session->name().full()), session);
+    }
+    EXPECT_EQ(names, ListAll(parent, "", 50));
+    EXPECT_GE(names.size(), 13U);
+  }
+}
+
 TEST_F(SessionTableTest, DeletesOneOrARun) {
   ASSERT_OK(Create("runs/a", "m/input"));
   ASSERT_OK(Create("runs/a", "n/input"));
