@@ -217,6 +217,34 @@ absl::StatusOr<std::vector<v1::SealRunResponse::Result>> Client::SealRun(
       std::make_move_iterator(response.mutable_results()->end()));
 }
 
+absl::Status Client::SealSession(const std::string& name, std::int64_t count) const {
+  v1::SealSessionRequest request;
+  request.set_name(name);
+  request.set_count(count);
+  v1::Session session;
+  return FromGrpc(stub_->SealSession(NewContext().get(), request, &session));
+}
+
+absl::Status Client::ReadSeries(
+    const std::string& name,
+    const std::function<absl::Status(const v1::SeriesRecord&)>& visit) const {
+  v1::ReadSeriesRequest request;
+  request.set_name(name);
+  grpc::ClientContext context;
+  const auto reader = stub_->ReadSeries(&context, request);
+  v1::ReadSeriesResponse response;
+  while (reader->Read(&response)) {
+    for (const v1::SeriesRecord& record : response.records()) {
+      const absl::Status status = visit(record);
+      if (status.ok()) continue;
+      context.TryCancel();
+      reader->Finish();
+      return status;
+    }
+  }
+  return FromGrpc(reader->Finish());
+}
+
 absl::StatusOr<v1::Backup> Client::CreateBackup(const std::string& id) const {
   v1::CreateBackupRequest request;
   request.set_backup_id(id);

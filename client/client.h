@@ -72,6 +72,13 @@ class Client {
   absl::StatusOr<std::vector<v1::SealRunResponse::Result>> SealRun(
       const std::string& name, const std::string& module_glob,
       std::optional<std::int64_t> count) const;
+  /// NOT_FOUND, or FAILED_PRECONDITION, naming the missing ranges, if it cannot be sealed
+  /// at `count` records.
+  absl::Status SealSession(const std::string& name, std::int64_t count) const;
+  /// Calls `visit` for each record of the session, in the order of their indices, as of
+  /// the moment of the call, until it returns an error, which is then returned.
+  absl::Status ReadSeries(const std::string& name,
+                          const std::function<absl::Status(const v1::SeriesRecord&)>& visit) const;
   absl::StatusOr<v1::Backup> CreateBackup(const std::string& id) const;
   absl::StatusOr<v1::Coverage> GetCoverage(const std::string& parent,
                                            const std::string& module_glob) const;

@@ -15,10 +15,20 @@ namespace {
 constexpr char kMethod[] = "/calipers.v1.Calibration/Observe";
 constexpr std::size_t kLargestPiece = std::size_t{1} << 30;
 constexpr absl::Duration kLongestBackoff = absl::Seconds(5);
+// A message of reduced observations is sent once it has as much.
+constexpr std::size_t kReducedMessageBytes = std::size_t{256} << 10;
+constexpr std::size_t kReducedMessageObservations = 1000;
 
 StreamOptions Checked(StreamOptions options) {
   options.piece_bytes = std::clamp<std::size_t>(options.piece_bytes, 1, kLargestPiece);
   return options;
+}
+
+// An observation that was refused like this may be taken the next time.
+bool IsForTheMoment(const v1::ObservationAck& ack) {
+  const auto code = static_cast<absl::StatusCode>(ack.status().code());
+  return ack.outcome() == v1::ObservationAck::OUTCOME_REJECTED &&
+         (code == absl::StatusCode::kResourceExhausted || code == absl::StatusCode::kUnavailable);
 }
 
 // A call that ended like this may go well the next time.
@@ -37,6 +47,15 @@ bool IsTransient(const absl::Status& status) {
 }
 
 }  // namespace
+
+StreamTotals& StreamTotals::operator+=(const StreamTotals& other) {
+  stored += other.stored;
+  duplicates += other.duplicates;
+  conflicts += other.conflicts;
+  rejected += other.rejected;
+  reconnects += other.reconnects;
+  return *this;
+}
 
 ObservationStream::ObservationStream(std::shared_ptr<grpc::Channel> channel, StreamOptions options,
                                      OnRefused on_refused)
@@ -60,7 +79,7 @@ void ObservationStream::Open() {
   call_.reset(
       grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, v1::ObserveResponse>::Create(
           channel_.get(), method_, context_.get()));
-  worker_sent_ = false;
+  worker_sent_.clear();
   {
     absl::MutexLock lock(&mu_);
     broken_ = false;
@@ -97,10 +116,7 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
     attempts_ = 1;
     done = std::move(pending_.front());
     pending_.pop_front();
-    const bool no_room =
-        ack.outcome() == v1::ObservationAck::OUTCOME_REJECTED &&
-        ack.status().code() == static_cast<int>(absl::StatusCode::kResourceExhausted);
-    if (no_room && done.attempts < options_.max_attempts) {
+    if (IsForTheMoment(ack) && done.attempts < options_.max_attempts) {
       ++done.attempts;
       postponed_.push_back(std::move(done));
       return;
@@ -119,45 +135,103 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
         ++totals_.rejected;
     }
   }
-  on_refused_(done.header, ack);
+  on_refused_(done.header(), ack);
+}
+
+const v1::ObservationHeader& ObservationStream::Pending::header() const {
+  const auto* const tensor = std::get_if<Tensor>(&what);
+  return tensor != nullptr ? tensor->header : std::get<Reduced>(what).observation->header();
 }
 
 absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
                                         absl::Span<const std::byte> data,
                                         std::shared_ptr<const void> owner) {
-  if (!header.has_index()) {
+  return Send({{Tensor{header, data, std::move(owner)}}});
+}
+
+absl::Status ObservationStream::ObserveReduced(std::vector<v1::ReducedObservation> observations,
+                                               const std::string& worker) {
+  const auto name = std::make_shared<const std::string>(worker.empty() ? options_.worker : worker);
+  const std::size_t most = std::min(options_.window, kReducedMessageObservations);
+  std::vector<Pending> part;
+  for (v1::ReducedObservation& observation : observations) {
+    part.push_back(
+        {Reduced{std::make_shared<const v1::ReducedObservation>(std::move(observation)), name}});
+    if (part.size() < most) continue;
+    RETURN_IF_ERROR(Send(std::exchange(part, {})));
+  }
+  return part.empty() ? absl::OkStatus() : Send(std::move(part));
+}
+
+absl::Status ObservationStream::Send(std::vector<Pending> observations) {
+  for (const Pending& observation : observations) {
+    if (observation.header().has_index()) continue;
     return absl::InvalidArgumentError("an observation that may be sent again needs an index");
   }
   RETURN_IF_ERROR(failed_);
   if (call_ == nullptr) Open();
-  const Pending observation{header, data, std::move(owner)};
   bool broken = false;
   {
     absl::MutexLock lock(&mu_);
-    const auto room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return broken_ || pending_.size() < options_.window;
+    const auto room = [this, &observations]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return broken_ || pending_.size() + observations.size() <= options_.window;
     };
     mu_.Await(absl::Condition(&room));
     broken = broken_;
-    pending_.push_back(observation);
+    pending_.insert(pending_.end(), observations.begin(), observations.end());
   }
-  if (!broken && Write(observation)) return absl::OkStatus();
+  if (!broken && Write(observations)) return absl::OkStatus();
   return Reconnect(absl::UnavailableError("the stream broke"));
 }
 
-bool ObservationStream::Write(const Pending& observation) {
+bool ObservationStream::Write(absl::Span<const Pending> observations) {
+  while (!observations.empty()) {
+    std::size_t count = 1;
+    const auto* const tensor = std::get_if<Tensor>(&observations.front().what);
+    if (tensor != nullptr ? !WriteTensor(*tensor) : !WriteReduced(observations, count)) {
+      return false;
+    }
+    observations.remove_prefix(count);
+  }
+  return true;
+}
+
+void ObservationStream::SetWorker(const std::string& worker, v1::ObserveRequest& request) {
+  if (worker == worker_sent_) return;
+  request.set_worker(worker);
+  worker_sent_ = worker;
+}
+
+bool ObservationStream::WriteTensor(const Tensor& tensor) {
   v1::ObserveRequest fields;
-  if (!std::exchange(worker_sent_, true)) fields.set_worker(options_.worker);
-  *fields.mutable_header() = observation.header;
-  absl::Span<const std::byte> rest = observation.data;
+  SetWorker(options_.worker, fields);
+  *fields.mutable_header() = tensor.header;
+  absl::Span<const std::byte> rest = tensor.data;
   do {
     const absl::Span<const std::byte> piece =
         rest.first(std::min(rest.size(), options_.piece_bytes));
-    if (!call_->Write(ObserveMessage(fields, piece, observation.owner))) return false;
+    if (!call_->Write(ObserveMessage(fields, piece, tensor.owner))) return false;
     fields.Clear();
     rest.remove_prefix(piece.size());
   } while (!rest.empty());
   return true;
+}
+
+bool ObservationStream::WriteReduced(absl::Span<const Pending> observations, std::size_t& count) {
+  const std::string& worker = *std::get<Reduced>(observations.front().what).worker;
+  v1::ObserveRequest request;
+  SetWorker(worker, request);
+  std::size_t bytes = 0;
+  for (count = 0; count < observations.size(); ++count) {
+    const auto* const reduced = std::get_if<Reduced>(&observations[count].what);
+    if (reduced == nullptr || *reduced->worker != worker || bytes >= kReducedMessageBytes ||
+        count == kReducedMessageObservations) {
+      break;
+    }
+    *request.mutable_reduced()->add_observations() = *reduced->observation;
+    bytes += reduced->observation->ByteSizeLong();
+  }
+  return call_->Write(ObserveMessage(request, {}, nullptr));
 }
 
 absl::Status ObservationStream::Reconnect(absl::Status why) {
@@ -180,10 +254,7 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       absl::MutexLock lock(&mu_);
       ++totals_.reconnects;
     }
-    if (std::all_of(again.begin(), again.end(),
-                    [this](const Pending& observation) { return Write(observation); })) {
-      return absl::OkStatus();
-    }
+    if (Write(again)) return absl::OkStatus();
   }
 }
 
@@ -225,7 +296,7 @@ absl::Status ObservationStream::SendPostponed() {
       postponed_.pop_front();
       pending_.push_back(next);
     }
-    if (!Write(next)) {
+    if (!Write({&next, 1})) {
       RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
     }
   }

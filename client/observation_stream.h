@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -30,8 +31,9 @@ struct StreamOptions {
   /// data, or their owners, are held meanwhile.
   std::size_t window = 256;
   /// Connections tried in a row without one acknowledgement coming, and times
-  /// an observation is sent that the server has no room for.
-  int max_attempts = 6;
+  /// an observation is sent that the server cannot take for the moment. With the pauses
+  /// between them some five minutes: a server is restarted, a disk cleared, in less.
+  int max_attempts = 80;
   /// Waited before the second attempt; doubled for each further one, with a
   /// random part, up to 5 s.
   absl::Duration backoff = absl::Milliseconds(50);
@@ -45,12 +47,15 @@ struct StreamTotals {
   std::int64_t rejected = 0;
   /// Connections after the first.
   std::int64_t reconnects = 0;
+
+  StreamTotals& operator+=(const StreamTotals& other);
 };
 
 /// Sends a worker's observations over one Observe call, and over another when
 /// that breaks: what was not acknowledged is sent again with the same index, so
 /// nothing is lost and nothing counts twice. What the server had no room for
-/// (RESOURCE_EXHAUSTED) is sent again too. To be used by one thread.
+/// (RESOURCE_EXHAUSTED), or could not write to its disk (UNAVAILABLE), is sent again
+/// too. To be used by one thread.
 class ObservationStream {
  public:
   /// Called, from a thread of the stream's, for each observation that was not
@@ -73,6 +78,12 @@ class ObservationStream {
   absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data,
                        std::shared_ptr<const void> owner = nullptr);
 
+  /// Sends observations that were reduced already, many in a message. Each header's index
+  /// must be set. `worker` is who reduced them; empty: the stream's own name. Otherwise as
+  /// above.
+  absl::Status ObserveReduced(std::vector<v1::ReducedObservation> observations,
+                              const std::string& worker = "");
+
   /// Waits until all is acknowledged. OK if every observation has its
   /// acknowledgement, whatever that says; else the error with which the stream
   /// gave up, and how many observations have none.
@@ -82,11 +93,20 @@ class ObservationStream {
   StreamTotals totals() const;
 
  private:
-  struct Pending {
+  struct Tensor {
     v1::ObservationHeader header;
     absl::Span<const std::byte> data;
     std::shared_ptr<const void> owner;
+  };
+  struct Reduced {
+    std::shared_ptr<const v1::ReducedObservation> observation;
+    std::shared_ptr<const std::string> worker;
+  };
+  struct Pending {
+    std::variant<Tensor, Reduced> what;
     int attempts = 1;
+
+    const v1::ObservationHeader& header() const;
   };
   // Observe, but with requests that are serialized already: a generated stub would
   // copy the tensor into a message and that into a buffer.
@@ -97,7 +117,15 @@ class ObservationStream {
   absl::Status Close();
   void ReadAcks();
   void TakeAck(const v1::ObservationAck& ack);
-  bool Write(const Pending& observation);
+  // Waits until the window has room, and sends them.
+  absl::Status Send(std::vector<Pending> observations);
+  // In their order; reduced ones next to each other go into one message.
+  bool Write(absl::Span<const Pending> observations);
+  bool WriteTensor(const Tensor& tensor);
+  // As many from the front as one message takes; returns how many.
+  bool WriteReduced(absl::Span<const Pending> observations, std::size_t& count);
+  // Says who observed, unless the server knows already.
+  void SetWorker(const std::string& worker, v1::ObserveRequest& request);
   // Sends everything that is unacknowledged over a new call. An error is final.
   absl::Status Reconnect(absl::Status why);
   absl::Status GiveUp(const absl::Status& why, int attempts);
@@ -114,7 +142,8 @@ class ObservationStream {
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<Call> call_;
   std::thread reader_;
-  bool worker_sent_ = false;
+  // What this call has told the server; nothing at its begin.
+  std::string worker_sent_;
   // With what it gave up. What is pending then stays so: over another call the
   // acknowledgements would go to the wrong observations.
   absl::Status failed_;

@@ -12,7 +12,8 @@
 namespace calipers::client {
 namespace {
 
-constexpr int kWidth = 24;
+constexpr std::size_t kWidth = 24;
+constexpr absl::Duration kBetweenDraws = absl::Milliseconds(100);
 constexpr char kClearLine[] = "\r\033[K";
 
 }  // namespace
@@ -21,39 +22,47 @@ ProgressBar::Mode ProgressBar::ModeOfStderr() {
   return isatty(STDERR_FILENO) == 1 ? Mode::kTerminal : Mode::kLine;
 }
 
-ProgressBar::ProgressBar(Mode mode, std::int64_t total_bytes, std::ostream& out,
+ProgressBar::ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream& out,
                          std::function<absl::Time()> now)
-    : mode_(mode), total_bytes_(total_bytes), out_(out), now_(std::move(now)), start_(now_()) {}
+    : mode_(mode), unit_(unit), total_(total), out_(out), now_(std::move(now)), start_(now_()) {}
 
-std::string ProgressBar::Line(std::int64_t bytes) const {
+std::string ProgressBar::Text(double count) const {
+  return unit_ == Unit::kBytesSent ? BytesText(count) : absl::StrFormat("%.0f records", count);
+}
+
+std::string ProgressBar::Line(std::int64_t done) const {
   const double seconds = std::max(absl::ToDoubleSeconds(now_() - start_), 1e-9);
-  const double rate = static_cast<double>(bytes) / seconds;
-  std::string line =
-      absl::StrCat(BytesText(static_cast<double>(bytes)), " of ",
-                   BytesText(static_cast<double>(total_bytes_)), "  ", BytesText(rate), "/s  ");
-  if (bytes >= total_bytes_ || bytes == 0) {
+  const double rate = static_cast<double>(done) / seconds;
+  std::string line = absl::StrCat(Text(static_cast<double>(done)), " of ",
+                                  Text(static_cast<double>(total_)), "  ", Text(rate), "/s  ");
+  if (done >= total_ || done == 0) {
     absl::StrAppendFormat(&line, "%.1f s", seconds);
   } else {
-    absl::StrAppendFormat(&line, "%.0f s left", static_cast<double>(total_bytes_ - bytes) / rate);
+    absl::StrAppendFormat(&line, "%.0f s left", static_cast<double>(total_ - done) / rate);
   }
   return line;
 }
 
-void ProgressBar::Update(std::int64_t bytes) {
-  if (mode_ != Mode::kTerminal) return;
-  const int filled = total_bytes_ == 0
-                         ? kWidth
-                         : static_cast<int>(kWidth * (static_cast<double>(bytes) /
-                                                      static_cast<double>(total_bytes_)));
-  out_ << kClearLine << '[' << std::string(static_cast<std::size_t>(filled), '#')
-       << std::string(static_cast<std::size_t>(kWidth - filled), ' ') << "] " << Line(bytes)
-       << std::flush;
+void ProgressBar::Update(std::int64_t done) {
+  if (mode_ != Mode::kTerminal || now_() - drawn_ < kBetweenDraws) return;
+  drawn_ = now_();
+  Draw(done);
 }
 
-void ProgressBar::Done(std::int64_t bytes) {
+void ProgressBar::Draw(std::int64_t done) {
+  const double part =
+      total_ == 0 ? 1 : std::min(static_cast<double>(done) / static_cast<double>(total_), 1.0);
+  const auto filled = static_cast<std::size_t>(kWidth * part);
+  out_ << kClearLine << '[' << std::string(filled, '#') << std::string(kWidth - filled, ' ') << "] "
+       << Line(done) << std::flush;
+}
+
+void ProgressBar::Done(std::int64_t done) {
   if (mode_ == Mode::kSilent) return;
-  Update(bytes);
-  if (mode_ == Mode::kLine) out_ << "sent " << Line(bytes);
+  if (mode_ == Mode::kTerminal) Draw(done);
+  if (mode_ == Mode::kLine) {
+    out_ << (unit_ == Unit::kRecordsRead ? "read " : "sent ") << Line(done);
+  }
   out_ << '\n';
 }
 

@@ -11,7 +11,7 @@
 
 namespace calipers::client {
 
-/// Shows how far a transfer is: bytes, rate and time left. On a terminal one
+/// Shows how far a transfer is: bytes or records, rate and time left. On a terminal one
 /// line, drawn over; elsewhere nothing until Done's last line. Not thread-safe.
 class ProgressBar {
  public:
@@ -20,23 +20,30 @@ class ProgressBar {
   /// kTerminal if stderr is one, else kLine.
   static Mode ModeOfStderr();
 
+  /// What is counted, and what the last line says was done to it.
+  enum class Unit { kBytesSent, kRecordsRead, kRecordsSent };
+
   /// Writes to `out`; `now` is its clock.
-  ProgressBar(Mode mode, std::int64_t total_bytes, std::ostream& out = std::cerr,
+  ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream& out = std::cerr,
               std::function<absl::Time()> now = absl::Now);
 
-  /// So many bytes are through.
-  void Update(std::int64_t bytes);
+  /// So much is through. At most ten times a second something is drawn.
+  void Update(std::int64_t done);
   /// It is over.
-  void Done(std::int64_t bytes);
+  void Done(std::int64_t done);
 
  private:
-  std::string Line(std::int64_t bytes) const;
+  std::string Line(std::int64_t done) const;
+  std::string Text(double count) const;
+  void Draw(std::int64_t done);
 
   const Mode mode_;
-  const std::int64_t total_bytes_;
+  const Unit unit_;
+  const std::int64_t total_;
   std::ostream& out_;
   const std::function<absl::Time()> now_;
   const absl::Time start_;
+  absl::Time drawn_ = absl::InfinitePast();
 };
 
 }  // namespace calipers::client

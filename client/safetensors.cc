@@ -19,6 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
+constexpr char kMetadata[] = "__metadata__";
 // The limit of the safetensors library itself.
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 // Deeper nesting than any header has; bounds the parser's recursion.
@@ -87,9 +88,12 @@ absl::StatusOr<TensorView> ParseEntry(const std::string& name, const json& entry
   return tensor;
 }
 
-}  // namespace
+struct Parts {
+  json header;
+  absl::Span<const std::byte> data;
+};
 
-absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::byte> file) {
+absl::StatusOr<Parts> Split(absl::Span<const std::byte> file) {
   std::uint64_t length = 0;
   if (file.size() < kLengthBytes) {
     return absl::InvalidArgumentError("safetensors: the file is shorter than its length field");
@@ -104,18 +108,44 @@ absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::b
   const auto* const text = reinterpret_cast<const char*>(file.data());
   // Too deep a nesting is cut off, which leaves something that is not a header.
   const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kMaxDepth; };
-  const json header = json::parse(text, text + length, shallow, /*allow_exceptions=*/false);
+  json header = json::parse(text, text + length, shallow, /*allow_exceptions=*/false);
   if (!header.is_object()) {
     return absl::InvalidArgumentError("safetensors: the header is not a JSON object");
   }
   file.remove_prefix(static_cast<std::size_t>(length));
+  return Parts{std::move(header), file};
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::byte> file) {
+  ASSIGN_OR_RETURN(const Parts parts, Split(file));
   std::vector<TensorView> tensors;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") continue;
-    ASSIGN_OR_RETURN(TensorView tensor, ParseEntry(name, entry, file));
+  for (const auto& [name, entry] : parts.header.items()) {
+    if (name == kMetadata) continue;
+    ASSIGN_OR_RETURN(TensorView tensor, ParseEntry(name, entry, parts.data));
     tensors.push_back(std::move(tensor));
   }
   return tensors;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
+    absl::Span<const std::byte> file) {
+  ASSIGN_OR_RETURN(const Parts parts, Split(file));
+  std::map<std::string, std::string> metadata;
+  const auto found = parts.header.find(kMetadata);
+  if (found == parts.header.end()) return metadata;
+  if (!found->is_object()) {
+    return absl::InvalidArgumentError("safetensors: __metadata__ is not an object");
+  }
+  for (const auto& [name, text] : found->items()) {
+    if (!text.is_string()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("safetensors: __metadata__ \"", name.substr(0, 200), "\" is not a text"));
+    }
+    metadata.emplace(name, text.get<std::string>());
+  }
+  return metadata;
 }
 
 }  // namespace calipers::client

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct TensorView {
 /// gives offsets that are not in the file or do not fit dtype and shape. A tensor
 /// of a dtype that is not known is taken as its offsets say.
 absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::byte> file);
+
+/// The texts under "__metadata__", by name; none if there is no such member.
+/// INVALID_ARGUMENT as above, and if it holds something that is not a text.
+absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
+    absl::Span<const std::byte> file);
 
 }  // namespace calipers::client
 

@@ -27,14 +27,6 @@ std::int64_t IntegerAt(const Elements& elements, std::size_t i) {
   return LoadExactly<Dtype::kI64>(elements.bytes.data() + i * sizeof(std::int64_t));
 }
 
-nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {
-  if (!IsFloat(elements.dtype)) return IntegerAt(elements, i);
-  const double value = elements[i];
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  return value;
-}
-
 }  // namespace
 
 Elements ToElements(const v1::Tensor& tensor) {
@@ -48,6 +40,14 @@ std::string NumberText(const Elements& elements, std::size_t i) {
   if (!IsFloat(elements.dtype)) return absl::StrCat(IntegerAt(elements, i));
   if (elements.dtype == Dtype::kF64) return Shortest(elements[i]);
   return Shortest(static_cast<float>(elements[i]));
+}
+
+nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {
+  if (!IsFloat(elements.dtype)) return IntegerAt(elements, i);
+  const double value = elements[i];
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
 }
 
 nlohmann::ordered_json ToJson(const v1::Tensor& tensor) {

@@ -17,8 +17,11 @@ Elements ToElements(const v1::Tensor& tensor);
 /// back as the same float32 (of F64: float64), "nan", "inf" or "-inf".
 std::string NumberText(const Elements& elements, std::size_t i);
 
-/// {"dtype", "shape", "values"}; values as JSON numbers that read back as the
-/// same bits, integers in full, or "NaN", "Infinity" and "-Infinity", for which JSON has none.
+/// One of the elements as a JSON number that reads back as the same bits, an integer in
+/// full, or "NaN", "Infinity" or "-Infinity", for which JSON has no number.
+nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i);
+
+/// {"dtype", "shape", "values"}; values as NumberJson gives them.
 nlohmann::ordered_json ToJson(const v1::Tensor& tensor);
 
 /// "1.5 KiB", "3.0 GiB".

@@ -76,9 +76,4 @@ std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given
   return absl::StrJoin(parts, "; ");
 }
 
-bool LeftOut(NonFinitePolicy policy, const Record& record) {
-  return record.empty() ||
-         (policy == NonFinitePolicy::kSkip && (record.saw_nan() || record.saw_inf()));
-}
-
 }  // namespace calipers::server

@@ -9,15 +9,11 @@
 #include "core/arithmetic.h"
 #include "core/base_name.h"
 #include "core/dtype.h"
+#include "core/non_finite_policy.h"
 #include "core/observer.h"
 #include "core/quantization_args.h"
-#include "core/record.h"
 
 namespace calipers::server {
-
-/// What happens to an observation that holds NaN or infinity. Values are
-/// stored; they must not change.
-enum class NonFinitePolicy : std::uint8_t { kPropagate = 1, kReject = 2, kSkip = 3 };
 
 /// What is kept of a series; calipers.v1.Retention says what each means. Values are
 /// stored; they must not change.
@@ -46,9 +42,6 @@ absl::Status CheckFoldable(Dtype dtype, Arithmetic arithmetic);
 /// Names each member that differs with both values, e.g.
 /// "group_size is 128, given 64"; empty for equal specs.
 std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given);
-
-/// True if the policy keeps this record out of the fold, or the record is empty.
-bool LeftOut(NonFinitePolicy policy, const Record& record);
 
 }  // namespace calipers::server
 

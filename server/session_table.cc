@@ -55,8 +55,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName&
     absl::MutexLock lock(&mu_);
     claimed_.erase(name.full());
     if (!series.ok()) return series.status();
-    session = std::make_shared<Session>(StoredSession{identity, *series, std::nullopt}, /*is_new=*/true, store_,
-                                        &feed_);
+    session = std::make_shared<Session>(StoredSession{identity, *series, std::nullopt},
+                                        /*is_new=*/true, store_, &feed_);
     Insert(session);
   }
   feed_.Changed(name);

@@ -54,6 +54,10 @@ absl::StatusOr<std::unique_ptr<Client>> Global::Connect() const {
   return Client::Connect(server, {.timeout = absl::Seconds(timeout_seconds)});
 }
 
+ProgressBar Global::Progress(ProgressBar::Unit unit, std::int64_t total) const {
+  return {json ? ProgressBar::Mode::kSilent : ProgressBar::ModeOfStderr(), unit, total};
+}
+
 int Fail(const absl::Status& status) {
   std::cerr << "calipers: " << absl::StatusCodeToString(status.code()) << ": " << status.message()
             << '\n';

@@ -2,6 +2,7 @@
 #define CALIPERS_CLIENT_COMMANDS_COMMAND_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/client.h"
+#include "client/progress_bar.h"
 
 namespace calipers::client {
 
@@ -35,6 +37,8 @@ struct Global {
   /// The full name of `session`, which is {module}/{base_name} or full already.
   std::string SessionName(absl::string_view session) const;
   absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  /// On stderr; silent with --json.
+  ProgressBar Progress(ProgressBar::Unit unit, std::int64_t total) const;
 };
 
 /// What a command does once its options are read.
@@ -51,6 +55,9 @@ void AddWatch(CLI::App& app, Action& selected);
 void AddCoverage(CLI::App& app, Action& selected);
 void AddSeal(CLI::App& app, Action& selected);
 void AddSweep(CLI::App& app, Action& selected);
+void AddExport(CLI::App& app, Action& selected);
+void AddImport(CLI::App& app, Action& selected);
+void AddMerge(CLI::App& app, Action& selected);
 void AddBackup(CLI::App& app, Action& selected);
 void AddReset(CLI::App& app, Action& selected);
 void AddDelete(CLI::App& app, Action& selected);

@@ -9,11 +9,12 @@
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/capture.h"
 #include "client/commands/command.h"
+#include "client/commands/refusals.h"
+#include "client/commands/session_json.h"
 #include "client/commands/spec_options.h"
 #include "client/observation_stream.h"
 #include "client/progress_bar.h"
@@ -41,30 +42,10 @@ struct ObserveOptions {
   int workers = 1;
   std::string worker_name = "calipers";
   std::uint64_t piece_bytes = client::StreamOptions().piece_bytes;
+  int max_attempts = client::StreamOptions().max_attempts;
   std::string include;
   std::string exclude;
   SpecOptions spec;
-};
-
-// The first observations that were refused, for the person; all are counted.
-class Refusals {
- public:
-  void Add(const v1::ObservationHeader& header, const v1::ObservationAck& ack) {
-    absl::MutexLock lock(&mu_);
-    if (first_.size() < kShown) {
-      first_.push_back(absl::StrCat(SessionId(header.session()), " index ", header.index(), ": ",
-                                    ack.status().message()));
-    }
-  }
-  std::vector<std::string> first() const {
-    absl::MutexLock lock(&mu_);
-    return first_;
-  }
-
- private:
-  static constexpr std::size_t kShown = 5;
-  mutable absl::Mutex mu_;
-  std::vector<std::string> first_ ABSL_GUARDED_BY(mu_);
 };
 
 bool Wanted(const ObserveOptions& options, const std::string& session_id) {
@@ -133,6 +114,7 @@ absl::Status Send(const Client& client, const Global& global, const ObserveOptio
   StreamOptions stream_options;
   stream_options.worker = absl::StrCat(options.worker_name, "-", worker);
   stream_options.piece_bytes = options.piece_bytes;
+  stream_options.max_attempts = options.max_attempts;
   ObservationStream stream(
       client.NewChannel(), stream_options,
       [&refusals](const auto& header, const auto& ack) { refusals.Add(header, ack); });
@@ -171,8 +153,7 @@ absl::Status SendAll(const Client& client, const Global& global, const ObserveOp
       --running;
     });
   }
-  ProgressBar bar(global.json ? ProgressBar::Mode::kSilent : ProgressBar::ModeOfStderr(),
-                  total_bytes);
+  ProgressBar bar = global.Progress(ProgressBar::Unit::kBytesSent, total_bytes);
   const auto all_done = [&running] { return running == 0; };
   for (bool done = false; !done;) {
     bar.Update(sent);
@@ -184,37 +165,32 @@ absl::Status SendAll(const Client& client, const Global& global, const ObserveOp
   absl::Status first;
   for (std::size_t w = 0; w < workers; ++w) {
     first.Update(statuses[w]);
-    sum.stored += totals[w].stored;
-    sum.duplicates += totals[w].duplicates;
-    sum.conflicts += totals[w].conflicts;
-    sum.rejected += totals[w].rejected;
-    sum.reconnects += totals[w].reconnects;
+    sum += totals[w];
   }
   return first;
 }
 
 void Print(const Global& global, const StreamTotals& totals, std::size_t skipped,
-           const std::vector<std::string>& refused) {
+           const Refusals& refusals) {
   if (global.json) {
-    const nlohmann::ordered_json json = {
-        {"stored", totals.stored},         {"duplicates", totals.duplicates},
-        {"conflicts", totals.conflicts},   {"rejected", totals.rejected},
-        {"reconnects", totals.reconnects}, {"skipped_tensors", skipped},
-        {"first_refused", refused}};
+    nlohmann::ordered_json json = ToJson(totals);
+    json["skipped_tensors"] = skipped;
+    json["first_refused"] = refusals.first();
     std::cout << json.dump() << '\n';
     return;
   }
-  Table table({{"stored", Table::Align::kRight},
-               {"duplicate", Table::Align::kRight},
-               {"conflict", Table::Align::kRight},
-               {"rejected", Table::Align::kRight},
-               {"skipped tensors", Table::Align::kRight},
-               {"reconnects", Table::Align::kRight}});
+  using Align = Table::Align;
+  Table table({{"stored", Align::kRight},
+               {"duplicate", Align::kRight},
+               {"conflict", Align::kRight},
+               {"rejected", Align::kRight},
+               {"skipped tensors", Align::kRight},
+               {"reconnects", Align::kRight}});
   table.AddRow({absl::StrCat(totals.stored), absl::StrCat(totals.duplicates),
                 absl::StrCat(totals.conflicts), absl::StrCat(totals.rejected),
                 absl::StrCat(skipped), absl::StrCat(totals.reconnects)});
   std::cout << table.ToString();
-  for (const std::string& reason : refused) std::cerr << "  " << reason << '\n';
+  refusals.Print(std::cerr);
 }
 
 // Counts what was skipped, and says so of dtypes: a name tells that it is a bias,
@@ -259,7 +235,7 @@ int Observe(const Global& global, const ObserveOptions& options) {
   Refusals refusals;
   StreamTotals totals;
   const absl::Status sent = SendAll(**client, global, options, captures, refusals, totals);
-  Print(global, totals, skipped, refusals.first());
+  Print(global, totals, skipped, refusals);
   if (!sent.ok()) return Fail(sent);
   return totals.conflicts + totals.rejected > 0 ? kSomeRefused : kDone;
 }
@@ -283,6 +259,12 @@ void AddObserve(CLI::App& app, Action& selected) {
   command->add_option("--piece-size", options->piece_bytes, "Bytes of a tensor in one message")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{1} << 10, std::uint64_t{1} << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--max-attempts", options->max_attempts,
+                   "Connections tried in a row, with pauses of up to 5 s, without an "
+                   "acknowledgement, before it gives up")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--include", options->include, "Only sessions MODULE/BASE_NAME that match");
   command->add_option("--exclude", options->exclude, "No sessions that match");

@@ -66,6 +66,14 @@ ordered_json ToJson(const v1::Session& session) {
   return json;
 }
 
+ordered_json ToJson(const StreamTotals& totals) {
+  return {{"stored", totals.stored},
+          {"duplicates", totals.duplicates},
+          {"conflicts", totals.conflicts},
+          {"rejected", totals.rejected},
+          {"reconnects", totals.reconnects}};
+}
+
 std::string MissingText(const v1::Progress& progress) {
   constexpr int kShown = 3;
   if (progress.missing_range_count() == 0) return "0";

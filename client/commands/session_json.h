@@ -5,12 +5,16 @@
 #include <string>
 
 #include "calipers/v1/calibration.pb.h"
+#include "client/observation_stream.h"
 
 namespace calipers::client {
 
 /// The wire's message as JSON, by its field names; numbers as numbers.
 nlohmann::ordered_json ToJson(const v1::Progress& progress);
 nlohmann::ordered_json ToJson(const v1::Session& session);
+
+/// What became of what a stream sent.
+nlohmann::ordered_json ToJson(const StreamTotals& totals);
 
 /// "0", or the first missing ranges: "3-5, 9".
 std::string MissingText(const v1::Progress& progress);

@@ -67,9 +67,9 @@ absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
     return Damaged(absl::StrCat("record has ", values.size(), " bytes of values"));
   }
   const std::size_t end = values.size() / 2 - size;
-  absl::StatusOr<Record> record = Record::Make(
-      dtype, row.num_observations(), values.first(end), values.subspan(end, end),
-      values.subspan(2 * end, size), values.subspan(2 * end + size, size));
+  absl::StatusOr<Record> record =
+      Record::Make(dtype, row.num_observations(), values.first(end), values.subspan(end, end),
+                   values.subspan(2 * end, size), values.subspan(2 * end + size, size));
   if (!record.ok()) return Damaged(absl::StrCat("record: ", record.status().message()));
   return record;
 }

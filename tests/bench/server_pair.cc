@@ -15,9 +15,17 @@ constexpr int kServerCpu = 0;
 constexpr unsigned kClientCpu = 1;
 
 std::vector<std::string> CalipersCommand(const Programs& programs) {
-  return {programs.calipers_server, "--listen", "127.0.0.1:0",       "--log-level", "error",
-          "--max-sessions",         "2000000",  "--max-store-bytes", "16G",
-          "--store",                "memory"};
+  return {programs.calipers_server,
+          "--listen",
+          "127.0.0.1:0",
+          "--log-level",
+          "error",
+          "--max-sessions",
+          "2000000",
+          "--max-store-bytes",
+          "16G",
+          "--store",
+          "memory"};
 }
 
 cpu_set_t Processors() {

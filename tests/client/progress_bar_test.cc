@@ -11,8 +11,9 @@ constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 
 class ProgressBarTest : public ::testing::Test {
  protected:
-  ProgressBar Bar(ProgressBar::Mode mode, std::int64_t total_bytes) {
-    return ProgressBar(mode, total_bytes, out_, [this] { return now_; });
+  ProgressBar Bar(ProgressBar::Mode mode, std::int64_t total,
+                  ProgressBar::Unit unit = ProgressBar::Unit::kBytesSent) {
+    return ProgressBar(mode, unit, total, out_, [this] { return now_; });
   }
   // What was written since the last time.
   std::string Written() {
@@ -65,6 +66,35 @@ TEST_F(ProgressBarTest, NothingToSendIsAllOfIt) {
   ProgressBar bar = Bar(ProgressBar::Mode::kTerminal, 0);
   bar.Done(0);
   EXPECT_EQ(Written(), "\r\033[K[########################] 0 B of 0 B  0 B/s  0.0 s\n");
+}
+
+TEST_F(ProgressBarTest, RecordsAreCountedToo) {
+  ProgressBar bar = Bar(ProgressBar::Mode::kTerminal, 10, ProgressBar::Unit::kRecordsSent);
+  now_ += absl::Seconds(1);
+  bar.Update(5);
+  EXPECT_EQ(Written(),
+            "\r\033[K[############            ] 5 records of 10 records  5 records/s  1 s left");
+  // More than there were at the begin.
+  now_ += absl::Seconds(1);
+  bar.Done(12);
+  EXPECT_EQ(Written(),
+            "\r\033[K[########################] 12 records of 10 records  6 records/s  2.0 s\n");
+  ProgressBar line = Bar(ProgressBar::Mode::kLine, 1, ProgressBar::Unit::kRecordsRead);
+  now_ += absl::Seconds(1);
+  line.Done(1);
+  EXPECT_EQ(Written(), "read 1 records of 1 records  1 records/s  1.0 s\n");
+}
+
+TEST_F(ProgressBarTest, IsDrawnTenTimesASecondAtMost) {
+  ProgressBar bar = Bar(ProgressBar::Mode::kTerminal, 100);
+  bar.Update(1);
+  EXPECT_NE(Written(), "");
+  now_ += absl::Milliseconds(99);
+  bar.Update(2);
+  EXPECT_EQ(Written(), "");
+  now_ += absl::Milliseconds(1);
+  bar.Update(3);
+  EXPECT_NE(Written(), "");
 }
 
 TEST_F(ProgressBarTest, SilentIsSilent) {

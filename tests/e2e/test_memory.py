@@ -1,11 +1,13 @@
-"""What a tensor in flight costs the server: its record, not its data."""
+"""What the server holds in memory: of a tensor in flight its record, not its data; of a
+series on disk what is hot."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
 
-from conftest import Reflected
+import numpy as np
+from conftest import Reflected, start_server
 
 MIB = 1 << 20
 PIECE = 256 << 10
@@ -63,3 +65,74 @@ def test_a_large_tensor_costs_the_server_next_to_nothing(server_with):
     low, high = (struct.unpack("<f", x.data)[0] for x in (answer.current.min, answer.current.max))
     assert (low, high) == (-3.5, 7.5)
     print(f"{gibibytes} GiB: grew by {grown / MIB:.1f} MiB")
+
+
+SERIES = "runs/r/sessions/long/weight"
+ROWS = 4096
+BATCH = 64
+# What is on its way at once: no more is sent before it is acknowledged.
+WINDOW = 1024
+SERIES_BYTES = 1 << 30
+
+
+def batches(client, start: int, end: int):
+    """Records of ROWS float32 parameters at these indices. That at index i reaches from -i to
+    i + 1."""
+    request = client.message("ObserveRequest")
+    for start in range(start, end, BATCH):
+        message = request()
+        for index in range(start, start + BATCH):
+            observation = message.reduced.observations.add()
+            observation.header.session = SERIES
+            observation.header.index = index
+            observation.header.dtype = "F32"
+            observation.header.shape.extend([ROWS, 16])
+            observation.min = np.full(ROWS, -index, np.float32).tobytes()
+            observation.max = np.full(ROWS, index + 1, np.float32).tobytes()
+        yield message
+
+
+def moving_average(values) -> float:
+    past = values[0]
+    for current in values[1:]:
+        past = past * 0.99 + current * 0.01
+    return float(np.float32(past))
+
+
+def test_a_series_may_be_larger_than_memory(tmp_path):
+    """A series of 1 GiB is taken, folded, and folded again after a restart by servers that
+    have less than half of it resident."""
+    count = SERIES_BYTES // (ROWS * 4 * 2)
+    low = moving_average([-float(i) for i in range(count)])
+    high = moving_average([float(i + 1) for i in range(count)])
+    flags = ("--durability", "os", "--cache-bytes", "32MiB")
+    for life in range(2):
+        server = start_server(tmp_path, *flags)
+        try:
+            client = Reflected(server.address)
+            if life == 0:
+                create = client.message("CreateSessionRequest")(
+                    parent="runs/r", session_id="long/weight"
+                )
+                create.session.args.strategy = 2  # channel
+                client.call("CreateSession", create)
+                acks = [
+                    ack.outcome
+                    for start in range(0, count, WINDOW)
+                    for response in client.observe(
+                        batches(client, start, start + WINDOW), timeout=120
+                    )
+                    for ack in response.acks
+                ]
+                assert acks == [1] * count
+            answer = client.call(
+                "GetMinMax", client.message("GetMinMaxRequest")(name=SERIES), timeout=120
+            )
+            assert answer.progress.count == count
+            assert np.frombuffer(answer.range.min.data, np.float32).tolist() == [low] * ROWS
+            assert np.frombuffer(answer.range.max.data, np.float32).tolist() == [high] * ROWS
+            resident = most_resident_bytes(server.process.pid)
+            assert resident < SERIES_BYTES / 2, f"{resident / MIB:.0f} MiB"
+            print(f"life {life}: {resident / MIB:.0f} MiB")
+        finally:
+            assert server.stop() == 0

@@ -3,19 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "tests/support/records.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers::server {
 namespace {
 
-using calipers::testing::MakeRecord;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -96,20 +93,6 @@ TEST(SessionSpecTest, Float8IsNotFoldedInReferenceArithmetic) {
         << DtypeName(dtype);
     EXPECT_EQ(CheckFoldable(dtype, Arithmetic::kReference), CheckSpec(BaseName::kInput, spec));
   }
-}
-
-TEST(SessionSpecTest, EmptyAndSkippedRecordsAreLeftOut) {
-  constexpr auto kKeep = NonFinitePolicy::kPropagate;
-  constexpr auto kSkip = NonFinitePolicy::kSkip;
-  const Record empty = Record::Empty(Dtype::kF32, 3);
-  EXPECT_TRUE(LeftOut(kKeep, empty));
-  EXPECT_TRUE(LeftOut(kSkip, empty));
-  const std::pair<double, double> unusual[] = {{NAN, NAN}, {-INFINITY, 0}, {0, INFINITY}};
-  for (const auto& [min, max] : unusual) {
-    EXPECT_FALSE(LeftOut(kKeep, *MakeRecord(min, max)));
-    EXPECT_TRUE(LeftOut(kSkip, *MakeRecord(min, max))) << min << " " << max;
-  }
-  EXPECT_FALSE(LeftOut(kSkip, *MakeRecord(-1, 1)));
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+#include "client/commands/output_option.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace calipers::client {
+
+absl::Status Output::Check() const {
+  std::error_code error;
+  if (overwrite || !std::filesystem::exists(path, error)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is there already: --force writes over it"));
+}
+
+void AddOutputOption(CLI::App& command, const std::string& name, Output& output) {
+  command.add_option(name, output.path, "The safetensors file to write")->required();
+  command.add_flag("--force", output.overwrite, "Write over a file that is there");
+}
+
+}  // namespace calipers::client
