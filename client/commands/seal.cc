@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/command.h"
+#include "client/commands/session_json.h"
 #include "client/table.h"
 
 namespace calipers::client {
@@ -29,9 +30,7 @@ nlohmann::ordered_json ToJson(const Result& result) {
   if (result.has_sealed_count()) {
     json["sealed_count"] = result.sealed_count();
   } else {
-    json["error"] = {
-        {"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(result.status().code()))},
-        {"message", result.status().message()}};
+    json["error"] = ToJson(result.status());
   }
   return json;
 }
