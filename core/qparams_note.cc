@@ -52,6 +52,36 @@ Words WordsOf(QParamsTrap trap) {
 
 }  // namespace
 
+absl::string_view TrapName(QParamsTrap trap) {
+  switch (trap) {
+    case QParamsTrap::kZeroRange:
+      return "zero_range";
+    case QParamsTrap::kScaleUnderflow:
+      return "scale_underflow";
+    case QParamsTrap::kScaleSaturated:
+      return "scale_saturated";
+    case QParamsTrap::kScaleNotFinite:
+      return "scale_not_finite";
+    case QParamsTrap::kZeroPointUndefined:
+      return "zero_point_undefined";
+    case QParamsTrap::kZeroPointWrapped:
+      return "zero_point_wrapped";
+    case QParamsTrap::kLevelsOverflow:
+      return "levels_overflow";
+    case QParamsTrap::kMxOverflow:
+      return "mx_overflow";
+    case QParamsTrap::kMxNotExponents:
+      return "mx_not_exponents";
+    case QParamsTrap::kGlobalScaleZero:
+      return "global_scale_zero";
+    case QParamsTrap::kGlobalScaleReset:
+      return "global_scale_reset";
+    case QParamsTrap::kGlobalScaleNotFinite:
+      return "global_scale_not_finite";
+  }
+  return "?";
+}
+
 std::string NoteText(const QParamsNote& note) {
   const Words words = WordsOf(note.trap);
   return absl::StrCat(

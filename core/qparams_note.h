@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 namespace calipers {
 
 /// Where the reference's rule for a scale, zero point or global scale gives what nobody
@@ -59,6 +61,9 @@ struct QParamsNote {
 
   friend bool operator==(const QParamsNote&, const QParamsNote&) = default;
 };
+
+/// The trap's name for programs: "zero_range", "scale_underflow" ...
+absl::string_view TrapName(QParamsTrap trap);
 
 /// A sentence for people: what was met, how often and where, and what was made of it.
 std::string NoteText(const QParamsNote& note);

@@ -95,8 +95,8 @@ v1::ObservationAck::Outcome ToProto(Outcome outcome) {
 
 v1::Range ToProto(const ElementRange& range, const std::vector<std::int64_t>& shape) {
   v1::Range proto;
-  *proto.mutable_min() = ToProto(range.min, shape);
-  *proto.mutable_max() = ToProto(range.max, shape);
+  *proto.mutable_min() = server::ToProto(range.min, shape);
+  *proto.mutable_max() = server::ToProto(range.max, shape);
   return proto;
 }
 

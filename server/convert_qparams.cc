@@ -128,7 +128,9 @@ absl::StatusOr<QParamsRequest> RequestFromProto(const Request& request) {
   return QParamsRequest{std::move(specs), std::move(fusion), std::move(peers), std::move(exclude)};
 }
 
-v1::Tensor ToProto(const ShapedElements& tensor) { return ToProto(tensor.elements, tensor.shape); }
+v1::Tensor ToProto(const ShapedElements& tensor) {
+  return server::ToProto(tensor.elements, tensor.shape);
+}
 
 v1::QParamsNote ToProto(const QParamsNote& note) {
   v1::QParamsNote proto;
@@ -147,7 +149,7 @@ absl::StatusOr<QuantizationArgsInput> InputFromProto(const v1::QuantizationArgs&
   if (args.has_num_bits()) input.num_bits = args.num_bits();
   ASSIGN_OR_RETURN(input.type, FromProto(args.type()));
   if (args.has_symmetric()) input.symmetric = args.symmetric();
-  ASSIGN_OR_RETURN(input.strategy, FromProto(args.strategy()));
+  ASSIGN_OR_RETURN(input.strategy, server::FromProto(args.strategy()));
   if (args.has_group_size()) input.group_size = args.group_size();
   input.block_structure.assign(args.block_structure().begin(), args.block_structure().end());
   ASSIGN_OR_RETURN(input.dynamic, FromProto(args.dynamic()));

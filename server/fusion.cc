@@ -20,10 +20,11 @@ absl::Status CheckGroup(const Fusion::Group& group) {
                                                    " names; 2 to ", kMaxNames, " are allowed"));
   }
   for (const std::string& name : group) {
-    if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("a group of fusion has the name \"", name.substr(0, 100),
-                     "\"; a name is the last part of a module's, without dots and slashes"));
+    const bool fits = !name.empty() && name.find_first_of("./") == std::string::npos;
+    if (fits && std::count(group.begin(), group.end(), name) == 1) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a group of fusion has the name \"", name.substr(0, 100),
+        "\"; each is the last part of a module's, without dots and slashes, and there once"));
   }
   return absl::OkStatus();
 }

@@ -64,7 +64,7 @@ std::vector<std::shared_ptr<Session>> Peers::Of(const SessionTable& sessions,
     if (!gap) continue;
     // Between the names with this beginning there may be others.
     std::string after = gap->before;
-    const auto all = NameFilter::Make(session.run().full(), "");
+    const auto all = NameFilter::Make(session.run(), "");
     do {
       SessionTable::Page page = sessions.List(*all, after, /*limit=*/1000);
       for (std::shared_ptr<Session>& peer : page.sessions) {

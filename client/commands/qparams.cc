@@ -57,7 +57,7 @@ std::string NotesText(const v1::QParams& qparams) {
   });
 }
 
-nlohmann::ordered_json ToJson(const v1::QParams& qparams) {
+nlohmann::ordered_json QParamsJson(const v1::QParams& qparams) {
   nlohmann::ordered_json json;
   if (!qparams.has_args()) return {{"args", nullptr}};
   json["args"] = ToJson(qparams.args());
@@ -86,7 +86,7 @@ void PrintJson(const std::string& session, const std::string& spec,
   if (result.has_status()) {
     json["error"] = ToJson(result.status());
   } else {
-    json.update(ToJson(result.qparams()));
+    json.update(QParamsJson(result.qparams()));
   }
   std::cout << json.dump() << '\n';
 }
