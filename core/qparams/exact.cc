@@ -115,9 +115,8 @@ class Calculation {
   }
 
   double FromBounds(const Bounds& bounds) const {
-    const double width = levels_.width();
-    const double local = (args_.symmetric ? bounds.Absmax() : bounds.HalfWidth()) / (width / 2);
-    return global_scale_ ? local * *global_scale_ : local;
+    const double reach = args_.symmetric ? bounds.Absmax() : bounds.HalfWidth();
+    return reach * global_scale_.value_or(1.0F) / (levels_.width() / 2);
   }
 
   double ToScaleDtype(double scale) {
