@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -112,26 +113,31 @@ absl::Status ReadStrategy(const Json& value, QuantizationArgsInput& input) {
   return absl::OkStatus();
 }
 
-absl::Status ReadBlockStructure(const Json& value, QuantizationArgsInput& input) {
-  if (value.is_null()) return absl::OkStatus();
-  const absl::Status refused =
-      Refused("block_structure", value, "[height, width] or \"HEIGHTxWIDTH\", both above 0");
-  std::vector<std::int64_t> structure;
+// {} if it has another form than two numbers; they may still be of any sign.
+std::vector<std::int64_t> BlockSides(const Json& value) {
+  std::vector<std::int64_t> sides;
   if (value.is_string()) {
     for (const absl::string_view side : absl::StrSplit(value.get<std::string>(), 'x')) {
-      std::int64_t number = 0;
-      if (!absl::SimpleAtoi(side, &number)) return refused;
-      structure.push_back(number);
+      if (!absl::SimpleAtoi(side, &sides.emplace_back())) return {};
     }
   } else if (value.is_array()) {
     for (const Json& side : value) {
-      if (!side.is_number_integer()) return refused;
-      ASSIGN_OR_RETURN(const std::int64_t number, ParseInteger("block_structure", side));
-      structure.push_back(number);
+      const auto number = ParseInteger("block_structure", side);
+      if (!side.is_number_integer() || !number.ok()) return {};
+      sides.push_back(*number);
     }
   }
-  if (structure.size() != 2 || structure[0] <= 0 || structure[1] <= 0) return refused;
-  input.block_structure = std::move(structure);
+  if (sides.size() != 2) return {};
+  return sides;
+}
+
+absl::Status ReadBlockStructure(const Json& value, QuantizationArgsInput& input) {
+  if (value.is_null()) return absl::OkStatus();
+  std::vector<std::int64_t> sides = BlockSides(value);
+  if (sides.empty() || sides[0] <= 0 || sides[1] <= 0) {
+    return Refused("block_structure", value, "[height, width] or \"HEIGHTxWIDTH\", both above 0");
+  }
+  input.block_structure = std::move(sides);
   return absl::OkStatus();
 }
 

@@ -36,12 +36,10 @@ struct Bounds {
   double HalfWidth() const { return high / 2 - low / 2; }
 };
 
-absl::StatusOr<Bounds> BoundsOf(const ElementRange& range, std::size_t i) {
-  const double low = range.min[i];
-  const double high = range.max[i];
-  if (std::isfinite(low) && std::isfinite(high)) {
-    return Bounds{std::min(low, 0.0), std::max(high, 0.0)};
-  }
+Bounds BoundsOf(double low, double high) { return {std::min(low, 0.0), std::max(high, 0.0)}; }
+
+absl::Status CheckFinite(double low, double high, std::size_t i) {
+  if (std::isfinite(low) && std::isfinite(high)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the range of parameter ", i, " is [", low, ", ", high,
                    "]: no scale covers it (leave out the records that hold NaN or infinity, or ask "
@@ -57,6 +55,11 @@ class Calculation {
         global_scale_(global_scale),
         module_dtype_(ModuleScaleDtype(observed_dtype)),
         zp_dtype_(ZpDtype(args)),
+        module_limits_(LimitsOf(module_dtype_)),
+        scale_limits_(LimitsOf(args.scale_dtype.value_or(module_dtype_))),
+        zp_limits_(LimitsOf(zp_dtype_)),
+        module_powers_(args.num_bits, module_limits_),
+        powers_(args.num_bits, LimitsOf(Dtype::kF64)),
         mx_(HasMxScales(args)) {}
 
   absl::Status Run(const ElementRange& range, QParams& qparams) {
@@ -67,8 +70,12 @@ class Calculation {
     zero_points = {zp_dtype_, std::vector<std::byte>(n * ByteSize(zp_dtype_))};
     for (std::size_t i = 0; i < n; ++i) {
       parameter_ = static_cast<std::int64_t>(i);
-      ASSIGN_OR_RETURN(const Bounds bounds, BoundsOf(range, i));
-      ASSIGN_OR_RETURN(const double scale, Scale(bounds));
+      const double low = range.min[i];
+      const double high = range.max[i];
+      RETURN_IF_ERROR(CheckFinite(low, high, i));
+      const Bounds bounds = BoundsOf(low, high);
+      const double scale = Scale(bounds);
+      if (std::isinf(scale)) return TooLarge(bounds);
       StoreElement(module_dtype_, scale, scales.bytes.data() + i * ByteSize(module_dtype_));
       StoreElement(zp_dtype_, args_.symmetric ? 0 : ZeroPoint(bounds),
                    zero_points.bytes.data() + i * ByteSize(zp_dtype_));
@@ -81,59 +88,54 @@ class Calculation {
   void Followed(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kFollowed, parameter_); }
   void Repaired(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kRepaired, parameter_); }
 
-  // The scale as the module holds it.
-  absl::StatusOr<double> Scale(const Bounds& bounds) {
-    if (levels_.width() > LimitsOf(module_dtype_).greatest) Repaired(QParamsTrap::kLevelsOverflow);
+  // The scale as the module holds it; infinite if it does not.
+  double Scale(const Bounds& bounds) {
+    if (levels_.width() > module_limits_.greatest) Repaired(QParamsTrap::kLevelsOverflow);
     if (bounds.IsZero()) return ScaleOfZero();
     const double scale = mx_ ? MxScale(bounds) : ToScaleDtype(FromBounds(bounds));
     const double kept = RoundOnce(module_dtype_, scale);
-    if (kept == 0) {
-      Repaired(QParamsTrap::kScaleUnderflow);
-      return LimitsOf(module_dtype_).least_positive;
-    }
-    if (std::isfinite(kept)) return kept;
+    if (kept > 0) return kept;
+    Repaired(QParamsTrap::kScaleUnderflow);
+    return module_limits_.least_positive;
+  }
+
+  absl::Status TooLarge(const Bounds& bounds) const {
     return absl::FailedPreconditionError(absl::StrCat(
-        "the scale ", scale, " of parameter ", parameter_, ", whose range is [", bounds.low, ", ",
-        bounds.high, "], is above what a module's scale of ", DtypeName(module_dtype_), " holds"));
+        "the scale of parameter ", parameter_, ", whose range is [", bounds.low, ", ", bounds.high,
+        "], is above what a module's scale of ", DtypeName(module_dtype_), " holds"));
   }
 
   // The least power of two for MX; else, and where the module's dtype does not hold that, the
   // reference's epsilon.
   double ScaleOfZero() {
     Followed(QParamsTrap::kZeroRange);
-    const double least = mx_ ? RoundOnce(module_dtype_, std::ldexp(1.0, -kBias)) : 0;
+    const double least = mx_ ? RoundOnce(module_dtype_, PowerOfTwo(-kBias)) : 0;
     if (least > 0) return least;
-    const double epsilon = LimitsOf(args_.scale_dtype.value_or(module_dtype_)).epsilon;
-    return std::max(RoundOnce(module_dtype_, epsilon), LimitsOf(module_dtype_).least_positive);
+    return std::max(RoundOnce(module_dtype_, scale_limits_.epsilon), module_limits_.least_positive);
   }
 
   double FromBounds(const Bounds& bounds) const {
-    const double width = levels_.width();
-    const double local = (args_.symmetric ? bounds.Absmax() : bounds.HalfWidth()) / (width / 2);
-    return global_scale_ ? local * *global_scale_ : local;
+    const double reach = args_.symmetric ? bounds.Absmax() : bounds.HalfWidth();
+    return reach * global_scale_.value_or(1.0F) / (levels_.width() / 2);
   }
 
   double ToScaleDtype(double scale) {
     if (!args_.scale_dtype) return scale;
-    const DtypeLimits limits = LimitsOf(*args_.scale_dtype);
-    if (scale > limits.greatest) {
+    if (scale > scale_limits_.greatest) {
       Followed(QParamsTrap::kScaleSaturated);
-      return limits.greatest;
+      return scale_limits_.greatest;
     }
     const double rounded = RoundOnce(*args_.scale_dtype, scale);
     if (rounded > 0) return rounded;
     Repaired(QParamsTrap::kScaleUnderflow);
-    return limits.least_positive;
+    return scale_limits_.least_positive;
   }
 
   double MxScale(const Bounds& bounds) {
     const double absmax = bounds.Absmax();
-    if (std::isinf(MxExponent(absmax, args_.num_bits, LimitsOf(module_dtype_))) && absmax >= 1) {
-      Repaired(QParamsTrap::kMxOverflow);
-    }
-    const double exponent = MxExponent(absmax, args_.num_bits, LimitsOf(Dtype::kF64));
-    const double power = exponent - MxElementExponent(args_.num_bits);
-    return std::ldexp(1.0, static_cast<int>(std::clamp(power, -kMxBias, kMxBias)));
+    if (module_powers_.ExponentOf(absmax) == kInf) Repaired(QParamsTrap::kMxOverflow);
+    const double power = powers_.ExponentOf(absmax) - MxElementExponent(args_.num_bits);
+    return PowerOfTwo(static_cast<int>(std::clamp(power, -kMxBias, kMxBias)));
   }
 
   double ZeroPoint(const Bounds& bounds) {
@@ -144,11 +146,12 @@ class Calculation {
     }
     const double exact = levels_.lowest - bounds.low / 2 / bounds.HalfWidth() * width;
     const double clamped = std::clamp(exact, levels_.lowest, levels_.greatest);
-    const bool wraps = RoundOnce(module_dtype_, clamped) > LimitsOf(zp_dtype_).greatest;
+    const bool wraps = RoundOnce(module_dtype_, clamped) > zp_limits_.greatest;
     if (wraps) Repaired(QParamsTrap::kZeroPointWrapped);
     return RoundOnce(zp_dtype_, clamped);
   }
 
+  static constexpr double kInf = std::numeric_limits<double>::infinity();
   static constexpr int kBias = static_cast<int>(kMxBias);
 
   const QuantizationArgs& args_;
@@ -156,6 +159,12 @@ class Calculation {
   const std::optional<float> global_scale_;
   const Dtype module_dtype_;
   const Dtype zp_dtype_;
+  const DtypeLimits module_limits_;
+  const DtypeLimits scale_limits_;
+  const DtypeLimits zp_limits_;
+  // As the module's dtype would have them, and as they are.
+  const MxPowers module_powers_;
+  const MxPowers powers_;
   const bool mx_;
   QParamsNotes notes_;
   std::int64_t parameter_ = 0;
@@ -208,7 +217,8 @@ absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
 }
 
 absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observed_dtype) {
-  ASSIGN_OR_RETURN(const Bounds bounds, BoundsOf(range, 0));
+  RETURN_IF_ERROR(CheckFinite(range.min[0], range.max[0], 0));
+  const Bounds bounds = BoundsOf(range.min[0], range.max[0]);
   GlobalScale scale;
   QParamsNotes notes;
   if (bounds.IsZero()) {

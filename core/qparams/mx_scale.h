@@ -30,25 +30,45 @@ inline double MxElementExponent(std::int64_t num_bits) { return num_bits == 8 ? 
 /// reference takes from E2M1, from 1.9375 in E2M3.
 inline double MxRoundedUp(std::int64_t num_bits) { return num_bits == 6 ? 0x1p-4 : 0x1p-2; }
 
-/// The exponent of the power of two that stands for `absmax`, a value of a dtype of these
-/// limits: the one below it, or the next if it is almost that. Minus infinity below the
-/// normal values, infinity above the greatest power of two; NaN is taken for infinity.
-inline double MxExponent(double absmax, std::int64_t num_bits, const DtypeLimits& limits) {
-  constexpr double kInf = std::numeric_limits<double>::infinity();
-  const double rounded_up = MxRoundedUp(num_bits);
-  if (!std::isfinite(absmax)) return kInf;
-  if (absmax < limits.least_normal) {
-    const bool almost = absmax >= limits.least_normal * (1 - rounded_up);
-    return almost ? std::ilogb(limits.least_normal) : -kInf;
-  }
-  // A carry out of the mantissa runs into the exponent.
+/// 2^exponent, for one of a normal float64.
+inline double PowerOfTwo(int exponent) {
   constexpr int kMantissaBits = 52;
   constexpr int kBias = 1023;
-  const auto almost = static_cast<std::uint64_t>(std::ldexp(rounded_up, kMantissaBits));
-  const std::uint64_t bits = std::bit_cast<std::uint64_t>(absmax) + almost;
-  const int exponent = static_cast<int>(bits >> kMantissaBits) - kBias;
-  return exponent > std::ilogb(limits.greatest) ? kInf : exponent;
+  return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + kBias) << kMantissaBits);
 }
+
+/// The powers of two that stand for magnitudes of a dtype of these limits.
+class MxPowers {
+ public:
+  MxPowers(std::int64_t num_bits, const DtypeLimits& limits)
+      : rounded_up_(MxRoundedUp(num_bits)),
+        least_normal_(limits.least_normal),
+        least_exponent_(std::ilogb(limits.least_normal)),
+        greatest_exponent_(std::ilogb(limits.greatest)) {}
+
+  /// The exponent of the power below `absmax`, or of the next if it is almost that. Minus
+  /// infinity below the normal values, infinity above the greatest power of two; NaN is taken
+  /// for infinity.
+  double ExponentOf(double absmax) const {
+    constexpr double kInf = std::numeric_limits<double>::infinity();
+    if (!std::isfinite(absmax)) return kInf;
+    if (absmax < least_normal_) {
+      return absmax >= least_normal_ * (1 - rounded_up_) ? least_exponent_ : -kInf;
+    }
+    // What is added to the mantissa is carried into the exponent.
+    constexpr double kMantissaUnits = 0x1p52;
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(absmax) +
+                               static_cast<std::uint64_t>(rounded_up_ * kMantissaUnits);
+    const int exponent = static_cast<int>(bits >> 52) - 1023;
+    return exponent > greatest_exponent_ ? kInf : exponent;
+  }
+
+ private:
+  double rounded_up_;
+  double least_normal_;
+  int least_exponent_;
+  int greatest_exponent_;
+};
 
 }  // namespace calipers
 

@@ -78,7 +78,8 @@ class Calculation {
   Calculation(const Rule& rule, QParams& qparams)
       : rule_(rule),
         qparams_(qparams),
-        limits_(LimitsOf(kDtype)),
+        powers_(rule.args->num_bits, LimitsOf(kDtype)),
+        element_exponent_(MxElementExponent(rule.args->num_bits)),
         width_(Float::From(rule.levels.width())),
         epsilon_(ScaleFloat::From(LimitsOf(rule.args->scale_dtype.value_or(kScale)).epsilon)),
         zp_dtype_(ZpDtype(*rule.args)),
@@ -122,11 +123,11 @@ class Calculation {
   Wide SymmetricScale(Wide low, Wide high) {
     const Wide absmax = std::isnan(high) ? high : std::max(std::fabs(low), std::fabs(high));
     if (!rule_.mx) return Float::Round(absmax / Float::Round(width_ / 2));
-    const double exponent = MxExponent(absmax, rule_.args->num_bits, limits_);
+    const double exponent = powers_.ExponentOf(absmax);
     if (std::isinf(exponent) && exponent > 0 && std::isfinite(absmax)) {
       Met(QParamsTrap::kMxOverflow);
     }
-    return static_cast<Wide>(kMxBias + exponent - MxElementExponent(rule_.args->num_bits));
+    return static_cast<Wide>(kMxBias + exponent - element_exponent_);
   }
 
   Wide WidthScale(Wide low, Wide high) { return Float::Round(Float::Round(high - low) / width_); }
@@ -177,15 +178,16 @@ class Calculation {
     return ScaleFloat::From(to_scale_dtype_(scale));
   }
 
-  // 2^(exponent - 127), by way of a 32-bit integer and float32.
+  // 2^(exponent - 127), by way of float32; `exponent` is in U8.
   static double FromMxExponent(double exponent) {
-    const int power = static_cast<int>(ToInteger<std::int32_t>(exponent) - kMxBias);
-    return ScaleFloat::From(static_cast<float>(std::ldexp(1.0, power)));
+    const float power = static_cast<float>(PowerOfTwo(static_cast<int>(exponent - kMxBias)));
+    return ScaleFloat::From(power);
   }
 
   const Rule& rule_;
   QParams& qparams_;
-  DtypeLimits limits_;
+  MxPowers powers_;
+  double element_exponent_;
   Wide width_;
   double epsilon_;
   Dtype zp_dtype_;
@@ -213,15 +215,13 @@ absl::Status CheckClamp(absl::string_view field, Dtype to, Dtype from) {
                    DtypeName(from), ", which does not hold its greatest value"));
 }
 
+// What holds for every parameter of a tensor.
 void AddTensorNotes(const Rule& rule, Dtype dtype, std::int64_t count, QParamsNotes& notes) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (rule.mx && (!rule.args->symmetric || rule.global_scale)) {
-      notes.Add(QParamsTrap::kMxNotExponents, TrapOutcome::kFollowed, i);
-    }
-    if (rule.levels.width() > LimitsOf(dtype).greatest) {
-      notes.Add(QParamsTrap::kLevelsOverflow, TrapOutcome::kFollowed, i);
-    }
-  }
+  const auto met = [count, &notes](QParamsTrap trap) {
+    for (std::int64_t i = 0; i < count; ++i) notes.Add(trap, TrapOutcome::kFollowed, i);
+  };
+  if (rule.mx && (!rule.args->symmetric || rule.global_scale)) met(QParamsTrap::kMxNotExponents);
+  if (rule.levels.width() > LimitsOf(dtype).greatest) met(QParamsTrap::kLevelsOverflow);
 }
 
 template <Dtype kDtype, Dtype kScale>

@@ -35,13 +35,13 @@ double Value(Dtype dtype, std::uint64_t bits) {
 void ExpectAsOnBits(Dtype dtype, std::uint64_t bits, int mantissa_bits) {
   const double value = Value(dtype, bits);
   for (const auto& [num_bits, element_mantissa_bits] : {std::pair(4, 1), {6, 3}, {8, 1}}) {
-    ASSERT_EQ(MxExponent(value, num_bits, LimitsOf(dtype)),
+    ASSERT_EQ(MxPowers(num_bits, LimitsOf(dtype)).ExponentOf(value),
               OnBits(dtype, bits, mantissa_bits, element_mantissa_bits))
         << DtypeName(dtype) << " " << value << " num_bits " << num_bits;
   }
 }
 
-TEST(MxExponentTest, EveryMagnitudeOfTheNarrowDtypes) {
+TEST(MxPowersTest, EveryMagnitudeOfTheNarrowDtypes) {
   for (const auto& [dtype, mantissa_bits, infinity] :
        {std::tuple(Dtype::kBF16, 7, 0x7F80), {Dtype::kF16, 10, 0x7C00}}) {
     for (int bits = 0; bits <= infinity; ++bits) {
@@ -50,7 +50,7 @@ TEST(MxExponentTest, EveryMagnitudeOfTheNarrowDtypes) {
   }
 }
 
-TEST(MxExponentTest, RandomMagnitudesOfTheWideDtypes) {
+TEST(MxPowersTest, RandomMagnitudesOfTheWideDtypes) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 200'000; ++i) {
     // Every other one near a step: the upper bits of the mantissa alone.
@@ -62,10 +62,10 @@ TEST(MxExponentTest, RandomMagnitudesOfTheWideDtypes) {
   }
 }
 
-TEST(MxExponentTest, NanIsTakenForInfinity) {
+TEST(MxPowersTest, NanIsTakenForInfinity) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(MxExponent(nan, 4, LimitsOf(Dtype::kF32)), kInf);
-  EXPECT_EQ(MxExponent(kInf, 4, LimitsOf(Dtype::kF32)), kInf);
+  EXPECT_EQ(MxPowers(4, LimitsOf(Dtype::kF32)).ExponentOf(nan), kInf);
+  EXPECT_EQ(MxPowers(4, LimitsOf(Dtype::kF32)).ExponentOf(kInf), kInf);
 }
 
 TEST(MxScalesTest, FloatsInGroupsOf32WithExponentsForScales) {

@@ -534,7 +534,7 @@ TEST(QParamsRefusalTest, ExactArithmeticRefusesWhatHasNoMeaning) {
                               In(Arithmetic::kExact, Dtype::kF16))
                         .status(),
                     absl::StatusCode::kFailedPrecondition),
-            "the scale 784314 of parameter 0, whose range is [0, 1e+08], is above what a module's "
+            "the scale of parameter 0, whose range is [0, 1e+08], is above what a module's "
             "scale of F16 holds");
 }
 

@@ -1,11 +1,11 @@
 """Compares Calipers with llm-compressor and compressed-tensors, and with exact arithmetic.
 
-Layer minmax asks a running calipers-server: every case is a session with random settings and a series of 20 random tensors. In
-reference arithmetic the answers must have the bits of llm-compressor 0.14 and 0.10 on
-PyTorch; in exact arithmetic they must be the correctly rounded float32 of a fold over
-exact numbers, except within 1e-10 relative of a tie. A seed gives the same cases each
-time; every combination of base name, strategy, dtype and observer is among any 171 of
-them.
+Layer minmax asks a running calipers-server: every case is a session with random settings
+and a series of 20 random tensors. In reference arithmetic the answers must have the bits
+of llm-compressor 0.14 and 0.10 on PyTorch; in exact arithmetic they must be the correctly
+rounded float32 of a fold over exact numbers, except within 1e-10 relative of a tie. A
+seed gives the same cases each time; every combination of base name, strategy, dtype and
+observer is among any 171 of them.
 
 Layer qparams asks the core: every case is a range of random numbers under quantization
 args. In reference arithmetic scale, zero point and global scale must have the bits of

@@ -109,7 +109,9 @@ def _numbers(rng: np.random.Generator, kind: str, dtype: str, count: int) -> np.
     if kind == "powers":
         # The places where MX scales take their steps, and those beside them.
         base = rng.choice([1.0, 1.5, 1.75, 1.9375, 1.96875, 2.0], count)
-        exponents = rng.integers(-30, 18, count) if dtype == "F16" else rng.integers(-140, 129, count)
+        exponents = (
+            rng.integers(-30, 18, count) if dtype == "F16" else rng.integers(-140, 129, count)
+        )
         beside = 1.0 + rng.integers(-1, 2, count) * 2.0 ** -int(rng.choice([7, 10, 20]))
         return rng.choice([-1, 1], count) * np.ldexp(base * beside, exponents)
     unsigned = np.dtype(f"u{numpy_dtype.itemsize}")
@@ -134,7 +136,9 @@ def _ends(rng: np.random.Generator, kind: str, dtype: str, shape: tuple[int, ...
     def numbers() -> np.ndarray:
         if kind != "mixed":
             return _numbers(rng, kind, dtype, count)
-        return np.array([_numbers(rng, str(rng.choice(KINDS[:-1])), dtype, 1)[0] for _ in range(count)])
+        return np.array(
+            [_numbers(rng, str(rng.choice(KINDS[:-1])), dtype, 1)[0] for _ in range(count)]
+        )
 
     low, high = numbers(), numbers()
     low, high = np.minimum(low, high), np.maximum(low, high)

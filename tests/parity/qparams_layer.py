@@ -46,7 +46,9 @@ def _args_difference(expected: dict[str, str], given: dict[str, str] | Refusal) 
     return f"expected {expected}, got {given}"
 
 
-def _compare_args(probe: Probe, newest: QParamsReference, texts: list[str], found: Count) -> set[str]:
+def _compare_args(
+    probe: Probe, newest: QParamsReference, texts: list[str], found: Count
+) -> set[str]:
     """Adds to `found`; what those that are accepted are written as."""
     written = set()
     for text, expected in zip(texts, newest.args(texts), strict=True):
@@ -106,7 +108,7 @@ def check_presets(probe: Probe, newest: QParamsReference) -> Count:
     return found
 
 
-def _tensor_difference(label: str, expected: Tensor | None, given: Tensor | None) -> str | None:
+def tensor_difference(label: str, expected: Tensor | None, given: Tensor | None) -> str | None:
     """By bits, but that one NaN is like another."""
     if expected == given:
         return None
@@ -120,7 +122,10 @@ def _tensor_difference(label: str, expected: Tensor | None, given: Tensor | None
     wanted, got = expected.elements(), given.elements()
     size = wanted.itemsize
     same = np.array(
-        [expected.data[i : i + size] == given.data[i : i + size] for i in range(0, wanted.nbytes, size)]
+        [
+            expected.data[i : i + size] == given.data[i : i + size]
+            for i in range(0, wanted.nbytes, size)
+        ]
     )
     same |= np.isnan(expected.numbers()) & np.isnan(given.numbers())
     if same.all():
@@ -137,7 +142,7 @@ def _qparams_differences(label: str, expected: QParams, given: QParams) -> list[
         (name, getattr(expected, name), getattr(given, name))
         for name in ("scale", "zero_point", "global_scale")
     ]
-    found = [_tensor_difference(f"{label} {name}", wanted, got) for name, wanted, got in pairs]
+    found = [tensor_difference(f"{label} {name}", wanted, got) for name, wanted, got in pairs]
     return [difference for difference in found if difference]
 
 
@@ -205,14 +210,19 @@ class QParamsChecker:
             found[case.number] += self._in_exact(case, result)
             if found[case.number]:
                 result.failed += 1
-                result.lines += [f"DIFFERS {case.describe()}", *(f"    {d}" for d in found[case.number])]
+                result.lines += [
+                    f"DIFFERS {case.describe()}",
+                    *(f"    {d}" for d in found[case.number]),
+                ]
 
     def _in_reference(self, case: QParamsCase, result: Result) -> Answer | Refusal:
         given = self.probe.qparams(case.question, "reference", case.dtype)
         if isinstance(given, Refusal):
             result.refused += 1
             return given
-        result.values += 2 * given.returned.scale.elements().size + bool(given.returned.global_scale)
+        result.values += 2 * given.returned.scale.elements().size + bool(
+            given.returned.global_scale
+        )
         if self.spoil and not has_mx_scales(case.question.args):
             self.spoil = False
             return _spoilt(given)
@@ -254,7 +264,11 @@ def run(
     for line in result.lines[:60]:
         print(line)
     differing = 0
-    for what, count in (("args", args), ("args refused on purpose", stricter), ("presets", presets)):
+    for what, count in (
+        ("args", args),
+        ("args refused on purpose", stricter),
+        ("presets", presets),
+    ):
         print(
             f"{what}: {count.compared} compared ({count.refused} refused), "
             f"{len(count.differences)} differ"

@@ -15,6 +15,8 @@ from qparams_forms import Answer, Question, Refusal, Tensor
 # before it rounds.
 SLACK = Fraction(1, 10**12)
 SLACK_OF_F64 = Fraction(1, 2**50)
+# Of a subnormal float64 every operation may lose one of these.
+UNITS_OF_F64 = 4 * Fraction(1, 2**1074)
 
 NAMES = {
     "float64": "F64",
@@ -174,7 +176,9 @@ class Rules:
         if self.mx and (least := module.rounded(Fraction(2) ** -127)):
             return least
         named = _dtype(self.args, "scale_dtype")
-        return module.rounded(Fraction(FORMATS[named or self.module].epsilon)) or module.least_positive
+        return (
+            module.rounded(Fraction(FORMATS[named or self.module].epsilon)) or module.least_positive
+        )
 
     def _plain(self, low: Fraction, high: Fraction, factor: Fraction) -> Fraction:
         lowest, greatest = self.levels
@@ -228,11 +232,12 @@ def _differences(
 ) -> tuple[int, list[str]]:
     """Against the least, the right and the greatest that each may be."""
     ties = 0
+    beside = UNITS_OF_F64 if tensor.dtype == "F64" else 0
     if not np.isfinite(tensor.numbers()).all():
         return 0, [f"{label}: not finite: {tensor.numbers()}"]
     given = [Fraction(float(number)) for number in tensor.numbers()]
     for place, (got, (least, right, greatest)) in enumerate(zip(given, rounded, strict=True)):
-        if not least <= got <= greatest:
+        if not least - beside <= got <= greatest + beside:
             return ties, [f"{label}[{place}]: expected {float(right)!r}, got {float(got)!r}"]
         ties += got != right
     return ties, []
@@ -276,5 +281,7 @@ def check_exact(question: Question, module: str, given: Answer | Refusal) -> tup
     if found.global_scale:
         got = Fraction(float(found.global_scale.numbers()[0]))
         if got != rules.global_scale:
-            differences.append(f"global_scale: expected {float(rules.global_scale)}, got {float(got)}")
+            differences.append(
+                f"global_scale: expected {float(rules.global_scale)}, got {float(got)}"
+            )
     return of_scale + of_zero, differences
