@@ -10,7 +10,10 @@ observer is among any 171 of them.
 Layer qparams asks the core: every case is a range of random numbers under quantization
 args. In reference arithmetic scale, zero point and global scale must have the bits of
 compressed-tensors 0.20 and 0.19, as it returns them and as llm-compressor 0.14 leaves them
-on a module; in exact arithmetic they must be the correctly rounded ones. Beside that, a
+on a module; in exact arithmetic they must be the correctly rounded ones. What weights can
+have of these ranges is asked of a running calipers-server, too. What `calipers export
+--qparams` writes of the captured model is loaded on layers, for each preset, which must then
+hold and give the bits of layers that llm-compressor calibrated. Beside that, a
 grid of quantization args and random ones must be refused by both or come to the same, and
 the presets must be the same. Every combination of format, strategy and dtype is among any
 1,176 cases.
@@ -101,9 +104,8 @@ def main() -> int:
     else:
         numbers = range(arguments.case, arguments.case + 1)
     if arguments.layer == "qparams":
-        program = build / "tests" / "parity" / "qparams_probe"
         return qparams_layer.run(
-            program, environments, work, arguments.seed, numbers, arguments.self_check
+            build, environments, work, arguments.seed, numbers, arguments.self_check
         )
     return compare_minmax(arguments, build, environments, work, numbers)
 

@@ -6,20 +6,29 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from qparams_args import STRICTER, grid, random_args
 from qparams_cases import QParamsCase, has_mx_scales, make_case
+from qparams_export import ExportChecker
 from qparams_forms import Answer, QParams, Question, Refusal, Tensor
+from qparams_observed import as_observed, weight_shape
 from qparams_oracle import check_exact
 from qparams_probe import Probe
 from qparams_reference import QParamsReference
+from server import running
+from stubs import generate
+
+if TYPE_CHECKING:
+    # Made as this runs.
+    from qparams_service import QParamsService
 
 BATCH = 100
 RANDOM_ARGS_A_CASE = 4
+TOP = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -81,6 +90,23 @@ def check_stricter(probe: Probe, newest: QParamsReference) -> Count:
         given = probe.args(text)
         if "refused" in expected or not isinstance(given, Refusal):
             found.differences.append(f"args {text}: expected {expected}, got {given}")
+    return found
+
+
+def check_export(
+    checker: ExportChecker, newest: QParamsReference, presets: list[dict[str, Any]], work: Path
+) -> Count:
+    """Layers with what was exported have the bits of layers that were calibrated, and so do
+    their quantized weights and what they make of an input."""
+    found = Count()
+    checker.observe()
+    for preset in presets:
+        if preset["weights"] is None:
+            continue
+        for name, expected, given in checker.pairs(preset["name"], newest, work):
+            found.compared += 1
+            if difference := tensor_difference(name, expected, given):
+                found.differences.append(difference)
     return found
 
 
@@ -157,19 +183,26 @@ def _differences(label: str, expected: Answer | Refusal, given: Answer | Refusal
     return found
 
 
-def _spoilt(given: Answer | Refusal) -> Answer | Refusal:
+def _spoilt(given: QParams) -> QParams:
     """For the negative control: the lowest bit of the first scale turned over."""
-    if isinstance(given, Refusal):
-        return given
-    scale = given.returned.scale
-    data = bytes([scale.data[0] ^ 1]) + scale.data[1:]
-    return replace(given, returned=replace(given.returned, scale=replace(scale, data=data)))
+    data = bytes([given.scale.data[0] ^ 1]) + given.scale.data[1:]
+    return replace(given, scale=replace(given.scale, data=data))
 
 
 def _knows(reference: QParamsReference, question: Question) -> bool:
     """0.20 was the first to have floats of 6 bits."""
     six = question.args.get("type") == "float" and question.args["num_bits"] == 6
     return not six or reference.versions["compressed-tensors"] >= "0.20"
+
+
+def _stored_differences(
+    label: str, expected: Answer | Refusal, given: QParams | Refusal
+) -> list[str]:
+    if isinstance(expected, Refusal) or isinstance(given, Refusal):
+        if isinstance(expected, Refusal) and isinstance(given, Refusal):
+            return []
+        return [f"{label}: expected {expected}, got {given}"]
+    return _qparams_differences(label, expected.stored, given)
 
 
 @dataclass
@@ -180,7 +213,10 @@ class Result:
     ties: int = 0
     exact: int = 0
     exact_refused: int = 0
-    failed: int = 0
+    served: int = 0
+    served_refused: int = 0
+    # Numbers of cases.
+    failed: set[int] = field(default_factory=set)
     notes: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
@@ -209,7 +245,7 @@ class QParamsChecker:
         for case in cases:
             found[case.number] += self._in_exact(case, result)
             if found[case.number]:
-                result.failed += 1
+                result.failed.add(case.number)
                 result.lines += [
                     f"DIFFERS {case.describe()}",
                     *(f"    {d}" for d in found[case.number]),
@@ -225,7 +261,7 @@ class QParamsChecker:
         )
         if self.spoil and not has_mx_scales(case.question.args):
             self.spoil = False
-            return _spoilt(given)
+            return replace(given, returned=_spoilt(given.returned))
         return given
 
     def _in_exact(self, case: QParamsCase, result: Result) -> list[str]:
@@ -237,14 +273,56 @@ class QParamsChecker:
         return [f"exact arithmetic: {difference}" for difference in differences]
 
 
+@dataclass
+class ServiceChecker:
+    """The same ranges, observed by a running server."""
+
+    service: QParamsService
+    newest: QParamsReference
+    spoil: bool
+
+    def check(self, seed: int, numbers: list[int], result: Result) -> None:
+        cases = [make_case(seed, number) for number in numbers]
+        cases = [
+            replace(case, question=as_observed(case.question))
+            for case in cases
+            if weight_shape(case.question.args, case.question.range.min.shape)
+        ]
+        self.newest.ask([case.question for case in cases])
+        given = [self._given(case) for case in cases]
+        for case, expected, got in zip(cases, self.newest.answers(), given, strict=True):
+            result.served += 1
+            differences = _stored_differences("through the service", expected, got)
+            if isinstance(got, Refusal):
+                result.served_refused += 1
+            if differences:
+                result.failed.add(case.number)
+                result.lines += [
+                    f"DIFFERS {case.describe()}",
+                    *(f"    {difference}" for difference in differences),
+                ]
+
+    def _given(self, case: QParamsCase) -> QParams | Refusal:
+        given = self.service.stored(case.question)
+        if not self.spoil or isinstance(given, Refusal):
+            return given
+        self.spoil = False
+        return _spoilt(given)
+
+
 def run(
-    probe_program: Path, environments: Path, work: Path, seed: int, numbers: range, spoil: bool
+    build: Path, environments: Path, work: Path, seed: int, numbers: range, spoil: bool
 ) -> int:
     """Prints what was compared; 0 if nothing differs."""
     work.mkdir(parents=True, exist_ok=True)
+    generate(TOP / "proto", work / "stubs")
+    # It imports what was just made.
+    from qparams_service import QParamsService
+
     names = ("reference-newest", "reference-current")
     with (
-        Probe(probe_program) as probe,
+        Probe(build / "tests" / "parity" / "qparams_probe") as probe,
+        running(build / "server" / "calipers-server", work) as address,
         QParamsReference(environments / names[0], work / "qparams-newest.log") as newest,
         QParamsReference(environments / names[1], work / "qparams-current.log") as current,
     ):
@@ -255,12 +333,20 @@ def run(
         args = check_args(probe, newest, seed, RANDOM_ARGS_A_CASE * len(numbers))
         stricter = check_stricter(probe, newest)
         presets = check_presets(probe, newest)
+        export = check_export(
+            ExportChecker(build / "client" / "calipers", address, TOP / "tests" / "data"),
+            newest,
+            probe.presets(),
+            work,
+        )
         checker = QParamsChecker(probe, [newest, current], spoil)
+        service_checker = ServiceChecker(QParamsService(address), newest, spoil)
         result = Result()
         starts = range(numbers.start, numbers.stop, BATCH)
         for start in tqdm(starts, unit="batch", disable=None):
             batch = list(range(start, min(start + BATCH, numbers.stop)))
             checker.check(seed, batch, result)
+            service_checker.check(seed, batch, result)
     for line in result.lines[:60]:
         print(line)
     differing = 0
@@ -268,6 +354,7 @@ def run(
         ("args", args),
         ("args refused on purpose", stricter),
         ("presets", presets),
+        ("tensors of layers that an export was loaded on", export),
     ):
         print(
             f"{what}: {count.compared} compared ({count.refused} refused), "
@@ -282,6 +369,10 @@ def run(
         f"{result.exact} cases in exact arithmetic ({result.exact_refused} refused, "
         f"{result.ties} values off by the error of float64)"
     )
-    failed = result.failed + differing
-    print(f"{len(numbers) - result.failed} passed, {failed} failed")
+    print(
+        f"service: {result.served} cases through a running server "
+        f"({result.served_refused} refused)"
+    )
+    failed = len(result.failed) + differing
+    print(f"{len(numbers) - len(result.failed)} passed, {failed} failed")
     return 1 if failed else 0

@@ -44,6 +44,16 @@ class QParamsReference(Worker):
         self.start({"op": "presets"})
         return self.answer()
 
+    def loaded(self, **job: Any) -> list[tuple[str, dict[str, Tensor], dict[str, Tensor]]]:
+        """Of each module what a layer has that was calibrated, and one that was loaded; see
+        qparams_loading.compare_loaded."""
+        self.start({"op": "load", **job})
+
+        def tensors(raw: dict[str, tuple]) -> dict[str, Tensor]:
+            return {name: Tensor(*value) for name, value in raw.items()}
+
+        return [(module, tensors(own), tensors(got)) for module, own, got in self.answer()]
+
     def ask(self, questions: list[Question]) -> None:
         self.start({"op": "qparams", "questions": [_job(question) for question in questions]})
 

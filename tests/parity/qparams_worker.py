@@ -20,34 +20,8 @@ from compressed_tensors.quantization.utils import calculate_qparams
 from llmcompressor.modifiers.quantization.calibration import initialize_observer, update_qparams
 from llmcompressor.observers import Observer
 
-NAMES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.bfloat16: "BF16",
-    torch.float16: "F16",
-    torch.float8_e4m3fn: "F8_E4M3",
-    torch.float8_e5m2: "F8_E5M2",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.int16: "I16",
-    torch.int32: "I32",
-    torch.int64: "I64",
-}
-DTYPES = {name: dtype for dtype, name in NAMES.items()}
-
-Raw = tuple[str, tuple[int, ...], bytes]
-
-
-def to_tensor(raw: Raw) -> torch.Tensor:
-    dtype, shape, data = raw
-    return torch.frombuffer(bytearray(data), dtype=DTYPES[dtype]).reshape(shape)
-
-
-def to_raw(tensor: torch.Tensor | None) -> Raw | None:
-    if tensor is None:
-        return None
-    data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-    return NAMES[tensor.dtype], tuple(tensor.shape), data
+from qparams_loading import compare_loaded
+from qparams_tensors import Raw, to_raw, to_tensor
 
 
 def say_args(args: QuantizationArgs) -> dict:
@@ -147,6 +121,8 @@ def run(job: dict):
         return [answer_args(text) for text in job["texts"]]
     if job["op"] == "presets":
         return answer_presets()
+    if job["op"] == "load":
+        return compare_loaded(job)
     return [answer_qparams(question) for question in job["questions"]]
 
 

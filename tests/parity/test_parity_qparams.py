@@ -12,6 +12,7 @@ import pytest
 from qparams_cases import COMBINATIONS, make_case
 from qparams_forms import Answer, QParams, Question, Range, Refusal, Tensor
 from qparams_layer import tensor_difference
+from qparams_observed import as_observed, weight_shape
 from qparams_oracle import FORMATS, check_exact
 
 INT8 = {"num_bits": 8, "strategy": "tensor"}
@@ -111,3 +112,29 @@ def test_a_global_scale_counts() -> None:
     assert check_exact(asked, "F32", Answer(right, None)) == (0, [])
     wrong = replace(right, global_scale=tensor("F32", [1345.0]))
     assert check_exact(asked, "F32", Answer(wrong, None))[1]
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])
+def test_what_is_observed_is_what_a_tensor_can_have(dtype) -> None:
+    low = tensor(dtype, [-1.0, 2.0, np.nan, 0.0, 0.0, np.inf])
+    high = tensor(dtype, [1.0, -2.0, 1.0, -0.0, 5.0, 1.0])
+    asked = Question(INT8, Range(low, high), (Range(low, high), Range(low, low)))
+    found = as_observed(asked)
+    assert found.range == found.global_ranges[0] and len(found.global_ranges) == 2
+    expected_low = tensor(dtype, [-1.0, -2.0, np.nan, -0.0, 0.0, 1.0])
+    expected_high = tensor(dtype, [1.0, 2.0, np.nan, 0.0, 5.0, np.inf])
+    assert tensor_difference("", expected_low, found.range.min) is None
+    assert tensor_difference("", expected_high, found.range.max) is None
+    # The question itself stays as it is.
+    assert asked.range == Range(low, high)
+
+
+def test_a_weight_has_the_shape_that_its_parameters_need() -> None:
+    groups = {"strategy": "group", "group_size": 16}
+    assert weight_shape({"strategy": "tensor"}, (1,)) == (2, 3)
+    assert weight_shape({"strategy": "tensor"}, ()) is None
+    assert weight_shape({"strategy": "channel"}, (5, 1)) == (5, 3)
+    assert weight_shape(groups, (5, 2)) == (5, 32)
+    assert weight_shape(groups, (5,)) is None
+    assert weight_shape({"strategy": "block", "block_structure": [4, 8]}, (2, 3)) == (8, 24)
+    assert weight_shape({"strategy": "token"}, (5,)) is None
