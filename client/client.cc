@@ -56,7 +56,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
 }
 
 // The server fills an answer up to a size and leaves the rest for another call.
-bool LeftOut(const v1::BatchGetMinMaxResponse::Result& result) {
+template <typename Result>
+bool LeftOut(const Result& result) {
   return result.status().code() == static_cast<int>(absl::StatusCode::kResourceExhausted);
 }
 
@@ -198,6 +199,33 @@ absl::Status Client::GetBatch(v1::BatchGetMinMaxRequest& request,
     results[which[i]] = std::move(*response.mutable_results(static_cast<int>(i)));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::QParamsResult>> Client::BatchGetQParams(
+    v1::BatchGetQParamsRequest request, const std::vector<std::string>& names) const {
+  const auto specs = static_cast<std::size_t>(std::max(request.specs_size(), 1));
+  std::vector<v1::QParamsResult> results(names.size() * specs);
+  // Until all have an answer, or the first of a call has none: then it fits into none.
+  for (std::size_t begin = 0; begin < names.size();) {
+    const std::size_t end = std::min(begin + kNamesACall, names.size());
+    request.mutable_names()->Assign(names.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    names.begin() + static_cast<std::ptrdiff_t>(end));
+    v1::BatchGetQParamsResponse response;
+    RETURN_IF_ERROR(FromGrpc(stub_->BatchGetQParams(NewContext().get(), request, &response)));
+    if (static_cast<std::size_t>(response.results_size()) != (end - begin) * specs) {
+      return absl::InternalError(absl::StrCat("the server gave ", response.results_size(),
+                                              " results for ", end - begin, " names"));
+    }
+    const std::size_t first = begin;
+    for (; begin < end; ++begin) {
+      const auto at = static_cast<int>((begin - first) * specs);
+      if (begin > first && LeftOut(response.results(at))) break;
+      std::move(response.mutable_results()->begin() + at,
+                response.mutable_results()->begin() + at + static_cast<int>(specs),
+                results.begin() + static_cast<std::ptrdiff_t>(begin * specs));
+    }
+  }
+  return results;
 }
 
 absl::StatusOr<v1::SweepMinMaxResponse> Client::SweepMinMax(

@@ -67,6 +67,11 @@ class Client {
       const std::string& parent, const std::vector<std::string>& names, std::int64_t wait_count = 0,
       const std::vector<std::string>& members = {},
       const std::optional<v1::FoldOptions>& fold = std::nullopt) const;
+  /// One result a name and spec, in the order of names, for each in that of the request's
+  /// specs. The request's names are those given here; it is asked in several calls if there
+  /// are many, and again for those that the server had no room for, as above.
+  absl::StatusOr<std::vector<v1::QParamsResult>> BatchGetQParams(
+      v1::BatchGetQParamsRequest request, const std::vector<std::string>& names) const;
   absl::StatusOr<v1::SweepMinMaxResponse> SweepMinMax(const v1::SweepMinMaxRequest& request) const;
   /// Without `count`, each session at as many as its records reach to.
   absl::StatusOr<std::vector<v1::SealRunResponse::Result>> SealRun(

@@ -27,7 +27,8 @@ ProgressBar::ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream&
     : mode_(mode), unit_(unit), total_(total), out_(out), now_(std::move(now)), start_(now_()) {}
 
 std::string ProgressBar::Text(double count) const {
-  return unit_ == Unit::kBytesSent ? BytesText(count) : absl::StrFormat("%.0f records", count);
+  if (unit_ == Unit::kBytesSent) return BytesText(count);
+  return absl::StrFormat(unit_ == Unit::kSessionsRead ? "%.0f sessions" : "%.0f records", count);
 }
 
 std::string ProgressBar::Line(std::int64_t done) const {
@@ -61,7 +62,8 @@ void ProgressBar::Done(std::int64_t done) {
   if (mode_ == Mode::kSilent) return;
   if (mode_ == Mode::kTerminal) Draw(done);
   if (mode_ == Mode::kLine) {
-    out_ << (unit_ == Unit::kRecordsRead ? "read " : "sent ") << Line(done);
+    const bool read = unit_ == Unit::kRecordsRead || unit_ == Unit::kSessionsRead;
+    out_ << (read ? "read " : "sent ") << Line(done);
   }
   out_ << '\n';
 }

@@ -21,7 +21,7 @@ class ProgressBar {
   static Mode ModeOfStderr();
 
   /// What is counted, and what the last line says was done to it.
-  enum class Unit { kBytesSent, kRecordsRead, kRecordsSent };
+  enum class Unit { kBytesSent, kRecordsRead, kRecordsSent, kSessionsRead };
 
   /// Writes to `out`; `now` is its clock.
   ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream& out = std::cerr,

@@ -1,6 +1,7 @@
 #include "core/element.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -11,51 +12,56 @@
 namespace calipers {
 namespace {
 
-// The layout of a floating-point type that the processor does not round to.
+// The layout of a floating-point type narrower than float32.
+template <int kMantissa, int kExponent, bool kInfinity>
 struct Format {
-  int mantissa_bits;
-  int exponent_bits;
-  bool has_infinity;
+  static constexpr int kMantissaBits = kMantissa;
+  static constexpr int kExponentBits = kExponent;
+  static constexpr bool kHasInfinity = kInfinity;
 };
+using F16Format = Format<10, 5, true>;
+using BF16Format = Format<7, 8, true>;
+using F8E4M3Format = Format<3, 4, false>;
+using F8E5M2Format = Format<2, 5, true>;
 
-Format FormatOf(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kF16:
-      return {10, 5, true};
-    case Dtype::kBF16:
-      return {7, 8, true};
-    case Dtype::kF8E4M3:
-      return {3, 4, false};
-    default:
-      return {2, 5, true};
-  }
+// 2^exponent, of a normal float64.
+constexpr double PowerOfTwo(int exponent) {
+  return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }
 
-// The bits of `value` in `format`. Works on the magnitude as a multiple of the
-// unit in the last place, which float64 holds exactly, so that it rounds once.
-std::uint64_t Encode(double value, Format format) {
-  const int m = format.mantissa_bits;
-  const int bias = (1 << (format.exponent_bits - 1)) - 1;
-  const std::uint64_t sign = std::uint64_t{std::signbit(value)} << (m + format.exponent_bits);
-  const std::uint64_t all_ones = (std::uint64_t{1} << (m + format.exponent_bits)) - 1;
-  const std::uint64_t infinity = all_ones >> m << m;
-  const std::uint64_t nan = format.has_infinity ? infinity | std::uint64_t{1} << (m - 1) : all_ones;
-  if (std::isnan(value)) return nan;
-  const double magnitude = std::fabs(value);
-  if (magnitude == 0) return sign;
-  int exponent = 0;
-  std::frexp(magnitude, &exponent);
-  // Normal numbers have their leading bit at `exponent - 1`; below that of the
-  // smallest one the unit stays.
-  const int lead = std::max(exponent - 1, 1 - bias);
-  const double units = std::nearbyint(std::ldexp(magnitude, m - lead));
-  const bool overflow = std::isinf(value) || lead > bias + 1;
-  // A carry out of the mantissa runs into the exponent, where it belongs.
-  const std::uint64_t bits = overflow ? all_ones
-                                      : static_cast<std::uint64_t>(units) +
-                                            (static_cast<std::uint64_t>(lead + bias - 1) << m);
-  if (format.has_infinity) return sign | std::min(bits, infinity);
-  return bits >= all_ones ? nan : sign | bits;
+// The bits of a magnitude that may be above the greatest: then at least those of infinity, or
+// of NaN where there is none.
+template <typename F>
+std::uint64_t EncodeMagnitude(double magnitude) {
+  constexpr int kBias = (1 << (F::kExponentBits - 1)) - 1;
+  constexpr int kDropped = 52 - F::kMantissaBits;
+  if (magnitude < PowerOfTwo(1 - kBias)) {
+    // Below the normal numbers the unit in the last place stays. The float64 next to this
+    // number are as far apart, so the addition rounds, and its last bits count the units.
+    constexpr double kHolder = PowerOfTwo(52 + 1 - kBias - F::kMantissaBits);
+    return std::bit_cast<std::uint64_t>(magnitude + kHolder) -
+           std::bit_cast<std::uint64_t>(kHolder);
+  }
+  // To the nearest, ties to even. A carry out of the mantissa runs into the exponent, where
+  // it belongs.
+  const std::uint64_t bits = std::bit_cast<std::uint64_t>(magnitude);
+  const std::uint64_t half = (std::uint64_t{1} << (kDropped - 1)) - 1;
+  const std::uint64_t rounded = (bits + half + (bits >> kDropped & 1U)) >> kDropped;
+  return rounded - (static_cast<std::uint64_t>(1023 - kBias) << F::kMantissaBits);
+}
+
+template <typename F>
+std::uint64_t Encode(double value) {
+  constexpr int kBits = F::kMantissaBits + F::kExponentBits;
+  constexpr std::uint64_t kAllOnes = (std::uint64_t{1} << kBits) - 1;
+  constexpr std::uint64_t kInfinity = kAllOnes >> F::kMantissaBits << F::kMantissaBits;
+  constexpr std::uint64_t kNan =
+      F::kHasInfinity ? kInfinity | std::uint64_t{1} << (F::kMantissaBits - 1) : kAllOnes;
+  if (std::isnan(value)) return kNan;
+  const std::uint64_t sign = std::uint64_t{std::signbit(value)} << kBits;
+  const std::uint64_t bits = EncodeMagnitude<F>(std::fabs(value));
+  if (F::kHasInfinity) return sign | std::min(bits, kInfinity);
+  return bits >= kAllOnes ? kNan : sign | bits;
 }
 
 template <typename T>
@@ -82,11 +88,13 @@ void StoreElement(Dtype dtype, double value, std::byte* element) {
           std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(value),
           element);
     case Dtype::kF16:
+      return Put(static_cast<std::uint16_t>(Encode<F16Format>(value)), element);
     case Dtype::kBF16:
-      return Put(static_cast<std::uint16_t>(Encode(value, FormatOf(dtype))), element);
+      return Put(static_cast<std::uint16_t>(Encode<BF16Format>(value)), element);
     case Dtype::kF8E4M3:
+      return Put(static_cast<std::uint8_t>(Encode<F8E4M3Format>(value)), element);
     case Dtype::kF8E5M2:
-      return Put(static_cast<std::uint8_t>(Encode(value, FormatOf(dtype))), element);
+      return Put(static_cast<std::uint8_t>(Encode<F8E5M2Format>(value)), element);
     case Dtype::kI8:
       return Put(static_cast<std::int8_t>(value), element);
     case Dtype::kU8:

@@ -1,6 +1,7 @@
 #include "core/quantization_args.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/observer.h"
@@ -59,6 +60,61 @@ absl::Status CheckAveragingConstant(double constant) {
       absl::StrCat("averaging_constant ", constant, " is not in [0, 1]"));
 }
 
+absl::Status CheckDynamic(Strategy strategy, Dynamic dynamic) {
+  if (dynamic == Dynamic::kFalse) return absl::OkStatus();
+  const bool fits = dynamic == Dynamic::kLocal
+                        ? strategy == Strategy::kTensorGroup
+                        : IsGroupStrategy(strategy) || strategy == Strategy::kTensor ||
+                              strategy == Strategy::kToken;
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "dynamic ", DynamicName(dynamic), " cannot be given with strategy \"", StrategyName(strategy),
+      "\" (allowed with: ",
+      dynamic == Dynamic::kLocal ? "tensor_group" : "token, tensor, group, tensor_group", ")"));
+}
+
+absl::Status CheckZpDtype(const QuantizationArgsInput& input) {
+  const std::int64_t bits = input.num_bits;
+  const bool known = input.type == QuantizationType::kInt || bits == 4 || bits == 6 || bits == 8;
+  if (known || input.zp_dtype) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "num_bits ", bits, " with type \"float\" has no dtype for zero points (allowed: 4, 6, 8)"));
+}
+
+// What sessions and compressed-tensors have in common.
+absl::StatusOr<QuantizationArgs> Resolve(const QuantizationArgsInput& input) {
+  // The sign is checked first: below -1 a group_size is wrong under any strategy.
+  if (input.group_size && *input.group_size < -1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("group_size ", *input.group_size,
+                     " is not known (allowed: above 0 for strategy \"group\", -1 for "
+                     "\"channel\")"));
+  }
+  Strategy strategy = Strategy::kTensor;
+  if (input.strategy) {
+    strategy = *input.strategy;
+  } else {
+    ASSIGN_OR_RETURN(strategy, InferStrategy(input.group_size));
+  }
+  RETURN_IF_ERROR(CheckGroupSize(strategy, input.group_size));
+  RETURN_IF_ERROR(CheckBlockStructure(strategy, input.block_structure));
+  RETURN_IF_ERROR(CheckDynamic(strategy, input.dynamic));
+  RETURN_IF_ERROR(CheckZpDtype(input));
+  return QuantizationArgs{.num_bits = input.num_bits,
+                          .type = input.type,
+                          .symmetric = input.symmetric,
+                          .strategy = strategy,
+                          .group_size = input.group_size,
+                          .block_structure = input.block_structure,
+                          .dynamic = input.dynamic,
+                          .actorder = input.actorder,
+                          .scale_dtype = input.scale_dtype,
+                          .zp_dtype = input.zp_dtype,
+                          .observer = input.observer,
+                          .averaging_constant = input.averaging_constant.value_or(0.01),
+                          .observer_kwargs = input.observer_kwargs};
+}
+
 }  // namespace
 
 absl::string_view StrategyName(Strategy strategy) {
@@ -94,30 +150,71 @@ absl::StatusOr<Strategy> ParseStrategy(absl::string_view name) {
                    ")"));
 }
 
-absl::StatusOr<QuantizationArgs> ResolveQuantizationArgs(const QuantizationArgsInput& input) {
-  QuantizationArgs args;
-  // The sign is checked first: below -1 a group_size is wrong under any strategy.
-  if (input.group_size && *input.group_size < -1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("group_size ", *input.group_size,
-                     " is not known (allowed: above 0 for strategy \"group\", -1 for "
-                     "\"channel\")"));
-  }
-  if (input.strategy) {
-    args.strategy = *input.strategy;
-  } else {
-    ASSIGN_OR_RETURN(args.strategy, InferStrategy(input.group_size));
-  }
-  RETURN_IF_ERROR(CheckGroupSize(args.strategy, input.group_size));
-  RETURN_IF_ERROR(CheckBlockStructure(args.strategy, input.block_structure));
-  if (IsGroupStrategy(args.strategy)) args.group_size = input.group_size;
-  args.block_structure = input.block_structure;
+absl::string_view QuantizationTypeName(QuantizationType type) {
+  return type == QuantizationType::kInt ? "int" : "float";
+}
 
-  if (!input.observer.empty()) args.observer = input.observer;
+absl::StatusOr<QuantizationType> ParseQuantizationType(absl::string_view name) {
+  if (name == "int") return QuantizationType::kInt;
+  if (name == "float") return QuantizationType::kFloat;
+  return absl::InvalidArgumentError(
+      absl::StrCat("type \"", name, "\" is not known (allowed: int, float)"));
+}
+
+absl::string_view DynamicName(Dynamic dynamic) {
+  switch (dynamic) {
+    case Dynamic::kFalse:
+      return "false";
+    case Dynamic::kTrue:
+      return "true";
+    case Dynamic::kLocal:
+      return "local";
+  }
+  return "?";
+}
+
+absl::string_view ActorderName(Actorder actorder) {
+  return actorder == Actorder::kWeight ? "weight" : "static";
+}
+
+absl::StatusOr<Actorder> ParseActorder(absl::string_view name) {
+  if (name == "weight") return Actorder::kWeight;
+  if (name == "static") return Actorder::kStatic;
+  const bool gone =
+      absl::EqualsIgnoreCase(name, "group") || absl::EqualsIgnoreCase(name, "dynamic");
+  return absl::InvalidArgumentError(absl::StrCat(
+      "actorder \"", name, gone ? "\" is gone since compressed-tensors 0.19" : "\" is not known",
+      " (allowed: weight, static, or none)"));
+}
+
+absl::StatusOr<QuantizationArgs> ResolveQuantizationArgs(const QuantizationArgsInput& input) {
+  ASSIGN_OR_RETURN(QuantizationArgs args, Resolve(input));
+  if (!IsGroupStrategy(args.strategy)) args.group_size = std::nullopt;
+  if (args.observer.empty()) args.observer = "minmax";
   RETURN_IF_ERROR(MakeObserver(args.observer, ObserverOptions()).status());
-  if (input.averaging_constant) args.averaging_constant = *input.averaging_constant;
   RETURN_IF_ERROR(CheckAveragingConstant(args.averaging_constant));
   return args;
+}
+
+absl::StatusOr<QuantizationArgs> CheckQuantizationArgs(const QuantizationArgsInput& input) {
+  ASSIGN_OR_RETURN(QuantizationArgs args, Resolve(input));
+  if (args.strategy == Strategy::kToken && args.dynamic == Dynamic::kFalse) {
+    return absl::InvalidArgumentError(
+        "dynamic false cannot be given with strategy \"token\" (allowed: true)");
+  }
+  RETURN_IF_ERROR(CheckAveragingConstant(args.averaging_constant));
+  return args;
+}
+
+Dtype ZpDtype(const QuantizationArgs& args) {
+  if (args.zp_dtype) return *args.zp_dtype;
+  if (args.type == QuantizationType::kFloat) return Dtype::kF8E4M3;
+  if (args.num_bits <= 8) return Dtype::kI8;
+  return args.num_bits <= 16 ? Dtype::kI16 : Dtype::kI32;
+}
+
+absl::string_view DefaultObserver(BaseName base_name) {
+  return IsWeight(base_name) ? "memoryless_minmax" : "minmax";
 }
 
 }  // namespace calipers

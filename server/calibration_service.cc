@@ -337,6 +337,24 @@ grpc::Status CalibrationService::SweepMinMax(grpc::ServerContext* /*context*/,
   return Answer(server::SweepMinMax(*sessions_, *request), response);
 }
 
+grpc::Status CalibrationService::GetQParams(grpc::ServerContext* context,
+                                            const v1::GetQParamsRequest* request,
+                                            v1::GetQParamsResponse* response) {
+  return Answer(server::GetQParams(*sessions_, *request, Waiter(*context)), response);
+}
+
+grpc::Status CalibrationService::BatchGetQParams(grpc::ServerContext* context,
+                                                 const v1::BatchGetQParamsRequest* request,
+                                                 v1::BatchGetQParamsResponse* response) {
+  return Answer(server::BatchGetQParams(*sessions_, *request, Waiter(*context)), response);
+}
+
+WaitForRecords CalibrationService::Waiter(const grpc::ServerContext& context) {
+  return [this, &context](Session& session, std::int64_t count) {
+    return Wait(context, session, count);
+  };
+}
+
 grpc::Status CalibrationService::ReadSeries(grpc::ServerContext* context,
                                             const v1::ReadSeriesRequest* request,
                                             grpc::ServerWriter<v1::ReadSeriesResponse>* writer) {

@@ -9,6 +9,7 @@
 #include "server/fold_cache.h"
 #include "server/ingest.h"
 #include "server/observe_stream.h"
+#include "server/qparams_calls.h"
 #include "server/session_table.h"
 #include "server/store.h"
 #include "server/wait_slots.h"
@@ -62,6 +63,11 @@ class CalibrationService final
                        v1::SealRunResponse* response) override;
   grpc::Status SweepMinMax(grpc::ServerContext* context, const v1::SweepMinMaxRequest* request,
                            v1::SweepMinMaxResponse* response) override;
+  grpc::Status GetQParams(grpc::ServerContext* context, const v1::GetQParamsRequest* request,
+                          v1::GetQParamsResponse* response) override;
+  grpc::Status BatchGetQParams(grpc::ServerContext* context,
+                               const v1::BatchGetQParamsRequest* request,
+                               v1::BatchGetQParamsResponse* response) override;
   grpc::Status ReadSeries(grpc::ServerContext* context, const v1::ReadSeriesRequest* request,
                           grpc::ServerWriter<v1::ReadSeriesResponse>* writer) override;
   grpc::Status CreateBackup(grpc::ServerContext* context, const v1::CreateBackupRequest* request,
@@ -74,6 +80,8 @@ class CalibrationService final
                                       const std::optional<FoldRequest>& fold);
   // Waits for the session's records, unless they are there.
   absl::Status Wait(const grpc::ServerContext& context, Session& session, std::int64_t count);
+  // Wait, for a call that waits for sessions as it comes to them.
+  WaitForRecords Waiter(const grpc::ServerContext& context);
   // Why a waiting call has to end now, if it has.
   absl::Status Interrupted(const grpc::ServerContext& context) const;
   bool SendAll(const NameFilter& filter, grpc::ServerWriter<v1::SessionEvent>* writer);

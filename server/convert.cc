@@ -9,61 +9,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "core/status_macros.h"
+#include "server/convert_qparams.h"
 
 namespace calipers::server {
 namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int kMaxExcluded = 10'000;
-
-// An enum value of the wire that this server does not know.
-absl::Status UnknownEnum(absl::string_view field, int value) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, " has the value ", value, ", which is not in calipers.v1"));
-}
-
-absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy) {
-  switch (strategy) {
-    case v1::STRATEGY_UNSPECIFIED:
-      return std::nullopt;
-    case v1::STRATEGY_TENSOR:
-      return Strategy::kTensor;
-    case v1::STRATEGY_CHANNEL:
-      return Strategy::kChannel;
-    case v1::STRATEGY_GROUP:
-      return Strategy::kGroup;
-    case v1::STRATEGY_BLOCK:
-      return Strategy::kBlock;
-    case v1::STRATEGY_TOKEN:
-      return Strategy::kToken;
-    case v1::STRATEGY_TENSOR_GROUP:
-      return Strategy::kTensorGroup;
-    case v1::STRATEGY_ATTN_HEAD:
-      return Strategy::kAttnHead;
-    default:
-      return UnknownEnum("args.strategy", strategy);
-  }
-}
-
-v1::Strategy ToProto(Strategy strategy) {
-  switch (strategy) {
-    case Strategy::kTensor:
-      return v1::STRATEGY_TENSOR;
-    case Strategy::kChannel:
-      return v1::STRATEGY_CHANNEL;
-    case Strategy::kGroup:
-      return v1::STRATEGY_GROUP;
-    case Strategy::kBlock:
-      return v1::STRATEGY_BLOCK;
-    case Strategy::kToken:
-      return v1::STRATEGY_TOKEN;
-    case Strategy::kTensorGroup:
-      return v1::STRATEGY_TENSOR_GROUP;
-    case Strategy::kAttnHead:
-      return v1::STRATEGY_ATTN_HEAD;
-  }
-  return v1::STRATEGY_UNSPECIFIED;
-}
 
 absl::StatusOr<Arithmetic> FromProto(v1::Arithmetic arithmetic) {
   switch (arithmetic) {
@@ -141,14 +93,61 @@ v1::ObservationAck::Outcome ToProto(Outcome outcome) {
   return v1::ObservationAck::OUTCOME_UNSPECIFIED;
 }
 
-v1::QuantizationArgs ToProto(const QuantizationArgs& args) {
-  v1::QuantizationArgs proto;
-  proto.set_strategy(ToProto(args.strategy));
-  if (args.group_size) proto.set_group_size(*args.group_size);
-  proto.mutable_block_structure()->Assign(args.block_structure.begin(), args.block_structure.end());
-  proto.set_observer(args.observer);
-  proto.mutable_observer_kwargs()->set_averaging_constant(args.averaging_constant);
+v1::Range ToProto(const ElementRange& range, const std::vector<std::int64_t>& shape) {
+  v1::Range proto;
+  *proto.mutable_min() = server::ToProto(range.min, shape);
+  *proto.mutable_max() = server::ToProto(range.max, shape);
   return proto;
+}
+
+}  // namespace
+
+absl::Status UnknownEnum(absl::string_view field, int value) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " has the value ", value, ", which is not in calipers.v1"));
+}
+
+absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy) {
+  switch (strategy) {
+    case v1::STRATEGY_UNSPECIFIED:
+      return std::nullopt;
+    case v1::STRATEGY_TENSOR:
+      return Strategy::kTensor;
+    case v1::STRATEGY_CHANNEL:
+      return Strategy::kChannel;
+    case v1::STRATEGY_GROUP:
+      return Strategy::kGroup;
+    case v1::STRATEGY_BLOCK:
+      return Strategy::kBlock;
+    case v1::STRATEGY_TOKEN:
+      return Strategy::kToken;
+    case v1::STRATEGY_TENSOR_GROUP:
+      return Strategy::kTensorGroup;
+    case v1::STRATEGY_ATTN_HEAD:
+      return Strategy::kAttnHead;
+    default:
+      return UnknownEnum("args.strategy", strategy);
+  }
+}
+
+v1::Strategy ToProto(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::kTensor:
+      return v1::STRATEGY_TENSOR;
+    case Strategy::kChannel:
+      return v1::STRATEGY_CHANNEL;
+    case Strategy::kGroup:
+      return v1::STRATEGY_GROUP;
+    case Strategy::kBlock:
+      return v1::STRATEGY_BLOCK;
+    case Strategy::kToken:
+      return v1::STRATEGY_TOKEN;
+    case Strategy::kTensorGroup:
+      return v1::STRATEGY_TENSOR_GROUP;
+    case Strategy::kAttnHead:
+      return v1::STRATEGY_ATTN_HEAD;
+  }
+  return v1::STRATEGY_UNSPECIFIED;
 }
 
 v1::Progress ToProto(const Progress& progress) {
@@ -176,25 +175,8 @@ v1::Tensor ToProto(const Elements& elements, const std::vector<std::int64_t>& sh
   return proto;
 }
 
-v1::Range ToProto(const ElementRange& range, const std::vector<std::int64_t>& shape) {
-  v1::Range proto;
-  *proto.mutable_min() = ToProto(range.min, shape);
-  *proto.mutable_max() = ToProto(range.max, shape);
-  return proto;
-}
-
-}  // namespace
-
 absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session) {
-  QuantizationArgsInput input;
-  const v1::QuantizationArgs& args = session.args();
-  ASSIGN_OR_RETURN(input.strategy, FromProto(args.strategy()));
-  if (args.has_group_size()) input.group_size = args.group_size();
-  input.block_structure.assign(args.block_structure().begin(), args.block_structure().end());
-  input.observer = args.observer();
-  if (args.observer_kwargs().has_averaging_constant()) {
-    input.averaging_constant = args.observer_kwargs().averaging_constant();
-  }
+  ASSIGN_OR_RETURN(const QuantizationArgsInput input, InputFromProto(session.args()));
   SessionSpec spec;
   ASSIGN_OR_RETURN(spec.args, ResolveQuantizationArgs(input));
   ASSIGN_OR_RETURN(spec.arithmetic, FromProto(session.arithmetic()));

@@ -1,6 +1,8 @@
 #ifndef CALIPERS_SERVER_CONVERT_H_
 #define CALIPERS_SERVER_CONVERT_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,16 @@
 namespace calipers::server {
 
 // The border between calipers.v1 and the server's own types: nothing else
-// converts.
+// converts, but for quantization args and qparams (server/convert_qparams.h).
+
+/// INVALID_ARGUMENT for an enum value of the wire that this server does not know.
+absl::Status UnknownEnum(absl::string_view field, int value);
+
+/// STRATEGY_UNSPECIFIED is none.
+absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy);
+v1::Strategy ToProto(Strategy strategy);
+v1::Progress ToProto(const Progress& progress);
+v1::Tensor ToProto(const Elements& elements, const std::vector<std::int64_t>& shape);
 
 /// INVALID_ARGUMENT names the field, what was given and what is allowed.
 absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session);

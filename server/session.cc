@@ -39,6 +39,12 @@ absl::Status EverythingExcluded(absl::string_view name) {
       absl::StrCat("session ", name, " has nothing to fold once exclude is left out"));
 }
 
+std::shared_ptr<const Observed> Coarsened(const Coarsening& coarsening, const Observed& observed) {
+  return std::make_shared<const Observed>(Observed{coarsening(observed.record), observed.digest,
+                                                   observed.shape, observed.worker,
+                                                   observed.dropped});
+}
+
 bool IsIn(const std::vector<IndexRange>& ranges, BatchIndex index) {
   return std::any_of(ranges.begin(), ranges.end(), [index](const IndexRange& range) {
     return index >= range.start && index < range.end;
@@ -383,9 +389,12 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax(const FoldRequest& request) {
   while (true) {
     ASSIGN_OR_RETURN(const bool more, moment.Next(entry));
     if (!more) break;
-    if (!IsIn(request.exclude, entry.index)) RETURN_IF_ERROR(fold.Add(entry.index, entry.observed));
+    if (IsIn(request.exclude, entry.index)) continue;
+    if (request.coarsening) entry.observed = Coarsened(*request.coarsening, *entry.observed);
+    RETURN_IF_ERROR(fold.Add(entry.index, entry.observed));
   }
   if (fold.empty()) return EverythingExcluded(name().full());
+  if (request.coarsening) moment.qparam_shape = request.coarsening->qparam_shape();
   MinMaxAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
                       .folded = fold.Answer(),
                       .progress = std::move(moment.progress)};

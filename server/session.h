@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "core/coarsening.h"
 #include "core/geometry.h"
 #include "core/observer.h"
 #include "core/record.h"
@@ -75,6 +76,8 @@ struct FoldRequest {
   std::string observer;
   std::optional<double> averaging_constant;
   std::vector<IndexRange> exclude;
+  /// Of each record, before it is folded; of records with the session's qparam shape.
+  std::optional<Coarsening> coarsening = {};
 };
 
 /// What many averaging constants give.

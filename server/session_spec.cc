@@ -31,6 +31,13 @@ std::string Text(NonFinitePolicy p) {
   }
   return "?";
 }
+std::string Text(std::int64_t value) { return absl::StrCat(value); }
+std::string Text(bool value) { return value ? "true" : "false"; }
+std::string Text(QuantizationType t) { return std::string(QuantizationTypeName(t)); }
+std::string Text(Dynamic d) { return std::string(DynamicName(d)); }
+std::string Text(const std::optional<Actorder>& actorder) {
+  return actorder ? std::string(ActorderName(*actorder)) : "absent";
+}
 std::string Text(Retention r) { return r == Retention::kSeries ? "series" : "folded"; }
 std::string Text(Strategy s) { return std::string(StrategyName(s)); }
 std::string Text(const std::string& s) { return s; }
@@ -63,9 +70,16 @@ std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given
   const auto compare = [&parts](absl::string_view field, const auto& a, const auto& b) {
     if (!(a == b)) parts.push_back(absl::StrCat(field, " is ", Text(a), ", given ", Text(b)));
   };
+  compare("num_bits", have.args.num_bits, given.args.num_bits);
+  compare("type", have.args.type, given.args.type);
+  compare("symmetric", have.args.symmetric, given.args.symmetric);
   compare("strategy", have.args.strategy, given.args.strategy);
   compare("group_size", have.args.group_size, given.args.group_size);
   compare("block_structure", have.args.block_structure, given.args.block_structure);
+  compare("dynamic", have.args.dynamic, given.args.dynamic);
+  compare("actorder", have.args.actorder, given.args.actorder);
+  compare("scale_dtype", have.args.scale_dtype, given.args.scale_dtype);
+  compare("zp_dtype", have.args.zp_dtype, given.args.zp_dtype);
   compare("observer", have.args.observer, given.args.observer);
   compare("averaging_constant", have.args.averaging_constant, given.args.averaging_constant);
   compare("arithmetic", have.arithmetic, given.arithmetic);

@@ -58,6 +58,10 @@ ProgressBar Global::Progress(ProgressBar::Unit unit, std::int64_t total) const {
   return {json ? ProgressBar::Mode::kSilent : ProgressBar::ModeOfStderr(), unit, total};
 }
 
+absl::Status ToStatus(const google::rpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.code()), status.message()};
+}
+
 int Fail(const absl::Status& status) {
   std::cerr << "calipers: " << absl::StatusCodeToString(status.code()) << ": " << status.message()
             << '\n';

@@ -55,6 +55,7 @@ void AddWatch(CLI::App& app, Action& selected);
 void AddCoverage(CLI::App& app, Action& selected);
 void AddSeal(CLI::App& app, Action& selected);
 void AddSweep(CLI::App& app, Action& selected);
+void AddQParams(CLI::App& app, Action& selected);
 void AddExport(CLI::App& app, Action& selected);
 void AddImport(CLI::App& app, Action& selected);
 void AddMerge(CLI::App& app, Action& selected);
@@ -62,6 +63,9 @@ void AddBackup(CLI::App& app, Action& selected);
 void AddReset(CLI::App& app, Action& selected);
 void AddDelete(CLI::App& app, Action& selected);
 void AddPing(CLI::App& app, Action& selected);
+
+/// A status from the wire.
+absl::Status ToStatus(const google::rpc::Status& status);
 
 /// Prints "calipers: CODE: message" and the next step, and returns the exit
 /// status that goes with the code.

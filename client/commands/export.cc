@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/command.h"
 #include "client/commands/output_option.h"
+#include "client/commands/qparams_file.h"
+#include "client/commands/qparams_options.h"
 #include "client/run_file_writer.h"
 #include "client/values.h"
 #include "core/status_macros.h"
@@ -26,17 +28,43 @@ Examples:
   calipers export experts.safetensors '*.experts.*' --force
   calipers --run trial-3 export trial-3.safetensors --json
 
-The server goes on meanwhile; each session is written as it is when its turn comes.)";
+The server goes on meanwhile; each session is written as it is when its turn comes.
+
+With --qparams the file has quantization parameters instead, for one scheme, by the names
+that compressed-tensors gives them on a module, such as MODULE.weight_scale:
+  calipers export --qparams qparams.safetensors --scheme W4A16
+  calipers export --qparams qparams.safetensors '*.mlp.*' --args @args.json)";
+
+// Sessions whose qparams are asked for at once.
+constexpr std::size_t kQParamsBatch = 64;
 
 struct ExportOptions {
   Output output;
   std::string glob;
+  bool qparams = false;
+  QParamsOptions qparams_options;
+
+  // INVALID_ARGUMENT if the flags do not go together.
+  absl::Status Check() const;
 };
 
 struct Counts {
   std::int64_t sessions = 0;
-  std::int64_t records = 0;
+  // Records, or tensors of qparams.
+  std::int64_t written = 0;
 };
+
+absl::Status ExportOptions::Check() const {
+  const std::size_t specs = qparams_options.schemes.size() + qparams_options.args.size();
+  if (qparams && specs > 1) {
+    return absl::InvalidArgumentError(
+        "--qparams writes what one scheme needs: give one --scheme, or one --args");
+  }
+  if (!qparams && specs > 0) {
+    return absl::InvalidArgumentError("--scheme and --args go with --qparams");
+  }
+  return output.Check();
+}
 
 ElementRange ToRange(const v1::Range& range) {
   return {ToElements(range.min()), ToElements(range.max())};
@@ -78,11 +106,50 @@ absl::StatusOr<Counts> WriteFile(const Client& client, const Global& global,
   ProgressBar bar = global.Progress(ProgressBar::Unit::kRecordsRead, total);
   Counts counts;
   for (const v1::Session& session : sessions) {
-    RETURN_IF_ERROR(ExportSession(client, session, *writer, bar, counts.records));
+    RETURN_IF_ERROR(ExportSession(client, session, *writer, bar, counts.written));
     ++counts.sessions;
   }
   RETURN_IF_ERROR(writer->Finish());
-  bar.Done(counts.records);
+  bar.Done(counts.written);
+  return counts;
+}
+
+// Qparams of these sessions, which the request names.
+absl::Status WriteBatch(const Client& client, const v1::BatchGetQParamsRequest& request,
+                        const std::vector<std::string>& names, SafetensorsWriter& writer,
+                        Counts& counts) {
+  ASSIGN_OR_RETURN(const auto results, client.BatchGetQParams(request, names));
+  for (const v1::QParamsResult& result : results) {
+    if (result.has_status()) return ToStatus(result.status());
+    const std::int64_t before = counts.written;
+    RETURN_IF_ERROR(WriteQParams(result.qparams(), writer, counts.written));
+    counts.sessions += counts.written > before ? 1 : 0;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Counts> WriteQParamsFile(const Client& client, const Global& global,
+                                        const ExportOptions& options,
+                                        const std::vector<v1::Session>& sessions) {
+  ASSIGN_OR_RETURN(v1::BatchGetQParamsRequest request, options.qparams_options.ToRequest());
+  request.set_parent(global.RunName());
+  ASSIGN_OR_RETURN(const auto writer, SafetensorsWriter::Create(options.output.path));
+  ProgressBar bar =
+      global.Progress(ProgressBar::Unit::kSessionsRead, static_cast<std::int64_t>(sessions.size()));
+  Counts counts;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    names.push_back(sessions[i].name());
+    if (names.size() < kQParamsBatch && i + 1 < sessions.size()) continue;
+    RETURN_IF_ERROR(WriteBatch(client, request, names, *writer, counts));
+    names.clear();
+    bar.Update(static_cast<std::int64_t>(i + 1));
+  }
+  // "pt" as in checkpoints that PyTorch writes, which loaders of models ask for.
+  RETURN_IF_ERROR(writer->Finish({{"format", "pt"},
+                                  {"calipers_run", global.run},
+                                  {"calipers_qparams", options.qparams_options.SpecNames()[0]}}));
+  bar.Done(static_cast<std::int64_t>(sessions.size()));
   return counts;
 }
 
@@ -94,20 +161,21 @@ absl::StatusOr<Counts> ExportRun(const Global& global, const ExportOptions& opti
         absl::StrCat("no session of ", global.RunName(),
                      options.glob.empty() ? " is there" : absl::StrCat(" matches ", options.glob)));
   }
-  return WriteFile(*client, global, options, sessions);
+  return options.qparams ? WriteQParamsFile(*client, global, options, sessions)
+                         : WriteFile(*client, global, options, sessions);
 }
 
 int Export(const Global& global, const ExportOptions& options) {
-  if (const absl::Status output = options.output.Check(); !output.ok()) return FailUsage(output);
+  if (const absl::Status usage = options.Check(); !usage.ok()) return FailUsage(usage);
+  const char* const what = options.qparams ? "tensors" : "records";
   const absl::StatusOr<Counts> counts = ExportRun(global, options);
   if (!counts.ok()) return Fail(counts.status());
   if (global.json) {
-    const nlohmann::ordered_json json = {{"path", options.output.path},
-                                         {"sessions", counts->sessions},
-                                         {"records", counts->records}};
+    const nlohmann::ordered_json json = {
+        {"path", options.output.path}, {"sessions", counts->sessions}, {what, counts->written}};
     std::cout << json.dump() << '\n';
   } else {
-    std::cout << options.output.path << ": " << counts->records << " records of "
+    std::cout << options.output.path << ": " << counts->written << ' ' << what << " of "
               << counts->sessions << " sessions\n";
   }
   return kDone;
@@ -121,6 +189,9 @@ void AddExport(CLI::App& app, Action& selected) {
   AddOutputOption(*command, "FILE", options->output);
   command->add_option("GLOB", options->glob,
                       "Modules (with a /: MODULE/BASE_NAME) to export; default all");
+  command->add_flag("--qparams", options->qparams,
+                    "Write quantization parameters: scales, zero points, global scales");
+  options->qparams_options.AddTo(*command);
   command->footer(kFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Export(global, *options); };

@@ -93,9 +93,7 @@ nlohmann::ordered_json RangeJson(const v1::Range& range) {
 nlohmann::ordered_json ResultJson(const std::string& name, const Result& result) {
   nlohmann::ordered_json json = {{"session", name}};
   if (result.has_status()) {
-    json["error"] = {
-        {"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(result.status().code()))},
-        {"message", result.status().message()}};
+    json["error"] = ToJson(result.status());
     return json;
   }
   const v1::MinMax& answer = result.min_max();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/command.h"
+#include "client/commands/session_json.h"
 #include "client/table.h"
 
 namespace calipers::client {
@@ -24,14 +25,12 @@ Prints a line a session. Exit status 1 if one of them was not sealed.)";
 
 using Result = v1::SealRunResponse::Result;
 
-nlohmann::ordered_json ToJson(const Result& result) {
+nlohmann::ordered_json ResultJson(const Result& result) {
   nlohmann::ordered_json json = {{"session", result.session()}};
   if (result.has_sealed_count()) {
     json["sealed_count"] = result.sealed_count();
   } else {
-    json["error"] = {
-        {"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(result.status().code()))},
-        {"message", result.status().message()}};
+    json["error"] = ToJson(result.status());
   }
   return json;
 }
@@ -45,7 +44,7 @@ int Seal(const Global& global, const std::string& glob, std::optional<std::int64
   bool all = true;
   for (const Result& result : *results) {
     all = all && result.has_sealed_count();
-    if (global.json) std::cout << ToJson(result).dump() << '\n';
+    if (global.json) std::cout << ResultJson(result).dump() << '\n';
     table.AddRow({SessionId(result.session()),
                   result.has_sealed_count() ? absl::StrCat(result.sealed_count()) : "-",
                   result.status().message()});

@@ -39,19 +39,36 @@ ordered_json ToJson(const v1::Progress& progress) {
           {"conflict_count", progress.conflict_count()}};
 }
 
-ordered_json ToJson(const v1::Session& session) {
-  const v1::QuantizationArgs& args = session.args();
-  ordered_json args_json = {{"strategy", Short(v1::Strategy_Name(args.strategy()), "STRATEGY_")}};
-  if (args.has_group_size()) args_json["group_size"] = args.group_size();
+ordered_json ToJson(const v1::QuantizationArgs& args) {
+  ordered_json json = {
+      {"num_bits", args.num_bits()},
+      {"type", Short(v1::QuantizationType_Name(args.type()), "QUANTIZATION_TYPE_")},
+      {"symmetric", args.symmetric()},
+      {"strategy", Short(v1::Strategy_Name(args.strategy()), "STRATEGY_")}};
+  if (args.has_group_size()) json["group_size"] = args.group_size();
   if (!args.block_structure().empty()) {
-    args_json["block_structure"] = ToVector(args.block_structure());
+    json["block_structure"] = ToVector(args.block_structure());
   }
-  args_json["observer"] = args.observer();
-  args_json["observer_kwargs"] = {
-      {"averaging_constant", args.observer_kwargs().averaging_constant()}};
+  json["dynamic"] = Short(v1::Dynamic_Name(args.dynamic()), "DYNAMIC_");
+  if (!args.scale_dtype().empty()) json["scale_dtype"] = args.scale_dtype();
+  if (!args.zp_dtype().empty()) json["zp_dtype"] = args.zp_dtype();
+  if (args.actorder() != v1::ACTORDER_UNSPECIFIED) {
+    json["actorder"] = Short(v1::Actorder_Name(args.actorder()), "ACTORDER_");
+  }
+  json["observer"] = args.observer();
+  json["observer_kwargs"] = {{"averaging_constant", args.observer_kwargs().averaging_constant()}};
+  return json;
+}
+
+ordered_json ToJson(const google::rpc::Status& status) {
+  return {{"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(status.code()))},
+          {"message", status.message()}};
+}
+
+ordered_json ToJson(const v1::Session& session) {
   ordered_json json = {
       {"name", session.name()},
-      {"args", std::move(args_json)},
+      {"args", ToJson(session.args())},
       {"arithmetic", Short(v1::Arithmetic_Name(session.arithmetic()), "ARITHMETIC_")},
       {"non_finite_policy",
        Short(v1::NonFinitePolicy_Name(session.non_finite_policy()), "NON_FINITE_POLICY_")},

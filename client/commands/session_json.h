@@ -12,6 +12,10 @@ namespace calipers::client {
 /// The wire's message as JSON, by its field names; numbers as numbers.
 nlohmann::ordered_json ToJson(const v1::Progress& progress);
 nlohmann::ordered_json ToJson(const v1::Session& session);
+nlohmann::ordered_json ToJson(const v1::QuantizationArgs& args);
+
+/// {"code", "message"}
+nlohmann::ordered_json ToJson(const google::rpc::Status& status);
 
 /// What became of what a stream sent.
 nlohmann::ordered_json ToJson(const StreamTotals& totals);

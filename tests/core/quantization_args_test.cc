@@ -163,5 +163,103 @@ TEST(QuantizationArgsTest, TheConstantIsAFraction) {
   }
 }
 
+std::string CheckRefusal(const QuantizationArgsInput& input) {
+  const auto args = CheckQuantizationArgs(input);
+  if (args.ok()) return "accepted";
+  EXPECT_EQ(args.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(args.status().message());
+}
+
+TEST(CheckQuantizationArgsTest, KeepsTheObserverAsGiven) {
+  for (const char* observer : {"", "mse", "static_minmax"}) {
+    const auto args = CheckQuantizationArgs({.observer = observer});
+    ASSERT_TRUE(args.ok()) << args.status();
+    EXPECT_EQ(args->observer, observer);
+  }
+}
+
+TEST(CheckQuantizationArgsTest, KeepsAGroupSizeThatAsksForNone) {
+  const auto channel = CheckQuantizationArgs({.group_size = -1});
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  EXPECT_EQ(channel->strategy, Strategy::kChannel);
+  EXPECT_EQ(channel->group_size, -1);
+}
+
+TEST(CheckQuantizationArgsTest, TokensAreFoundOnTheFly) {
+  EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken}),
+            "dynamic false cannot be given with strategy \"token\" (allowed: true)");
+  EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken, .dynamic = Dynamic::kTrue}), "accepted");
+  // A session observes them either way.
+  EXPECT_EQ(Refusal({.strategy = Strategy::kToken}), "accepted");
+}
+
+TEST(QuantizationArgsTest, DynamicBelongsToSomeStrategies) {
+  const auto refusal = [](Strategy strategy, Dynamic dynamic) {
+    QuantizationArgsInput input{.strategy = strategy, .dynamic = dynamic};
+    if (strategy == Strategy::kBlock) input.block_structure = {2, 2};
+    if (strategy == Strategy::kGroup || strategy == Strategy::kTensorGroup) input.group_size = 8;
+    EXPECT_EQ(Refusal(input), CheckRefusal(input));
+    return CheckRefusal(input);
+  };
+  for (const Strategy strategy :
+       {Strategy::kTensor, Strategy::kToken, Strategy::kGroup, Strategy::kTensorGroup}) {
+    EXPECT_EQ(refusal(strategy, Dynamic::kTrue), "accepted");
+  }
+  for (const Strategy strategy : {Strategy::kChannel, Strategy::kBlock, Strategy::kAttnHead}) {
+    EXPECT_EQ(refusal(strategy, Dynamic::kTrue),
+              "dynamic true cannot be given with strategy \"" +
+                  std::string(StrategyName(strategy)) +
+                  "\" (allowed with: token, tensor, group, tensor_group)");
+  }
+  EXPECT_EQ(refusal(Strategy::kTensorGroup, Dynamic::kLocal), "accepted");
+  EXPECT_EQ(refusal(Strategy::kGroup, Dynamic::kLocal),
+            "dynamic local cannot be given with strategy \"group\" (allowed with: tensor_group)");
+}
+
+TEST(QuantizationArgsTest, FloatsOfOtherBitsNeedAZpDtype) {
+  QuantizationArgsInput input{.num_bits = 5, .type = QuantizationType::kFloat};
+  EXPECT_EQ(Refusal(input),
+            "num_bits 5 with type \"float\" has no dtype for zero points (allowed: 4, 6, 8)");
+  input.zp_dtype = Dtype::kI8;
+  EXPECT_EQ(Accepted(input).zp_dtype, Dtype::kI8);
+}
+
+TEST(QuantizationArgsTest, ZeroPointsTakeTheNarrowestIntegerOrF8) {
+  for (std::int64_t bits = 1; bits <= 32; ++bits) {
+    const Dtype expected = bits <= 8 ? Dtype::kI8 : bits <= 16 ? Dtype::kI16 : Dtype::kI32;
+    EXPECT_EQ(ZpDtype(Accepted({.num_bits = bits})), expected) << bits;
+  }
+  for (const std::int64_t bits : {4, 6, 8}) {
+    const QuantizationArgsInput input{.num_bits = bits, .type = QuantizationType::kFloat};
+    EXPECT_EQ(ZpDtype(Accepted(input)), Dtype::kF8E4M3) << bits;
+  }
+  EXPECT_EQ(ZpDtype(Accepted({.zp_dtype = Dtype::kU8})), Dtype::kU8);
+}
+
+TEST(ActorderTest, NamesOfBeforeAreToldToBeGone) {
+  EXPECT_EQ(ParseActorder("weight").value(), Actorder::kWeight);
+  EXPECT_EQ(ParseActorder("static").value(), Actorder::kStatic);
+  EXPECT_EQ(ParseActorder("Group").status().message(),
+            "actorder \"Group\" is gone since compressed-tensors 0.19 (allowed: weight, static, or "
+            "none)");
+  EXPECT_EQ(ParseActorder("Weight").status().message(),
+            "actorder \"Weight\" is not known (allowed: weight, static, or none)");
+}
+
+TEST(QuantizationTypeTest, ParsesItsOwnNamesAlone) {
+  for (const QuantizationType type : {QuantizationType::kInt, QuantizationType::kFloat}) {
+    EXPECT_EQ(ParseQuantizationType(QuantizationTypeName(type)).value(), type);
+  }
+  EXPECT_EQ(ParseQuantizationType("uint").status().message(),
+            "type \"uint\" is not known (allowed: int, float)");
+}
+
+TEST(DefaultObserverTest, AWeightIsSeenOnce) {
+  EXPECT_EQ(DefaultObserver(BaseName::kWeight), "memoryless_minmax");
+  for (const BaseName base_name : {BaseName::kInput, BaseName::kOutput, BaseName::kQ}) {
+    EXPECT_EQ(DefaultObserver(base_name), "minmax");
+  }
+}
+
 }  // namespace
 }  // namespace calipers

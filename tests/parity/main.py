@@ -1,11 +1,24 @@
-"""Compares a running calipers-server with llm-compressor and with exact arithmetic.
+"""Compares Calipers with llm-compressor and compressed-tensors, and with exact arithmetic.
 
-Every case is a session with random settings and a series of 20 random tensors. In
-reference arithmetic the answers must have the bits of llm-compressor 0.14 and 0.10 on
-PyTorch; in exact arithmetic they must be the correctly rounded float32 of a fold over
-exact numbers, except within 1e-10 relative of a tie. A seed gives the same cases each
-time; every combination of base name, strategy, dtype and observer is among any 171 of
-them. Exit status: 0 nothing differs, 1 something does, 2 bad usage.
+Layer minmax asks a running calipers-server: every case is a session with random settings
+and a series of 20 random tensors. In reference arithmetic the answers must have the bits
+of llm-compressor 0.14 and 0.10 on PyTorch; in exact arithmetic they must be the correctly
+rounded float32 of a fold over exact numbers, except within 1e-10 relative of a tie. A
+seed gives the same cases each time; every combination of base name, strategy, dtype and
+observer is among any 171 of them.
+
+Layer qparams asks the core: every case is a range of random numbers under quantization
+args. In reference arithmetic scale, zero point and global scale must have the bits of
+compressed-tensors 0.20 and 0.19, as it returns them and as llm-compressor 0.14 leaves them
+on a module; in exact arithmetic they must be the correctly rounded ones. What weights can
+have of these ranges is asked of a running calipers-server, too. What `calipers export
+--qparams` writes of the captured model is loaded on layers, for each preset, which must then
+hold and give the bits of layers that llm-compressor calibrated. Beside that, a
+grid of quantization args and random ones must be refused by both or come to the same, and
+the presets must be the same. Every combination of format, strategy and dtype is among any
+1,176 cases.
+
+Exit status: 0 nothing differs, 1 something does, 2 bad usage.
 """
 
 from __future__ import annotations
@@ -18,6 +31,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+import qparams_cases
+import qparams_layer
 from cases import COMBINATIONS, Case, make_case
 from compare import Tally
 from distance import Distances, stall_lines
@@ -27,6 +42,7 @@ from stubs import generate
 
 TOP = Path(__file__).resolve().parents[2]
 SHOWN_DIFFERENCES = 10
+COMBINATIONS_OF_LAYER = {"minmax": COMBINATIONS, "qparams": len(qparams_cases.COMBINATIONS)}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -34,16 +50,20 @@ def parse_arguments() -> argparse.Namespace:
         prog="scripts/parity",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example: scripts/parity --seed 7 --cases 342",
+        epilog="example: scripts/parity --layer qparams --seed 7 --cases 2000",
     )
     parser.add_argument("--seed", type=int, default=1, help="a fresh one gives fresh cases")
-    parser.add_argument("--cases", type=int, default=COMBINATIONS, help="how many (default: 171)")
+    parser.add_argument("--cases", type=int, help="how many (default: every combination once)")
     parser.add_argument("--case", type=int, help="only the case of this number")
-    parser.add_argument("--layer", choices=["minmax"], default="minmax", help="what to compare")
+    parser.add_argument(
+        "--layer", choices=list(COMBINATIONS_OF_LAYER), default="minmax", help="what to compare"
+    )
     parser.add_argument(
         "--self-check", action="store_true", help="corrupt one answer: the run must fail"
     )
     arguments = parser.parse_args()
+    if arguments.cases is None:
+        arguments.cases = COMBINATIONS_OF_LAYER[arguments.layer]
     if arguments.seed < 0 or arguments.cases < 1 or (arguments.case or 0) < 0:
         parser.error("--seed and --case take 0 or more, --cases 1 or more")
     return arguments
@@ -79,16 +99,26 @@ def main() -> int:
     build = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
     environments = Path(os.environ["CALIPERS_ENV_DIR"])
     work = TOP / "build" / "parity"
+    if arguments.case is None:
+        numbers = range(arguments.cases)
+    else:
+        numbers = range(arguments.case, arguments.case + 1)
+    if arguments.layer == "qparams":
+        return qparams_layer.run(
+            build, environments, work, arguments.seed, numbers, arguments.self_check
+        )
+    return compare_minmax(arguments, build, environments, work, numbers)
+
+
+def compare_minmax(
+    arguments: argparse.Namespace, build: Path, environments: Path, work: Path, numbers: range
+) -> int:
     generate(TOP / "proto", work / "stubs")
     # These import what was just made.
     from check import Checker, Corruption
     from refusals import check_refusals
     from service import Service
 
-    if arguments.case is None:
-        numbers = range(arguments.cases)
-    else:
-        numbers = range(arguments.case, arguments.case + 1)
     with ExitStack() as stack:
         workers = [
             stack.enter_context(Reference(environments / name, work / f"{name}.log"))

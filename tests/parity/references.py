@@ -8,6 +8,7 @@ import subprocess
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
 from cases import Case
 from formats import Answers, Pair
@@ -52,15 +53,16 @@ def case_job(case: Case) -> dict:
     )
 
 
-class Reference:
-    """A worker process. A context manager; `run` answers one job at a time."""
+class Worker:
+    """A process of a reference's environment that answers one job at a time. A context
+    manager."""
 
-    def __init__(self, environment: Path, log: Path) -> None:
+    def __init__(self, environment: Path, log: Path, script: Path) -> None:
         ours, theirs = socket.socketpair()
         self.log = log
         with log.open("w") as output, theirs:
             self._process = subprocess.Popen(
-                [environment / "bin" / "python", WORKER, str(theirs.fileno())],
+                [environment / "bin" / "python", script, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdout=output,
                 stderr=output,
@@ -69,7 +71,7 @@ class Reference:
         self._connection = Connection(ours.detach())
         self.versions: dict[str, str] = {}
 
-    def __enter__(self) -> Reference:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -92,19 +94,12 @@ class Reference:
     def start(self, job: dict) -> None:
         self._connection.send(job)
 
-    def finish(self) -> list[Answers]:
+    def answer(self) -> Any:
+        """What the job that was started came to."""
         kind, content = self._receive(ANSWER_SECONDS)
         if kind == "error":
             raise WorkerError(content)
-        return [
-            found and {name: Pair.from_bytes(*parts) for name, parts in found.items()}
-            for found in content
-        ]
-
-    def run(self, job: dict) -> list[Answers]:
-        """The answers, by name, at each checkpoint."""
-        self.start(job)
-        return self.finish()
+        return content
 
     def _receive(self, seconds: float):
         try:
@@ -113,3 +108,21 @@ class Reference:
             return self._connection.recv()
         except (EOFError, ConnectionError) as error:
             raise WorkerError(f"the worker ended; see {self.log}") from error
+
+
+class Reference(Worker):
+    """llm-compressor's observers; `run` answers one series at a time."""
+
+    def __init__(self, environment: Path, log: Path) -> None:
+        super().__init__(environment, log, WORKER)
+
+    def finish(self) -> list[Answers]:
+        return [
+            found and {name: Pair.from_bytes(*parts) for name, parts in found.items()}
+            for found in self.answer()
+        ]
+
+    def run(self, job: dict) -> list[Answers]:
+        """The answers, by name, at each checkpoint."""
+        self.start(job)
+        return self.finish()

@@ -1,0 +1,249 @@
+#include "core/qparams/exact.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/dtype_limits.h"
+#include "core/qparams/mx_scale.h"
+#include "core/qparams/reference.h"
+#include "core/quantized_range.h"
+#include "core/status_macros.h"
+
+namespace calipers {
+namespace {
+
+// `x` rounded once to `dtype`, ties to even; a float that is above its greatest value is
+// infinite, an integer must be within its own.
+double RoundOnce(Dtype dtype, double x) {
+  std::array<std::byte, sizeof(double)> element;
+  StoreElement(dtype, IsFloat(dtype) ? x : std::nearbyint(x), element.data());
+  return LoadElement(dtype, element.data());
+}
+
+// The range of a parameter, widened to hold 0.
+struct Bounds {
+  double low = 0;
+  double high = 0;
+
+  bool IsZero() const { return low == 0 && high == 0; }
+  double Absmax() const { return std::max(-low, high); }
+  // The whole may be above what float64 holds.
+  double HalfWidth() const { return high / 2 - low / 2; }
+};
+
+Bounds BoundsOf(double low, double high) { return {std::min(low, 0.0), std::max(high, 0.0)}; }
+
+absl::Status CheckFinite(double low, double high, std::size_t i) {
+  if (std::isfinite(low) && std::isfinite(high)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the range of parameter ", i, " is [", low, ", ", high,
+                   "]: no scale covers it (leave out the records that hold NaN or infinity, or ask "
+                   "in reference arithmetic)"));
+}
+
+class Calculation {
+ public:
+  Calculation(const QuantizationArgs& args, const QuantizedRange& levels,
+              std::optional<float> global_scale, Dtype observed_dtype)
+      : args_(args),
+        levels_(levels),
+        global_scale_(global_scale),
+        module_dtype_(ModuleScaleDtype(observed_dtype)),
+        zp_dtype_(ZpDtype(args)),
+        module_limits_(LimitsOf(module_dtype_)),
+        scale_limits_(LimitsOf(args.scale_dtype.value_or(module_dtype_))),
+        zp_limits_(LimitsOf(zp_dtype_)),
+        module_powers_(args.num_bits, module_limits_),
+        powers_(args.num_bits, LimitsOf(Dtype::kF64)),
+        mx_(HasMxScales(args)) {}
+
+  absl::Status Run(const ElementRange& range, QParams& qparams) {
+    const std::size_t n = range.min.size();
+    Elements& scales = qparams.scale.elements;
+    Elements& zero_points = qparams.zero_point.elements;
+    scales = {module_dtype_, std::vector<std::byte>(n * ByteSize(module_dtype_))};
+    zero_points = {zp_dtype_, std::vector<std::byte>(n * ByteSize(zp_dtype_))};
+    for (std::size_t i = 0; i < n; ++i) {
+      parameter_ = static_cast<std::int64_t>(i);
+      const double low = range.min[i];
+      const double high = range.max[i];
+      RETURN_IF_ERROR(CheckFinite(low, high, i));
+      const Bounds bounds = BoundsOf(low, high);
+      const double scale = Scale(bounds);
+      if (std::isinf(scale)) return TooLarge(bounds);
+      StoreElement(module_dtype_, scale, scales.bytes.data() + i * ByteSize(module_dtype_));
+      StoreElement(zp_dtype_, args_.symmetric ? 0 : ZeroPoint(bounds),
+                   zero_points.bytes.data() + i * ByteSize(zp_dtype_));
+    }
+    qparams.notes = std::move(notes_).Take();
+    return absl::OkStatus();
+  }
+
+ private:
+  void Followed(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kFollowed, parameter_); }
+  void Repaired(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kRepaired, parameter_); }
+
+  // The scale as the module holds it; infinite if it does not.
+  double Scale(const Bounds& bounds) {
+    if (levels_.width() > module_limits_.greatest) Repaired(QParamsTrap::kLevelsOverflow);
+    if (bounds.IsZero()) return ScaleOfZero();
+    const double scale = mx_ ? MxScale(bounds) : ToScaleDtype(FromBounds(bounds));
+    const double kept = RoundOnce(module_dtype_, scale);
+    if (kept > 0) return kept;
+    Repaired(QParamsTrap::kScaleUnderflow);
+    return module_limits_.least_positive;
+  }
+
+  absl::Status TooLarge(const Bounds& bounds) const {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the scale of parameter ", parameter_, ", whose range is [", bounds.low, ", ", bounds.high,
+        "], is above what a module's scale of ", DtypeName(module_dtype_), " holds"));
+  }
+
+  // The least power of two for MX; else, and where the module's dtype does not hold that, the
+  // reference's epsilon.
+  double ScaleOfZero() {
+    Followed(QParamsTrap::kZeroRange);
+    const double least = mx_ ? RoundOnce(module_dtype_, PowerOfTwo(-kBias)) : 0;
+    if (least > 0) return least;
+    return std::max(RoundOnce(module_dtype_, scale_limits_.epsilon), module_limits_.least_positive);
+  }
+
+  double FromBounds(const Bounds& bounds) const {
+    const double reach = args_.symmetric ? bounds.Absmax() : bounds.HalfWidth();
+    return reach * global_scale_.value_or(1.0F) / (levels_.width() / 2);
+  }
+
+  double ToScaleDtype(double scale) {
+    if (!args_.scale_dtype) return scale;
+    if (scale > scale_limits_.greatest) {
+      Followed(QParamsTrap::kScaleSaturated);
+      return scale_limits_.greatest;
+    }
+    const double rounded = RoundOnce(*args_.scale_dtype, scale);
+    if (rounded > 0) return rounded;
+    Repaired(QParamsTrap::kScaleUnderflow);
+    return scale_limits_.least_positive;
+  }
+
+  double MxScale(const Bounds& bounds) {
+    const double absmax = bounds.Absmax();
+    if (module_powers_.ExponentOf(absmax) == kInf) Repaired(QParamsTrap::kMxOverflow);
+    const double power = powers_.ExponentOf(absmax) - MxElementExponent(args_.num_bits);
+    return PowerOfTwo(static_cast<int>(std::clamp(power, -kMxBias, kMxBias)));
+  }
+
+  double ZeroPoint(const Bounds& bounds) {
+    const double width = levels_.width();
+    if (bounds.IsZero()) {
+      Repaired(QParamsTrap::kZeroPointUndefined);
+      return levels_.lowest;
+    }
+    const double exact = levels_.lowest - bounds.low / 2 / bounds.HalfWidth() * width;
+    const double clamped = std::clamp(exact, levels_.lowest, levels_.greatest);
+    const bool wraps = RoundOnce(module_dtype_, clamped) > zp_limits_.greatest;
+    if (wraps) Repaired(QParamsTrap::kZeroPointWrapped);
+    return RoundOnce(zp_dtype_, clamped);
+  }
+
+  static constexpr double kInf = std::numeric_limits<double>::infinity();
+  static constexpr int kBias = static_cast<int>(kMxBias);
+
+  const QuantizationArgs& args_;
+  const QuantizedRange levels_;
+  const std::optional<float> global_scale_;
+  const Dtype module_dtype_;
+  const Dtype zp_dtype_;
+  const DtypeLimits module_limits_;
+  const DtypeLimits scale_limits_;
+  const DtypeLimits zp_limits_;
+  // As the module's dtype would have them, and as they are.
+  const MxPowers module_powers_;
+  const MxPowers powers_;
+  const bool mx_;
+  QParamsNotes notes_;
+  std::int64_t parameter_ = 0;
+};
+
+absl::Status CheckMx(const QuantizationArgs& args, std::optional<float> global_scale) {
+  if (!HasMxScales(args) || (args.symmetric && !global_scale)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(args.symmetric ? "a global scale" : "symmetric false",
+                   " cannot be given with MX scales (float, group_size 32, scale_dtype U8), which "
+                   "are exponents"));
+}
+
+absl::Status CheckZeroPoints(const QuantizationArgs& args, const QuantizedRange& levels) {
+  if (args.symmetric) return absl::OkStatus();
+  const DtypeLimits limits = LimitsOf(ZpDtype(args));
+  if (limits.lowest <= levels.lowest && limits.greatest >= levels.greatest) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("zp_dtype ", DtypeName(ZpDtype(args)), " does not hold the zero points of ",
+                   QuantizationTypeName(args.type), " and num_bits ", args.num_bits, ", ",
+                   levels.lowest, " to ", levels.greatest));
+}
+
+absl::Status CheckGlobalScale(std::optional<float> global_scale) {
+  if (!global_scale || (std::isfinite(*global_scale) && *global_scale > 0)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("global_scale ", *global_scale, " is not a finite number above 0"));
+}
+
+}  // namespace
+
+absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
+                                     absl::Span<const std::int64_t> shape,
+                                     const QuantizationArgs& args,
+                                     std::optional<float> global_scale, Dtype observed_dtype) {
+  ASSIGN_OR_RETURN(const QuantizedRange levels, QuantizedRangeOf(args));
+  RETURN_IF_ERROR(CheckMx(args, global_scale));
+  RETURN_IF_ERROR(CheckZeroPoints(args, levels));
+  RETURN_IF_ERROR(CheckGlobalScale(global_scale));
+  QParams qparams;
+  RETURN_IF_ERROR(Calculation(args, levels, global_scale, observed_dtype).Run(range, qparams));
+  qparams.scale.shape.assign(shape.begin(), shape.end());
+  if (shape.empty()) qparams.scale.shape = {1};
+  qparams.zero_point.shape = qparams.scale.shape;
+  return qparams;
+}
+
+absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observed_dtype) {
+  RETURN_IF_ERROR(CheckFinite(range.min[0], range.max[0], 0));
+  const Bounds bounds = BoundsOf(range.min[0], range.max[0]);
+  GlobalScale scale;
+  QParamsNotes notes;
+  if (bounds.IsZero()) {
+    notes.Add(QParamsTrap::kZeroRange, TrapOutcome::kFollowed, 0);
+    scale.notes = std::move(notes).Take();
+    return scale;
+  }
+  const double absmax = bounds.Absmax();
+  const double exact = RoundOnce(Dtype::kF32, 448 * 6 / absmax);
+  if (exact == 0) {
+    return absl::FailedPreconditionError(absl::StrCat("the range behind the global scale reaches ",
+                                                      absmax, ": its global scale is 0 in F32"));
+  }
+  if (std::isfinite(exact)) scale.value = static_cast<float>(exact);
+  // What the reference would make of it in the dtype that was observed.
+  Elements observed{ModuleScaleDtype(observed_dtype), {}};
+  observed.bytes.resize(ByteSize(observed.dtype));
+  StoreElement(observed.dtype, absmax, observed.bytes.data());
+  ASSIGN_OR_RETURN(const GlobalScale theirs, ReferenceGparam({observed, observed}));
+  for (const QParamsNote& note : theirs.notes) {
+    const bool same = scale.value == theirs.value;
+    notes.Add(note.trap, same ? TrapOutcome::kFollowed : TrapOutcome::kRepaired, 0);
+  }
+  scale.notes = std::move(notes).Take();
+  return scale;
+}
+
+}  // namespace calipers

@@ -1,0 +1,25 @@
+#ifndef CALIPERS_CORE_QPARAMS_EXACT_H_
+#define CALIPERS_CORE_QPARAMS_EXACT_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/qparams.h"
+
+namespace calipers {
+
+// Exact arithmetic of core/qparams.h. `range` has as many elements of min and max as `shape`
+// asks for, of one dtype.
+
+absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
+                                     absl::Span<const std::int64_t> shape,
+                                     const QuantizationArgs& args,
+                                     std::optional<float> global_scale, Dtype observed_dtype);
+
+absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observed_dtype);
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_QPARAMS_EXACT_H_

@@ -1,0 +1,25 @@
+#ifndef CALIPERS_CORE_QPARAMS_REFERENCE_H_
+#define CALIPERS_CORE_QPARAMS_REFERENCE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/qparams.h"
+
+namespace calipers {
+
+// Reference arithmetic of core/qparams.h. `range` has as many elements of min and max as
+// `shape` asks for, of one dtype.
+
+absl::StatusOr<QParams> ReferenceQParams(const ElementRange& range,
+                                         absl::Span<const std::int64_t> shape,
+                                         const QuantizationArgs& args,
+                                         std::optional<float> global_scale);
+
+absl::StatusOr<GlobalScale> ReferenceGparam(const ElementRange& range);
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_QPARAMS_REFERENCE_H_

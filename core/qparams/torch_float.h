@@ -1,0 +1,100 @@
+#ifndef CALIPERS_CORE_QPARAMS_TORCH_FLOAT_H_
+#define CALIPERS_CORE_QPARAMS_TORCH_FLOAT_H_
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "core/dtype.h"
+#include "core/fold_arithmetic.h"
+
+namespace calipers {
+
+/// Numbers of a dtype as PyTorch's CPU kernels compute with them: in float32, or float64 for
+/// F64, each result rounded to the dtype. F64, F32, BF16 and F16.
+template <Dtype kDtype>
+struct TorchFloat {
+  using Wide = std::conditional_t<kDtype == Dtype::kF64, double, float>;
+
+  static Wide Round(Wide x) {
+    if constexpr (kDtype == Dtype::kF16) return RoundToF16(x);
+    if constexpr (kDtype == Dtype::kBF16) return RoundToBF16(x);
+    return x;
+  }
+  /// A number cast to the dtype; to the 16-bit ones by way of float32.
+  static Wide From(double x) { return Round(static_cast<Wide>(x)); }
+};
+
+/// The dtype of a tensor of `a` and one of `b`, both of at least one dimension.
+constexpr Dtype Promote(Dtype a, Dtype b) {
+  if (a == b) return a;
+  return a == Dtype::kF64 || b == Dtype::kF64 ? Dtype::kF64 : Dtype::kF32;
+}
+
+/// `x` rounded to the nearest F8, ties to even: one with `kMantissaBits` whose least positive
+/// value is that of `unit_holder`, a float32 of 1.5 * 2^n, times 2^-23. For magnitudes up to the
+/// greatest finite value; NaN stays.
+template <int kMantissaBits>
+float RoundToF8(float x, float least_normal, float unit_holder) {
+  const float magnitude = std::fabs(x);
+  if (std::isnan(x)) return x;
+  if (magnitude < least_normal) {
+    // The float32 next to `unit_holder` lie as far apart as the subnormals there.
+    return std::copysign((magnitude + unit_holder) - unit_holder, x);
+  }
+  constexpr int kDropped = 23 - kMantissaBits;
+  constexpr std::uint32_t kRest = (1U << kDropped) - 1;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(magnitude);
+  const std::uint32_t odd = (bits >> kDropped) & 1U;
+  return std::copysign(std::bit_cast<float>((bits + (kRest >> 1) + odd) & ~kRest), x);
+}
+
+inline float RoundToF8E4M3(float x) { return RoundToF8<3>(x, 0x1p-6F, 0x1.8p14F); }
+inline float RoundToF8E5M2(float x) { return RoundToF8<2>(x, 0x1p-14F, 0x1.8p7F); }
+
+/// A whole number as an integer of up to 32 bits: x86 converts to 32 bits first, where all it
+/// cannot hold, NaN too, is the least, and drops the upper bits then.
+template <typename Integer>
+double ToInteger(double x) {
+  using Converted = std::conditional_t<sizeof(Integer) == 8, std::int64_t, std::int32_t>;
+  constexpr double kEnd = sizeof(Integer) == 8 ? 0x1p63 : 0x1p31;
+  const bool fits = x >= -kEnd && x < kEnd;
+  const Converted converted =
+      fits ? static_cast<Converted>(x) : std::numeric_limits<Converted>::min();
+  return static_cast<double>(static_cast<Integer>(converted));
+}
+
+/// The value of `x` after PyTorch's x.to(dtype); for F8 within its finite range.
+inline double TorchCast(Dtype dtype, double x) {
+  switch (dtype) {
+    case Dtype::kF64:
+      return x;
+    case Dtype::kF32:
+      return static_cast<float>(x);
+    case Dtype::kF16:
+      return RoundToF16(static_cast<float>(x));
+    case Dtype::kBF16:
+      return RoundToBF16(static_cast<float>(x));
+    case Dtype::kF8E4M3:
+      return RoundToF8E4M3(static_cast<float>(x));
+    case Dtype::kF8E5M2:
+      return RoundToF8E5M2(static_cast<float>(x));
+    case Dtype::kI8:
+      return ToInteger<std::int8_t>(x);
+    case Dtype::kU8:
+      return ToInteger<std::uint8_t>(x);
+    case Dtype::kI16:
+      return ToInteger<std::int16_t>(x);
+    case Dtype::kI32:
+      return ToInteger<std::int32_t>(x);
+    case Dtype::kI64:
+      return ToInteger<std::int64_t>(x);
+  }
+  return x;
+}
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_QPARAMS_TORCH_FLOAT_H_

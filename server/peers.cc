@@ -1,0 +1,98 @@
+#include "server/peers.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "core/fold_arithmetic.h"
+
+namespace calipers::server {
+namespace {
+
+constexpr std::size_t kMaxNames = 16;
+
+// A name that is cut where one part of it may be another.
+struct Gap {
+  std::string before;
+  std::string after;
+};
+
+// The gap behind the first part of the module that is `part`.
+std::optional<Gap> FindGap(absl::string_view full_name, absl::string_view part) {
+  const std::size_t end_of_module = full_name.rfind('/');
+  for (const absl::string_view begin : {"/", "."}) {
+    const std::string wanted = absl::StrCat(begin, part, ".");
+    const std::size_t at = full_name.substr(0, end_of_module).find(wanted);
+    if (at == absl::string_view::npos) continue;
+    const std::size_t gap = at + wanted.size();
+    const std::size_t end = std::min(full_name.find('.', gap), end_of_module);
+    return Gap{std::string(full_name.substr(0, gap)), std::string(full_name.substr(end))};
+  }
+  return std::nullopt;
+}
+
+bool Fits(const Gap& gap, absl::string_view name) {
+  return absl::ConsumePrefix(&name, gap.before) && absl::ConsumeSuffix(&name, gap.after) &&
+         !name.empty() && !absl::StrContains(name, '.');
+}
+
+}  // namespace
+
+absl::StatusOr<Peers> Peers::Make(std::vector<std::string> behind) {
+  if (behind.size() > kMaxNames) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "peers_behind has ", behind.size(), " names; at most ", kMaxNames, " are allowed"));
+  }
+  for (const std::string& name : behind) {
+    if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("peers_behind has the name \"", name.substr(0, 100),
+                     "\"; a name is one part of a module's, without dots and slashes"));
+  }
+  return Peers(std::move(behind));
+}
+
+std::vector<std::shared_ptr<Session>> Peers::Of(const SessionTable& sessions,
+                                                const SessionName& session) const {
+  std::vector<std::shared_ptr<Session>> peers;
+  for (const std::string& part : behind_) {
+    const std::optional<Gap> gap = FindGap(session.full(), part);
+    if (!gap) continue;
+    // Between the names with this beginning there may be others.
+    std::string after = gap->before;
+    const auto all = NameFilter::Make(session.run(), "");
+    do {
+      SessionTable::Page page = sessions.List(*all, after, /*limit=*/1000);
+      for (std::shared_ptr<Session>& peer : page.sessions) {
+        const std::string& name = peer->name().full();
+        if (!absl::StartsWith(name, gap->before)) return peers;
+        if (name != session.full() && Fits(*gap, name)) peers.push_back(std::move(peer));
+      }
+      after = std::move(page.next_after);
+    } while (!after.empty());
+    return peers;
+  }
+  return peers;
+}
+
+absl::Status Widen(ElementRange& range, const ElementRange& other) {
+  const Dtype dtype = range.min.dtype;
+  if (other.min.dtype != dtype || other.min.size() != range.min.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("its peers have ranges of ", range.min.size(), " parameters of ",
+                     DtypeName(dtype), " and of ", other.min.size(), " of ",
+                     DtypeName(other.min.dtype)));
+  }
+  const std::size_t size = ByteSize(dtype);
+  for (std::size_t i = 0; i < range.min.size(); ++i) {
+    StoreElement(dtype, Lower(range.min[i], other.min[i]), range.min.bytes.data() + i * size);
+    StoreElement(dtype, Upper(range.max[i], other.max[i]), range.max.bytes.data() + i * size);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,30 @@
+#ifndef CALIPERS_SERVER_QPARAMS_CALLS_H_
+#define CALIPERS_SERVER_QPARAMS_CALLS_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "calipers/v1/calibration.pb.h"
+#include "server/session_table.h"
+
+namespace calipers::server {
+
+// What calipers.v1.Calibration answers of qparams, one function a call. Errors are those
+// that calibration.proto promises.
+
+/// Waits until a session holds so many records.
+using WaitForRecords = std::function<absl::Status(Session&, std::int64_t count)>;
+
+absl::StatusOr<v1::GetQParamsResponse> GetQParams(const SessionTable& sessions,
+                                                  const v1::GetQParamsRequest& request,
+                                                  const WaitForRecords& wait);
+
+absl::StatusOr<v1::BatchGetQParamsResponse> BatchGetQParams(
+    const SessionTable& sessions, const v1::BatchGetQParamsRequest& request,
+    const WaitForRecords& wait);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_QPARAMS_CALLS_H_

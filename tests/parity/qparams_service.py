@@ -1,0 +1,115 @@
+"""Questions to a running calipers-server: GetQParams of sessions that hold the ranges.
+
+Import after stubs.generate.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+
+import grpc
+from calipers.v1 import calibration_pb2 as calls
+from calipers.v1 import (
+    calibration_pb2_grpc,
+    observation_pb2,
+    qparams_pb2,
+    range_pb2,
+    session_pb2,
+)
+
+from qparams_forms import QParams, Question, Range, Refusal, Tensor
+from qparams_observed import weight_shape
+
+SECONDS = 60
+RUN = "runs/qparams"
+# Last parts of the modules' names; the first is asked for.
+MEMBERS = ("asked", "second", "third")
+
+
+class UnexpectedError(Exception):
+    """The service did something else than store what it was sent."""
+
+
+def _tensor(message: range_pb2.Tensor) -> Tensor:
+    return Tensor(message.dtype, tuple(message.shape), message.data)
+
+
+def _session_args(args: dict) -> session_pb2.QuantizationArgs:
+    return session_pb2.QuantizationArgs(
+        strategy=f"STRATEGY_{args['strategy'].upper()}",
+        group_size=args.get("group_size"),
+        block_structure=args.get("block_structure", ()),
+        observer="static_minmax",
+    )
+
+
+def _reduced(session: str, args: dict, found: Range) -> observation_pb2.ReducedObservation:
+    header = observation_pb2.ObservationHeader(
+        session=session, index=0, dtype=found.min.dtype, shape=weight_shape(args, found.min.shape)
+    )
+    return observation_pb2.ReducedObservation(
+        header=header, min=found.min.data, max=found.max.data
+    )
+
+
+class QParamsService:
+    """A connection. Sessions are in reference arithmetic."""
+
+    def __init__(self, address: str) -> None:
+        self._stub = calibration_pb2_grpc.CalibrationStub(grpc.insecure_channel(address))
+        self._modules = (f"case{number}" for number in itertools.count())
+
+    def stored(self, question: Question) -> QParams | Refusal:
+        """What a module is to hold; of a question for which there is a weight_shape."""
+        module = next(self._modules)
+        names = [
+            self._create(f"{module}.{member}/weight", question.args)
+            for member, _ in zip(MEMBERS, question.global_ranges, strict=False)
+        ]
+        self._observe(names, question)
+        request = qparams_pb2.GetQParamsRequest(
+            name=names[0],
+            specs=[qparams_pb2.QParamsSpec(args_json=json.dumps(question.args))],
+            fusion=self._fusion(len(names)),
+        )
+        (result,) = self._stub.GetQParams(request, timeout=SECONDS).results
+        if result.HasField("status"):
+            return Refusal(result.status.message)
+        found = result.qparams
+        return QParams(
+            _tensor(found.scale),
+            _tensor(found.zero_point),
+            _tensor(found.global_scale) if found.HasField("global_scale") else None,
+        )
+
+    def _create(self, session_id: str, args: dict) -> str:
+        session = session_pb2.Session(args=_session_args(args), arithmetic="ARITHMETIC_REFERENCE")
+        request = calls.CreateSessionRequest(parent=RUN, session_id=session_id, session=session)
+        return self._stub.CreateSession(request, timeout=SECONDS).name
+
+    def _observe(self, names: list[str], question: Question) -> None:
+        reduced = [
+            _reduced(name, question.args, found)
+            for name, found in zip(names, question.global_ranges, strict=True)
+        ]
+
+        def requests() -> Iterator[observation_pb2.ObserveRequest]:
+            batch = observation_pb2.ReducedBatch(observations=reduced)
+            yield observation_pb2.ObserveRequest(reduced=batch)
+
+        responses = self._stub.Observe(requests(), timeout=SECONDS)
+        acks = [ack for response in responses for ack in response.acks]
+        for ack in acks:
+            if ack.outcome != observation_pb2.ObservationAck.OUTCOME_STORED:
+                raise UnexpectedError(f"not stored: {ack}")
+        if len(acks) != len(names):
+            raise UnexpectedError(f"{len(names)} sent, {len(acks)} acknowledged")
+
+    @staticmethod
+    def _fusion(members: int) -> qparams_pb2.Fusion:
+        if members == 1:
+            return qparams_pb2.Fusion(mode="MODE_NONE")
+        group = qparams_pb2.Fusion.Group(names=MEMBERS[:members])
+        return qparams_pb2.Fusion(mode="MODE_DECLARED", groups=[group])
