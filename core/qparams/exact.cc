@@ -93,10 +93,9 @@ class Calculation {
     if (levels_.width() > module_limits_.greatest) Repaired(QParamsTrap::kLevelsOverflow);
     if (bounds.IsZero()) return ScaleOfZero();
     const double scale = mx_ ? MxScale(bounds) : ToScaleDtype(FromBounds(bounds));
-    const double kept = RoundOnce(module_dtype_, scale);
-    if (kept > 0) return kept;
-    Repaired(QParamsTrap::kScaleUnderflow);
-    return module_limits_.least_positive;
+    const double kept = RoundOnce(module_dtype_, scale > 0 ? scale : scale_limits_.least_positive);
+    if (scale == 0 || kept == 0) Repaired(QParamsTrap::kScaleUnderflow);
+    return std::max(kept, module_limits_.least_positive);
   }
 
   absl::Status TooLarge(const Bounds& bounds) const {
@@ -125,16 +124,14 @@ class Calculation {
       Followed(QParamsTrap::kScaleSaturated);
       return scale_limits_.greatest;
     }
-    const double rounded = RoundOnce(*args_.scale_dtype, scale);
-    if (rounded > 0) return rounded;
-    Repaired(QParamsTrap::kScaleUnderflow);
-    return scale_limits_.least_positive;
+    return RoundOnce(*args_.scale_dtype, scale);
   }
 
   double MxScale(const Bounds& bounds) {
     const double absmax = bounds.Absmax();
     if (module_powers_.ExponentOf(absmax) == kInf) Repaired(QParamsTrap::kMxOverflow);
     const double power = powers_.ExponentOf(absmax) - MxElementExponent(args_.num_bits);
+    if (power > kMxBias) Followed(QParamsTrap::kScaleSaturated);
     return PowerOfTwo(static_cast<int>(std::clamp(power, -kMxBias, kMxBias)));
   }
 

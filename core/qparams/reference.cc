@@ -65,11 +65,6 @@ struct Rule {
   std::optional<float> global_scale;
 };
 
-struct Scale {
-  double value = 0;
-  bool zero_range = false;
-};
-
 // The scales and zero points of a range of `kDtype`, one parameter at a time; scales are of
 // `kScale` in the end.
 template <Dtype kDtype, Dtype kScale>
@@ -82,10 +77,9 @@ class Calculation {
         element_exponent_(MxElementExponent(rule.args->num_bits)),
         width_(Float::From(rule.levels.width())),
         epsilon_(ScaleFloat::From(LimitsOf(rule.args->scale_dtype.value_or(kScale)).epsilon)),
-        zp_dtype_(ZpDtype(*rule.args)),
         to_scale_dtype_(rule.args->scale_dtype.value_or(kScale)),
-        own_zero_point_(zp_dtype_),
-        promoted_zero_point_(zp_dtype_) {}
+        own_zero_point_(ZpDtype(*rule.args)),
+        promoted_zero_point_(ZpDtype(*rule.args)) {}
 
   void Run(const ElementRange& range) {
     const std::size_t n = range.min.size();
@@ -190,7 +184,6 @@ class Calculation {
   double element_exponent_;
   Wide width_;
   double epsilon_;
-  Dtype zp_dtype_;
   RoundingTo<kScale> to_scale_dtype_;
   RoundingTo<kDtype> own_zero_point_;
   RoundingTo<kPromoted> promoted_zero_point_;
