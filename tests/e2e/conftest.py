@@ -1,8 +1,9 @@
-"""Fixtures: the built programs, a running server, and a client that knows the
-service by reflection alone."""
+"""Fixtures: the built programs, a running server, the command, and a client that knows
+the service by reflection alone."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
 START_SECONDS = 30
 STOP_SECONDS = 30
+COMMAND_SECONDS = 60
 
 
 class Reflected:
@@ -79,8 +81,40 @@ class ServerProcess:
         return self.process.wait(STOP_SECONDS)
 
 
-def start_server(folder: Path, *flags: str) -> ServerProcess:
-    """Starts a server on a free loopback port and waits until it serves."""
+class Cli:
+    """Runs `calipers` against one server."""
+
+    def __init__(self, address: str, run: str = "default") -> None:
+        self.address = address
+        self.run_name = run
+
+    def command(self, *arguments: object) -> list[str]:
+        """What `run` runs."""
+        program = [str(BUILD / "client" / "calipers"), "--server", self.address]
+        return [*program, "--run", self.run_name] + [str(part) for part in arguments]
+
+    def run(self, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL,
+            **options,
+        )
+
+    def json(self, *arguments: object, status: int = 0) -> list[dict]:
+        """What a command prints, which must end with this exit status."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def start_server(
+    folder: Path, *flags: str, listen: str = "127.0.0.1:0"
+) -> ServerProcess:
+    """Starts a server on loopback, on a free port unless given one, and waits until it
+    serves."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     log = folder / "server.log"
@@ -88,7 +122,7 @@ def start_server(folder: Path, *flags: str) -> ServerProcess:
         process = subprocess.Popen(
             [
                 BUILD / "server" / "calipers-server",
-                *("--listen", "127.0.0.1:0", "--port-file", port_file),
+                *("--listen", listen, "--port-file", port_file),
                 *("--data-dir", folder / "data"),
                 *flags,
             ],
@@ -124,6 +158,12 @@ def server_with(tmp_path: Path) -> Iterator:
 def server(server_with) -> ServerProcess:
     """A server with default flags."""
     return server_with()
+
+
+@pytest.fixture
+def cli(server: ServerProcess) -> Cli:
+    """The command, against `server`."""
+    return Cli(server.address)
 
 
 @pytest.fixture
