@@ -218,10 +218,11 @@ absl::StatusOr<std::vector<v1::QParamsResult>> Client::BatchGetQParams(
     }
     const std::size_t first = begin;
     for (; begin < end; ++begin) {
-      const auto at = static_cast<int>((begin - first) * specs);
-      if (begin > first && LeftOut(response.results(at))) break;
-      std::move(response.mutable_results()->begin() + at,
-                response.mutable_results()->begin() + at + static_cast<int>(specs),
+      const auto session = response.mutable_results()->begin() +
+                           static_cast<std::ptrdiff_t>((begin - first) * specs);
+      const auto end_of_session = session + static_cast<std::ptrdiff_t>(specs);
+      if (begin > first && std::any_of(session, end_of_session, LeftOut<v1::QParamsResult>)) break;
+      std::move(session, end_of_session,
                 results.begin() + static_cast<std::ptrdiff_t>(begin * specs));
     }
   }

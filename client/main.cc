@@ -47,8 +47,9 @@ int main(int argc, char** argv) {
        {calipers::client::AddPing, calipers::client::AddObserve, calipers::client::AddMinMax,
         calipers::client::AddList, calipers::client::AddWatch, calipers::client::AddCoverage,
         calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
-        calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete, calipers::client::AddExport,
-        calipers::client::AddImport, calipers::client::AddMerge, calipers::client::AddBackup}) {
+        calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete,
+        calipers::client::AddExport, calipers::client::AddImport, calipers::client::AddMerge,
+        calipers::client::AddBackup}) {
     add(app, selected);
   }
   app.footer(kFooter);

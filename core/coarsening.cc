@@ -104,9 +104,9 @@ absl::StatusOr<Coarsening> Coarsening::OfGroups(BaseName base_name, const Quanti
   // Tokens x hidden, as exact arithmetic has it.
   absl::StatusOr<View> view = MakeView(base_name, *args, Arithmetic::kExact, shape);
   if (!view.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("a series of qparam shape ", ShapeText(qparam_shape), " observed with strategy ",
-                     Text(from), " cannot give ", Text(to), ": ", view.status().message()));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a series of qparam shape ", ShapeText(qparam_shape), " observed with strategy ",
+        Text(from), " cannot give ", Text(to), ": ", view.status().message()));
   }
   std::vector<std::int64_t> coarse = view->qparam_shape;
   return Coarsening(Kind::kUnion, std::move(coarse), *std::move(view));

@@ -27,8 +27,9 @@ class Coarsening {
   /// | of | can be made |
   /// | --- | --- |
   /// | any strategy | itself, and tensor |
-  /// | group, tensor_group of a weight | group and tensor_group of a multiple of the group_size; channel; block, its width a multiple |
-  /// | group, tensor_group of an input or output | the same of a multiple of the group_size |
+  /// | group, tensor_group of a weight | group and tensor_group of a multiple of the group_size;
+  /// channel; block, its width a multiple | | group, tensor_group of an input or output | the same
+  /// of a multiple of the group_size |
   ///
   /// FAILED_PRECONDITION, saying what a series must be observed with instead, for any
   /// other, and where the groups of a row are no multiple.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/preset_schemes.h"
 #include "core/quantization_args_json.h"
 #include "core/status_macros.h"
@@ -76,7 +77,12 @@ absl::StatusOr<std::optional<Dtype>> DtypeFromProto(absl::string_view field,
 absl::StatusOr<QParamsSpec> FromProto(const v1::QParamsSpec& spec) {
   switch (spec.by_case()) {
     case v1::QParamsSpec::kArgs: {
-      ASSIGN_OR_RETURN(const QuantizationArgsInput input, InputFromProto(spec.args()));
+      ASSIGN_OR_RETURN(QuantizationArgsInput input, InputFromProto(spec.args()));
+      // As in JSON, where one that is given is told from the default.
+      if (input.averaging_constant) {
+        input.observer_kwargs["averaging_constant"] =
+            absl::StrFormat("%.17g", *input.averaging_constant);
+      }
       ASSIGN_OR_RETURN(QuantizationArgs args, CheckQuantizationArgs(input));
       return QParamsSpec{std::move(args)};
     }

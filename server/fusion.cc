@@ -55,9 +55,8 @@ const std::vector<Fusion::Group>& Fusion::Known() {
 
 absl::StatusOr<Fusion> Fusion::Make(Mode mode, const std::vector<Group>& declared) {
   if (declared.size() > kMaxGroups) {
-    return absl::InvalidArgumentError(absl::StrCat("fusion has ", declared.size(),
-                                                   " groups; at most ", kMaxGroups,
-                                                   " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fusion has ", declared.size(), " groups; at most ", kMaxGroups, " are allowed"));
   }
   Fusion fusion;
   if (mode == Mode::kNone) return fusion;

@@ -22,15 +22,18 @@ struct Gap {
 };
 
 // The gap behind the first part of the module that is `part`.
-std::optional<Gap> FindGap(absl::string_view full_name, absl::string_view part) {
-  const std::size_t end_of_module = full_name.rfind('/');
+std::optional<Gap> FindGap(const SessionName& session, absl::string_view part) {
+  const absl::string_view name = session.full();
+  const std::size_t begin_of_module = name.size() - session.session_id().size();
+  const std::size_t end_of_module = begin_of_module + session.module().size();
   for (const absl::string_view begin : {"/", "."}) {
     const std::string wanted = absl::StrCat(begin, part, ".");
-    const std::size_t at = full_name.substr(0, end_of_module).find(wanted);
+    // From the slash before the module on; a run may have parts of the same name.
+    const std::size_t at = name.substr(0, end_of_module).find(wanted, begin_of_module - 1);
     if (at == absl::string_view::npos) continue;
     const std::size_t gap = at + wanted.size();
-    const std::size_t end = std::min(full_name.find('.', gap), end_of_module);
-    return Gap{std::string(full_name.substr(0, gap)), std::string(full_name.substr(end))};
+    const std::size_t end = std::min(name.find('.', gap), end_of_module);
+    return Gap{std::string(name.substr(0, gap)), std::string(name.substr(end))};
   }
   return std::nullopt;
 }
@@ -44,8 +47,8 @@ bool Fits(const Gap& gap, absl::string_view name) {
 
 absl::StatusOr<Peers> Peers::Make(std::vector<std::string> behind) {
   if (behind.size() > kMaxNames) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "peers_behind has ", behind.size(), " names; at most ", kMaxNames, " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat("peers_behind has ", behind.size(),
+                                                   " names; at most ", kMaxNames, " are allowed"));
   }
   for (const std::string& name : behind) {
     if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;
@@ -60,7 +63,7 @@ std::vector<std::shared_ptr<Session>> Peers::Of(const SessionTable& sessions,
                                                 const SessionName& session) const {
   std::vector<std::shared_ptr<Session>> peers;
   for (const std::string& part : behind_) {
-    const std::optional<Gap> gap = FindGap(session.full(), part);
+    const std::optional<Gap> gap = FindGap(session, part);
     if (!gap) continue;
     // Between the names with this beginning there may be others.
     std::string after = gap->before;
@@ -82,10 +85,9 @@ std::vector<std::shared_ptr<Session>> Peers::Of(const SessionTable& sessions,
 absl::Status Widen(ElementRange& range, const ElementRange& other) {
   const Dtype dtype = range.min.dtype;
   if (other.min.dtype != dtype || other.min.size() != range.min.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("its peers have ranges of ", range.min.size(), " parameters of ",
-                     DtypeName(dtype), " and of ", other.min.size(), " of ",
-                     DtypeName(other.min.dtype)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "its peers have ranges of ", range.min.size(), " parameters of ", DtypeName(dtype),
+        " and of ", other.min.size(), " of ", DtypeName(other.min.dtype)));
   }
   const std::size_t size = ByteSize(dtype);
   for (std::size_t i = 0; i < range.min.size(); ++i) {

@@ -15,8 +15,6 @@ namespace calipers::server {
 namespace {
 
 constexpr int kMaxBatchNames = 10'000;
-// An answer takes no more sessions once it has as much: protobuf's own limit is 2 GiB.
-constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 20;
 
 template <typename Request>
 absl::StatusOr<QParamsQuery> QueryOf(const SessionTable& sessions, const Request& request,
@@ -26,22 +24,50 @@ absl::StatusOr<QParamsQuery> QueryOf(const SessionTable& sessions, const Request
         absl::StrCat("wait_count is ", request.wait_count(), "; it may not be negative"));
   }
   ASSIGN_OR_RETURN(QParamsRequest parsed, FromProto(request));
-  return QParamsQuery(&sessions, std::move(parsed),
-                      [&wait, count = request.wait_count()](Session& session) {
-                        return wait(session, count);
-                      });
+  return QParamsQuery(
+      &sessions, std::move(parsed),
+      [&wait, count = request.wait_count()](Session& session) { return wait(session, count); });
 }
 
-v1::QParamsResult ResultOf(QParamsQuery& query, Session& session, std::size_t spec) {
-  v1::QParamsResult result;
-  const absl::StatusOr<QParamsAnswer> answer = query.Answer(session, spec);
-  if (answer.ok()) {
-    *result.mutable_qparams() = ToProto(session, *answer);
-  } else {
-    *result.mutable_status() = ToProto(answer.status());
-  }
-  return result;
+absl::StatusOr<QParamsAnswer> AnswerOf(QParamsQuery& query,
+                                       const absl::StatusOr<std::shared_ptr<Session>>& session,
+                                       std::size_t spec) {
+  RETURN_IF_ERROR(session.status());
+  return query.Answer(**session, spec);
 }
+
+// Takes results in, until there are too many.
+template <typename Response>
+class Results {
+ public:
+  explicit Results(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  // One a spec.
+  void AddAll(QParamsQuery& query, const absl::StatusOr<std::shared_ptr<Session>>& session) {
+    for (std::size_t spec = 0; spec < query.request().specs.size(); ++spec) {
+      v1::QParamsResult& result = *response_.add_results();
+      const absl::StatusOr<QParamsAnswer> answer =
+          bytes_ < max_bytes_ ? AnswerOf(query, session, spec) : Full();
+      if (answer.ok()) {
+        *result.mutable_qparams() = ToProto(**session, *answer);
+      } else {
+        *result.mutable_status() = ToProto(answer.status());
+      }
+      bytes_ += result.ByteSizeLong();
+    }
+  }
+  Response Take() && { return std::move(response_); }
+
+ private:
+  absl::Status Full() const {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the results before this one fill the answer, ", bytes_, " bytes: ask for fewer at once"));
+  }
+
+  const std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  Response response_;
+};
 
 absl::StatusOr<std::shared_ptr<Session>> FindIn(const SessionTable& sessions, const RunName& run,
                                                 const std::string& name) {
@@ -54,45 +80,29 @@ absl::StatusOr<std::shared_ptr<Session>> FindIn(const SessionTable& sessions, co
 
 absl::StatusOr<v1::GetQParamsResponse> GetQParams(const SessionTable& sessions,
                                                   const v1::GetQParamsRequest& request,
-                                                  const WaitForRecords& wait) {
+                                                  const WaitForRecords& wait,
+                                                  std::size_t max_bytes) {
   ASSIGN_OR_RETURN(QParamsQuery query, QueryOf(sessions, request, wait));
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Find(request.name()));
-  v1::GetQParamsResponse response;
-  for (std::size_t spec = 0; spec < query.request().specs.size(); ++spec) {
-    *response.add_results() = ResultOf(query, *session, spec);
-  }
-  return response;
+  Results<v1::GetQParamsResponse> results(max_bytes);
+  results.AddAll(query, session);
+  return std::move(results).Take();
 }
 
 absl::StatusOr<v1::BatchGetQParamsResponse> BatchGetQParams(
     const SessionTable& sessions, const v1::BatchGetQParamsRequest& request,
-    const WaitForRecords& wait) {
+    const WaitForRecords& wait, std::size_t max_bytes) {
   ASSIGN_OR_RETURN(const RunName run, RunName::Parse(request.parent()));
   if (request.names().empty() || request.names_size() > kMaxBatchNames) {
     return absl::InvalidArgumentError(absl::StrCat(
         "names has ", request.names_size(), " entries; 1 to ", kMaxBatchNames, " are allowed"));
   }
   ASSIGN_OR_RETURN(QParamsQuery query, QueryOf(sessions, request, wait));
-  v1::BatchGetQParamsResponse response;
-  std::size_t bytes = 0;
+  Results<v1::BatchGetQParamsResponse> results(max_bytes);
   for (const std::string& name : request.names()) {
-    const absl::StatusOr<std::shared_ptr<Session>> session =
-        bytes > kMaxBatchBytes
-            ? absl::ResourceExhaustedError(
-                  absl::StrCat("the sessions before this one fill the answer, ", bytes,
-                               " bytes: ask for fewer at once"))
-            : FindIn(sessions, run, name);
-    for (std::size_t spec = 0; spec < query.request().specs.size(); ++spec) {
-      v1::QParamsResult& result = *response.add_results();
-      if (session.ok()) {
-        result = ResultOf(query, **session, spec);
-        bytes += result.ByteSizeLong();
-      } else {
-        *result.mutable_status() = ToProto(session.status());
-      }
-    }
+    results.AddAll(query, FindIn(sessions, run, name));
   }
-  return response;
+  return std::move(results).Take();
 }
 
 }  // namespace calipers::server

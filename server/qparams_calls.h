@@ -1,6 +1,7 @@
 #ifndef CALIPERS_SERVER_QPARAMS_CALLS_H_
 #define CALIPERS_SERVER_QPARAMS_CALLS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -17,13 +18,17 @@ namespace calipers::server {
 /// Waits until a session holds so many records.
 using WaitForRecords = std::function<absl::Status(Session&, std::int64_t count)>;
 
+/// An answer takes no more results once it has as much: protobuf's own limit is 2 GiB.
+inline constexpr std::size_t kMaxQParamsBytes = std::size_t{256} << 20;
+
 absl::StatusOr<v1::GetQParamsResponse> GetQParams(const SessionTable& sessions,
                                                   const v1::GetQParamsRequest& request,
-                                                  const WaitForRecords& wait);
+                                                  const WaitForRecords& wait,
+                                                  std::size_t max_bytes = kMaxQParamsBytes);
 
 absl::StatusOr<v1::BatchGetQParamsResponse> BatchGetQParams(
     const SessionTable& sessions, const v1::BatchGetQParamsRequest& request,
-    const WaitForRecords& wait);
+    const WaitForRecords& wait, std::size_t max_bytes = kMaxQParamsBytes);
 
 }  // namespace calipers::server
 

@@ -17,12 +17,28 @@ bool IsOwnFold(const FoldRequest& fold) {
          !fold.coarsening;
 }
 
-// The fold that the args ask for: without an observer, the session's own.
-FoldRequest FoldOf(const Session& session, const QuantizationArgs& args) {
+bool HasConstant(const QuantizationArgs& args) {
+  return args.observer_kwargs.contains("averaging_constant");
+}
+
+// With what the range is folded by: the session's own, where the args leave it out.
+QuantizationArgs WithFold(const Session& session, QuantizationArgs args) {
+  const QuantizationArgs& own = session.spec().args;
+  if (args.observer.empty()) args.observer = own.observer;
+  const bool is_own = args.observer == own.observer;
+  if (is_own && !HasConstant(args)) args.averaging_constant = own.averaging_constant;
+  return args;
+}
+
+// The fold that the args ask for; one that differs from the session's own in nothing asks
+// for that.
+FoldRequest FoldOf(const Session& session, const QuantizationArgs& given) {
+  const QuantizationArgs args = WithFold(session, given);
+  const QuantizationArgs& own = session.spec().args;
   FoldRequest fold;
-  if (args.observer.empty()) return fold;
-  if (args.observer != session.spec().args.observer) fold.observer = args.observer;
-  if (args.observer_kwargs.contains("averaging_constant")) {
+  if (args.observer != own.observer) fold.observer = args.observer;
+  if (HasConstant(args) &&
+      (!fold.observer.empty() || args.averaging_constant != own.averaging_constant)) {
     fold.averaging_constant = args.averaging_constant;
   }
   return fold;
@@ -37,7 +53,8 @@ ShapedElements AsTensor(float value) {
 // The args by which parameters are told apart. Where the global scale is all that is kept
 // and the observer's extremes are those of the whole tensor, that need not be done.
 QuantizationArgs GeometryOf(const Session& session, const QuantizationArgs& args) {
-  const std::string& observer = args.observer.empty() ? session.spec().args.observer : args.observer;
+  const std::string& observer =
+      args.observer.empty() ? session.spec().args.observer : args.observer;
   const bool averages = observer == "minmax";
   if (WhatIsStored(args) != StoredQParams::kGlobalScale || averages) return args;
   QuantizationArgs tensor = args;
@@ -151,22 +168,22 @@ absl::StatusOr<ElementRange> QParamsQuery::GlobalOf(Session& member, std::size_t
   if (known == globals_.end()) {
     absl::StatusOr<Range> range = RangeOf(member, args);
     if (!range.ok()) {
-      return absl::Status(range.status().code(),
-                          absl::StrCat("a member of its group has no range: ",
-                                       range.status().message()));
+      return absl::Status(
+          range.status().code(),
+          absl::StrCat("a member of its group has no range: ", range.status().message()));
     }
-    known = globals_.emplace(key, Global{std::move(range->global),
-                                         std::move(range->fallback_sessions)}).first;
+    known =
+        globals_.emplace(key, Global{std::move(range->global), std::move(range->fallback_sessions)})
+            .first;
   }
   const Global& global = known->second;
-  answer.fallback_sessions.insert(answer.fallback_sessions.end(),
-                                  global.fallback_sessions.begin(),
+  answer.fallback_sessions.insert(answer.fallback_sessions.end(), global.fallback_sessions.begin(),
                                   global.fallback_sessions.end());
   return global.range;
 }
 
-absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec, Range& range,
-                                QParamsAnswer& answer) {
+absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec,
+                                const QuantizationArgs& args, Range& range, QParamsAnswer& answer) {
   ASSIGN_OR_RETURN(const auto members, FusedWith(session));
   if (members.empty()) return absl::OkStatus();
   std::vector<ElementRange> ranges;
@@ -176,7 +193,7 @@ absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec, Range&
       ranges.push_back(range.global);
       continue;
     }
-    ASSIGN_OR_RETURN(ElementRange global, GlobalOf(*member, spec, *answer.args, answer));
+    ASSIGN_OR_RETURN(ElementRange global, GlobalOf(*member, spec, args, answer));
     ranges.push_back(std::move(global));
   }
   ASSIGN_OR_RETURN(range.global, FuseRanges(ranges));
@@ -198,16 +215,18 @@ absl::StatusOr<QParams> QParamsQuery::Derive(const Session& session, const Range
 
 absl::StatusOr<QParamsAnswer> QParamsQuery::Answer(Session& session, std::size_t i) {
   RETURN_IF_ERROR(request_.specs[i].status());
-  QParamsAnswer answer{.args = request_.specs[i]->ArgsFor(session)};
-  answer.stored = answer.args ? WhatIsStored(*answer.args) : StoredQParams::kNone;
+  const std::optional<QuantizationArgs> args = request_.specs[i]->ArgsFor(session);
+  QParamsAnswer answer;
+  if (args) answer.args = WithFold(session, *args);
+  answer.stored = args ? WhatIsStored(*args) : StoredQParams::kNone;
   if (answer.stored == StoredQParams::kNone) return answer;
-  ASSIGN_OR_RETURN(Range range, RangeOf(session, *answer.args));
+  ASSIGN_OR_RETURN(Range range, RangeOf(session, *args));
   answer.fallback_sessions = std::move(range.fallback_sessions);
   answer.progress = std::move(range.progress);
-  if (answer.args->strategy == Strategy::kTensorGroup) {
-    RETURN_IF_ERROR(Fuse(session, i, range, answer));
+  if (args->strategy == Strategy::kTensorGroup) {
+    RETURN_IF_ERROR(Fuse(session, i, *args, range, answer));
   }
-  absl::StatusOr<QParams> qparams = Derive(session, range, *answer.args);
+  absl::StatusOr<QParams> qparams = Derive(session, range, *args);
   if (!qparams.ok()) {
     return absl::Status(qparams.status().code(), absl::StrCat("session ", session.name().full(),
                                                               ": ", qparams.status().message()));

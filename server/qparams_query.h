@@ -43,7 +43,8 @@ struct QParamsRequest {
 
 /// calipers.v1.QParams has the words.
 struct QParamsAnswer {
-  /// None, and nothing else, if the session's tensors stay as they are.
+  /// With the observer and the constant of the fold that was asked. None, and nothing else,
+  /// if the session's tensors stay as they are.
   std::optional<QuantizationArgs> args;
   QParams qparams;
   StoredQParams stored = StoredQParams::kAll;
@@ -87,7 +88,8 @@ class QParamsQuery {
   // The session and those that it shares a global scale with; empty if there are none.
   absl::StatusOr<std::vector<std::shared_ptr<Session>>> FusedWith(const Session& session) const;
   // Widens range.global to all members', and notes who they are.
-  absl::Status Fuse(const Session& session, std::size_t spec, Range& range, QParamsAnswer& answer);
+  absl::Status Fuse(const Session& session, std::size_t spec, const QuantizationArgs& args,
+                    Range& range, QParamsAnswer& answer);
   absl::StatusOr<ElementRange> GlobalOf(Session& member, std::size_t spec,
                                         const QuantizationArgs& args, QParamsAnswer& answer);
 

@@ -72,8 +72,8 @@ nlohmann::ordered_json QParamsJson(const v1::QParams& qparams) {
                              {"first", note.first()},
                              {"text", note.text()}});
   }
-  json["fused_sessions"] = std::vector<std::string>(qparams.fused_sessions().begin(),
-                                                    qparams.fused_sessions().end());
+  json["fused_sessions"] =
+      std::vector<std::string>(qparams.fused_sessions().begin(), qparams.fused_sessions().end());
   json["fallback_sessions"] = std::vector<std::string>(qparams.fallback_sessions().begin(),
                                                        qparams.fallback_sessions().end());
   json["progress"] = ToJson(qparams.progress());
@@ -93,13 +93,13 @@ void PrintJson(const std::string& session, const std::string& spec,
 
 void AddRow(Table& table, const std::string& session, const std::string& spec,
             const v1::QParams& qparams) {
-  table.AddRow({SessionId(session), spec,
-                qparams.has_scale() ? absl::StrCat(ShapeTextOf(qparams.scale().shape()), " ",
-                                                   qparams.scale().dtype())
-                                    : "-",
-                Extremes(qparams.scale()), Extremes(qparams.zero_point()),
-                Extremes(qparams.global_scale()),
-                qparams.fallback_sessions().empty() ? "" : "of its peers", NotesText(qparams)});
+  table.AddRow(
+      {SessionId(session), spec,
+       qparams.has_scale()
+           ? absl::StrCat(ShapeTextOf(qparams.scale().shape()), " ", qparams.scale().dtype())
+           : "-",
+       Extremes(qparams.scale()), Extremes(qparams.zero_point()), Extremes(qparams.global_scale()),
+       qparams.fallback_sessions().empty() ? "" : "of its peers", NotesText(qparams)});
 }
 
 // Prints all there is; the exit status that goes with it.

@@ -22,8 +22,9 @@ void QParamsOptions::AddTo(CLI::App& command) {
   command.add_option("--scheme", schemes,
                      "A preset of compressed-tensors, such as W8A8, W4A16, FP8 or NVFP4; may be "
                      "given again");
-  command.add_option("--args", args,
-                     "QuantizationArgs as JSON, as a recipe has them, or @FILE; may be given again");
+  command.add_option(
+      "--args", args,
+      "QuantizationArgs as JSON, as a recipe has them, or @FILE; may be given again");
   command
       .add_option("--fuse", groups,
                   "Last parts of modules that share a global scale, besides q_proj,k_proj,v_proj, "

@@ -51,6 +51,30 @@ class FullCalibration final : public v1::Calibration::Service {
   }
 };
 
+// The same of qparams.
+class FullQParams final : public v1::Calibration::Service {
+ public:
+  int room = 0;
+  std::vector<int> asked;
+
+  grpc::Status BatchGetQParams(grpc::ServerContext* /*context*/,
+                               const v1::BatchGetQParamsRequest* request,
+                               v1::BatchGetQParamsResponse* response) override {
+    asked.push_back(request->names_size());
+    for (int i = 0; i < request->names_size(); ++i) {
+      for (const v1::QParamsSpec& spec : request->specs()) {
+        v1::QParamsResult* result = response->add_results();
+        if (response->results_size() > room) {
+          result->mutable_status()->set_code(grpc::StatusCode::RESOURCE_EXHAUSTED);
+        } else {
+          result->mutable_qparams()->set_session(absl::StrCat(request->names(i), spec.scheme()));
+        }
+      }
+    }
+    return grpc::Status::OK;
+  }
+};
+
 class BatchTest : public ::testing::Test {
  protected:
   BatchTest() {
@@ -92,6 +116,49 @@ TEST_F(BatchTest, ARoundWithoutAnAnswerIsTheLast) {
   EXPECT_THAT(service_.asked, ElementsAre(7, 3, 2));
   EXPECT_EQ((*results)[1].status().code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_TRUE((*results)[6].has_min_max());
+}
+
+class QParamsBatchTest : public ::testing::Test {
+ protected:
+  QParamsBatchTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    client_ = std::make_unique<Client>(server_->InProcessChannel({}), ClientOptions());
+    for (int i = 0; i < 1100; ++i) names_.push_back(absl::StrCat("s", i, " "));
+    for (const char* const scheme : {"W8A8", "FP8", "NVFP4"})
+      request_.add_specs()->set_scheme(scheme);
+  }
+
+  FullQParams service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Client> client_;
+  std::vector<std::string> names_;
+  v1::BatchGetQParamsRequest request_;
+};
+
+TEST_F(QParamsBatchTest, WhatFoundNoRoomIsAskedForAgain) {
+  // The last of them has room for two of its three.
+  service_.room = 3 * 600 + 2;
+  const auto results = client_->BatchGetQParams(request_, names_);
+  ASSERT_OK(results);
+  ASSERT_EQ(results->size(), 3 * names_.size());
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    EXPECT_EQ((*results)[i].qparams().session(),
+              absl::StrCat(names_[i / 3], request_.specs(static_cast<int>(i % 3)).scheme()));
+  }
+  EXPECT_THAT(service_.asked, ElementsAre(1000, 500));
+}
+
+TEST_F(QParamsBatchTest, WhatHasNoRoomEvenAloneSaysSo) {
+  names_.resize(3);
+  const auto results = client_->BatchGetQParams(request_, names_);
+  ASSERT_OK(results);
+  EXPECT_EQ(results->size(), 9U);
+  for (const v1::QParamsResult& result : *results) {
+    EXPECT_EQ(result.status().code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+  EXPECT_THAT(service_.asked, ElementsAre(3, 2, 1));
 }
 
 // A server that freezes once a client is connected: it takes connections and says

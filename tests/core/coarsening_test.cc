@@ -76,16 +76,15 @@ std::vector<Case> Cases() {
   }
   for (const std::vector<std::int64_t>& block :
        {std::vector<std::int64_t>{2, 8}, {3, 16}, {4, 8}, {5, 32}, {128, 128}, {1, 4}}) {
-    cases.push_back({BaseName::kWeight, Args(Strategy::kGroup, 4),
-                     Args(Strategy::kBlock, 0, block), weight});
+    cases.push_back(
+        {BaseName::kWeight, Args(Strategy::kGroup, 4), Args(Strategy::kBlock, 0, block), weight});
   }
   for (const QuantizationArgs& from :
        {Args(Strategy::kChannel), Args(Strategy::kBlock, 0, {4, 32}), Args(Strategy::kGroup, 6)}) {
     cases.push_back({BaseName::kWeight, from, Args(Strategy::kTensor), weight});
     cases.push_back({BaseName::kWeight, from, from, weight});
   }
-  cases.push_back(
-      {BaseName::kInput, Args(Strategy::kToken), Args(Strategy::kTensor), {2, 3, 48}});
+  cases.push_back({BaseName::kInput, Args(Strategy::kToken), Args(Strategy::kTensor), {2, 3, 48}});
   cases.push_back({BaseName::kQ, Args(Strategy::kAttnHead), Args(Strategy::kTensor), {2, 4, 3, 2}});
   return cases;
 }
@@ -103,8 +102,7 @@ TEST(CoarseningTest, GivesTheRecordOfTheCoarserStrategy) {
       const Elements tensor = RandomTensor(dtype, size, random);
       const Observed fine = Observe(c.base_name, c.from, tensor, c.shape);
       const Observed coarse = Observe(c.base_name, c.to, tensor, c.shape);
-      const auto coarsening =
-          Coarsening::Make(c.base_name, c.from, fine.view.qparam_shape, c.to);
+      const auto coarsening = Coarsening::Make(c.base_name, c.from, fine.view.qparam_shape, c.to);
       ASSERT_OK(coarsening);
       EXPECT_EQ((*coarsening)(fine.record), coarse.record);
       EXPECT_EQ(coarsening->qparam_shape(), coarse.view.qparam_shape);
@@ -130,19 +128,40 @@ TEST(CoarseningTest, WhatCannotBeGivenSaysWhatCould) {
     std::string could;
   };
   const Bad all[] = {
-      {BaseName::kWeight, Args(Strategy::kChannel), {6, 1}, Args(Strategy::kGroup, 16),
+      {BaseName::kWeight,
+       Args(Strategy::kChannel),
+       {6, 1},
+       Args(Strategy::kGroup, 16),
        "groups whose size divides 16"},
-      {BaseName::kWeight, Args(Strategy::kTensor), {1}, Args(Strategy::kChannel),
+      {BaseName::kWeight,
+       Args(Strategy::kTensor),
+       {1},
+       Args(Strategy::kChannel),
        "channel, or groups of any size"},
-      {BaseName::kWeight, Args(Strategy::kGroup, 16), {6, 3}, Args(Strategy::kGroup, 8),
+      {BaseName::kWeight,
+       Args(Strategy::kGroup, 16),
+       {6, 3},
+       Args(Strategy::kGroup, 8),
        "groups whose size divides 8"},
-      {BaseName::kWeight, Args(Strategy::kGroup, 16), {6, 3}, Args(Strategy::kGroup, 32),
+      {BaseName::kWeight,
+       Args(Strategy::kGroup, 16),
+       {6, 3},
+       Args(Strategy::kGroup, 32),
        "group_size"},
-      {BaseName::kWeight, Args(Strategy::kGroup, 32), {6, 4},
-       Args(Strategy::kBlock, 0, {128, 48}), "groups whose size divides 48"},
-      {BaseName::kInput, Args(Strategy::kToken), {3}, Args(Strategy::kGroup, 16),
+      {BaseName::kWeight,
+       Args(Strategy::kGroup, 32),
+       {6, 4},
+       Args(Strategy::kBlock, 0, {128, 48}),
+       "groups whose size divides 48"},
+      {BaseName::kInput,
+       Args(Strategy::kToken),
+       {3},
+       Args(Strategy::kGroup, 16),
        "groups whose size divides 16"},
-      {BaseName::kInput, Args(Strategy::kGroup, 16), {}, Args(Strategy::kGroup, 32),
+      {BaseName::kInput,
+       Args(Strategy::kGroup, 16),
+       {},
+       Args(Strategy::kGroup, 32),
        "groups whose size divides 32"},
   };
   for (const Bad& bad : all) {

@@ -13,9 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-SessionName Name(const std::string& id) {
-  return *SessionName::Parse("runs/r/sessions/" + id);
-}
+SessionName Name(const std::string& id) { return *SessionName::Parse("runs/r/sessions/" + id); }
 
 std::vector<std::string> GroupOf(const Fusion& fusion, const std::string& id) {
   return fusion.GroupOf(Name(id));
@@ -27,9 +25,9 @@ TEST(FusionTest, FindsTheKnownGroupsByTheLastPartOfTheModule) {
               ElementsAre("runs/r/sessions/model.layers.3.self_attn.q_proj/weight",
                           "runs/r/sessions/model.layers.3.self_attn.k_proj/weight",
                           "runs/r/sessions/model.layers.3.self_attn.v_proj/weight"));
-  EXPECT_THAT(GroupOf(fusion, "mlp.up_proj/weight"),
-              ElementsAre("runs/r/sessions/mlp.gate_proj/weight",
-                          "runs/r/sessions/mlp.up_proj/weight"));
+  EXPECT_THAT(
+      GroupOf(fusion, "mlp.up_proj/weight"),
+      ElementsAre("runs/r/sessions/mlp.gate_proj/weight", "runs/r/sessions/mlp.up_proj/weight"));
   EXPECT_THAT(GroupOf(fusion, "w3/weight"),
               ElementsAre("runs/r/sessions/w1/weight", "runs/r/sessions/w3/weight"));
   EXPECT_THAT(GroupOf(fusion, "a.kv_a_proj_with_mqa/weight"),
