@@ -14,8 +14,8 @@
 namespace calipers {
 namespace {
 
-// A longer chunk makes the product hardly faster: each average is read and written once
-// for as many records.
+// Each average is read and written once for so many records; with more the product was
+// no faster.
 constexpr std::size_t kChunkRecords = 64;
 // What a chunk takes at most.
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
@@ -66,7 +66,7 @@ void Weigh(absl::Span<double> average, double weight) {
   }
 }
 
-// The core starts no threads and keeps none busy: callers have theirs.
+// OpenBLAS would share the work with threads of its own; the core's callers have theirs.
 void KeepToCallersThread() {
   static std::once_flag once;
   std::call_once(once, [] { openblas_set_num_threads(1); });

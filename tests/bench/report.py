@@ -8,23 +8,30 @@ import json
 from pathlib import Path
 
 
-def reducer_rows(path: Path) -> list[dict]:
-    """Rows of Google Benchmark's JSON: medians, beside the load-only loop."""
-    rows = []
-    for b in json.loads(path.read_text())["benchmarks"]:
-        if b.get("aggregate_name") != "median":
-            continue
+def core_row(b: dict) -> dict:
+    """A row of one of Google Benchmark's results."""
+    if "bare_product" in b:
+        unit = "folds/s"
+        speed, limit = b["items_per_second"], b["bare_product"]
+        peers = {"an observer each": b["an_observer_each"]}
+    else:
+        unit = "GB/s"
         speed, limit = b["bytes_per_second"] / 1e9, b["load_only"] / 1e9
-        rows.append(
-            {
-                "name": b["run_name"].removesuffix("/manual_time"),
-                "unit": "GB/s",
-                "calipers": speed,
-                "limit": limit,
-                "ratio": speed / limit,
-                "peers": {},
-            }
-        )
+        peers = {}
+    return {
+        "name": b["run_name"].removesuffix("/manual_time"),
+        "unit": unit,
+        "calipers": speed,
+        "limit": limit,
+        "ratio": speed / limit,
+        "peers": peers,
+    }
+
+
+def core_rows(path: Path) -> list[dict]:
+    """Rows of Google Benchmark's JSON: medians, beside the loop that is their limit."""
+    results = json.loads(path.read_text())["benchmarks"]
+    rows = [core_row(b) for b in results if b.get("aggregate_name") == "median"]
     return sorted(rows, key=lambda row: row["name"])
 
 
@@ -68,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict] = []
     if arguments.reducer:
-        rows += reducer_rows(arguments.reducer)
+        rows += core_rows(arguments.reducer)
     for path in arguments.rows:
         rows += json.loads(path.read_text())
     rows = [row for row in rows if fnmatch.fnmatch(row["name"], arguments.only)]

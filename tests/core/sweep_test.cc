@@ -470,7 +470,7 @@ TEST(SweepTest, MoreThanTheGreatestFloat32EndsAsInfinity) {
   EXPECT_EQ(sweep.Answer(0).range.max[0], double{1e38F});
 }
 
-TEST(SweepTest, StartsNoThreads) {
+TEST(SweepTest, KeepsToTheCallersThread) {
   Sweep sweep =
       MakeSweep(kConstants, Arithmetic::kExact, Weighting::kUniform, {One(1, 2), One(1, 2)});
   EXPECT_EQ(sweep.Answer(0).range.max[0], 2);
