@@ -157,10 +157,11 @@ void Print(const Global& global, const Import& import) {
                {"stored", Align::kRight},
                {"duplicate", Align::kRight},
                {"conflict", Align::kRight},
-               {"rejected", Align::kRight}});
+               {"rejected", Align::kRight},
+               {"reconnects", Align::kRight}});
   table.AddRow({global.RunName(), absl::StrCat(import.sessions()), absl::StrCat(totals.stored),
                 absl::StrCat(totals.duplicates), absl::StrCat(totals.conflicts),
-                absl::StrCat(totals.rejected)});
+                absl::StrCat(totals.rejected), absl::StrCat(totals.reconnects)});
   std::cout << table.ToString();
   refusals.Print(std::cerr);
 }

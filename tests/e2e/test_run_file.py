@@ -240,7 +240,8 @@ def test_an_import_merges_with_what_is_there(cli, other, path, tmp_path):
     done = other.run("import", path)
     assert done.returncode == 1
     assert "m/input index 5" in done.stderr
-    assert done.stdout.splitlines()[1].split() == ["runs/default", "1", "0", "5", "1", "0"]
+    row = ["runs/default", "1", "0", "5", "1", "0", "0"]
+    assert done.stdout.splitlines()[1].split() == row
 
 
 def test_several_files_at_once(cli, other, path, tmp_path):
@@ -431,8 +432,9 @@ def test_words_for_people(cli, other, path, tmp_path):
     cli.json("observe", small_capture(tmp_path, range(3)))
     assert cli.run("export", path).stdout == f"{path}: 6 records of 2 sessions\n"
     lines = other.run("import", path).stdout.splitlines()
-    assert lines[0].split() == "into sessions stored duplicate conflict rejected".split()
-    assert lines[1].split() == ["runs/default", "2", "6", "0", "0", "0"]
+    titles = ["into", "sessions", "stored", "duplicate", "conflict", "rejected"]
+    assert lines[0].split() == [*titles, "reconnects"]
+    assert lines[1].split() == ["runs/default", "2", "6", "0", "0", "0", "0"]
 
 
 @pytest.mark.parametrize("command", ["import", "merge"])
