@@ -32,8 +32,10 @@ struct Bounds {
 
   bool IsZero() const { return low == 0 && high == 0; }
   double Absmax() const { return std::max(-low, high); }
-  // The whole may be above what float64 holds.
-  double HalfWidth() const { return high / 2 - low / 2; }
+  // What both ends are taken times, so that float64 holds their distance. Never without need:
+  // half of what is subnormal already would be rounded.
+  double Part() const { return std::isinf(high - low) ? 0.5 : 1; }
+  double PartOfWidth() const { return high * Part() - low * Part(); }
 };
 
 Bounds BoundsOf(double low, double high) { return {std::min(low, 0.0), std::max(high, 0.0)}; }
@@ -114,8 +116,9 @@ class Calculation {
   }
 
   double FromBounds(const Bounds& bounds) const {
-    const double reach = args_.symmetric ? bounds.Absmax() : bounds.HalfWidth();
-    return reach * global_scale_.value_or(1.0F) / (levels_.width() / 2);
+    const double global_scale = global_scale_.value_or(1.0F);
+    if (args_.symmetric) return bounds.Absmax() * global_scale / (levels_.width() / 2);
+    return bounds.PartOfWidth() * global_scale / (levels_.width() * bounds.Part());
   }
 
   double ToScaleDtype(double scale) {
@@ -141,7 +144,7 @@ class Calculation {
       Repaired(QParamsTrap::kZeroPointUndefined);
       return levels_.lowest;
     }
-    const double exact = levels_.lowest - bounds.low / 2 / bounds.HalfWidth() * width;
+    const double exact = levels_.lowest - bounds.low * bounds.Part() / bounds.PartOfWidth() * width;
     const double clamped = std::clamp(exact, levels_.lowest, levels_.greatest);
     const bool wraps = RoundOnce(module_dtype_, clamped) > zp_limits_.greatest;
     if (wraps) Repaired(QParamsTrap::kZeroPointWrapped);

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <limits>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -15,6 +16,14 @@
 extern char** environ;
 
 namespace calipers::bench {
+namespace {
+
+// Short, for how long a start takes is measured too; long enough in all for a million
+// sessions.
+constexpr absl::Duration kBetweenTries = absl::Milliseconds(1);
+constexpr int kTries = 60'000;
+
+}  // namespace
 
 Child::Child(std::vector<std::string> command, int cpu) {
   static int number = 0;
@@ -30,10 +39,10 @@ Child::Child(std::vector<std::string> command, int cpu) {
   if (posix_spawn(&pid_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) {
     Fail("cannot run " + command[0]);
   }
-  for (int tries = 0; tries < 1000 && target_.empty(); ++tries) {
+  for (int tries = 0; tries < kTries && target_.empty(); ++tries) {
     std::ifstream file(port_file);
     if (std::string port; std::getline(file, port) && !file.eof()) target_ = "127.0.0.1:" + port;
-    absl::SleepFor(absl::Milliseconds(10));
+    absl::SleepFor(kBetweenTries);
   }
   std::remove(port_file.c_str());
   if (target_.empty()) Fail(command[0] + " did not start");
@@ -47,9 +56,29 @@ std::int64_t Child::resident_bytes() const {
   return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
-Child::~Child() {
-  kill(pid_, SIGTERM);
+double Child::processor_seconds() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  // What is before is the program's name, in parentheses.
+  file.ignore(std::numeric_limits<std::streamsize>::max(), ')');
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) file >> skipped;
+  std::int64_t user_ticks = 0;
+  std::int64_t system_ticks = 0;
+  file >> user_ticks >> system_ticks;
+  return static_cast<double>(user_ticks + system_ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+Child::~Child() { Stop(); }
+
+void Child::Stop() { End(SIGTERM); }
+
+void Child::Kill() { End(SIGKILL); }
+
+void Child::End(int signal) {
+  if (pid_ < 0) return;
+  kill(pid_, signal);
   waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 }  // namespace calipers::bench

@@ -7,7 +7,8 @@
 
 namespace calipers::bench {
 
-/// A server in a process of its own, told to stop, and waited for, with the object.
+/// A server in a process of its own, told to stop, and waited for, with the object at the
+/// latest.
 class Child {
  public:
   /// Runs `command` with --port-file FILE added, and waits until it serves; on
@@ -17,13 +18,22 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  /// Asks it to stop, and waits until it has.
+  void Stop();
+  /// Ends it at once, as a crash would.
+  void Kill();
+
   /// 127.0.0.1:PORT
   const std::string& target() const { return target_; }
   /// Bytes of its memory that are resident.
   std::int64_t resident_bytes() const;
+  /// Seconds of processor time that it has taken, of all processors.
+  double processor_seconds() const;
 
  private:
-  int pid_ = -1;
+  void End(int signal);
+
+  int pid_ = -1;  // -1 once it has ended
   std::string target_;
 };
 

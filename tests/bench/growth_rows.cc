@@ -11,6 +11,7 @@
 #include "tests/bench/fail.h"
 #include "tests/bench/requests.h"
 #include "tests/bench/rows.h"
+#include "tests/bench/sessions.h"
 
 namespace calipers::bench {
 namespace {
@@ -33,17 +34,6 @@ struct SessionCosts {
   double used_memory = 0;  // bytes each, once it has a record
 };
 
-std::string SessionId(std::int64_t i) {
-  return absl::StrCat("model.layers.", i, ".mlp.down_proj/input");
-}
-
-double OpenAll(ServerPair& servers, std::int64_t count) {
-  constexpr std::size_t kUnderWay = 64;
-  std::vector<grpc::ByteBuffer> requests;
-  for (std::int64_t i = 0; i < count; ++i) requests.push_back(CreateRequest(SessionId(i)));
-  return servers.calipers().Unaries("/calipers.v1.Calibration/CreateSession", requests, kUnderWay);
-}
-
 // The median of calls for sessions all over the table.
 Latency Lookup(ServerPair& servers, std::int64_t count) {
   std::mt19937_64 random(1);
@@ -51,25 +41,12 @@ Latency Lookup(ServerPair& servers, std::int64_t count) {
   std::vector<double> echoes;
   for (int call = 0; call < 2000; ++call) {
     v1::GetSessionRequest request;
-    request.set_name(absl::StrCat(kRun, "/sessions/",
-                                  SessionId(static_cast<std::int64_t>(random() >> 1) % count)));
+    request.set_name(SessionFullName(static_cast<std::int64_t>(random() >> 1) % count));
     const grpc::ByteBuffer bytes = Serialized(request);
     calls.push_back(1e6 * servers.calipers().Unary("/calipers.v1.Calibration/GetSession", bytes));
     echoes.push_back(1e6 * servers.raw().Unary("/raw/Echo", bytes));
   }
   return {Median(calls), Median(echoes)};
-}
-
-v1::ListSessionsResponse ReadPage(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  if (!buffer.Dump(&slices).ok()) Fail("ListSessions: no answer");
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  v1::ListSessionsResponse page;
-  if (!page.ParseFromString(bytes) || page.sessions().empty()) Fail("ListSessions: a bad answer");
-  return page;
 }
 
 // The median of up to 300 pages, one behind the other, in us.
@@ -82,33 +59,23 @@ double List(ServerPair& servers) {
     grpc::ByteBuffer answer;
     seconds.push_back(servers.calipers().Unary("/calipers.v1.Calibration/ListSessions",
                                                Serialized(request), &answer));
-    request.set_page_token(ReadPage(answer).next_page_token());
+    v1::ListSessionsResponse page;
+    Parse(answer, page);
+    if (page.sessions().empty()) Fail("ListSessions: an empty page");
+    request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty() && seconds.size() < 300);
   return 1e6 * Median(seconds);
-}
-
-// Seconds to send a record to each session, in batches over one stream.
-double Use(ServerPair& servers, std::int64_t count) {
-  constexpr std::int64_t kBatch = 448;
-  std::vector<grpc::ByteBuffer> messages;
-  for (std::int64_t i = 0; i < count;) {
-    v1::ObserveRequest request;
-    const std::int64_t end = std::min(count, i + kBatch);
-    for (; i < end; ++i) AddRecord(request, absl::StrCat(kRun, "/sessions/", SessionId(i)), 0);
-    messages.push_back(Serialized(request));
-  }
-  return servers.calipers().Stream(kObserve, messages, 1);
 }
 
 SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
   ServerPair servers(programs);
   // Calls, threads and code are there before memory is counted.
   servers.Fresh();
-  OpenAll(servers, 1000);
+  CreateSessions(servers.calipers(), 1000);
   servers.Fresh();
   const std::int64_t before = servers.calipers_child().resident_bytes();
   SessionCosts costs;
-  costs.open = static_cast<double>(count) / OpenAll(servers, count);
+  costs.open = static_cast<double>(count) / CreateSessions(servers.calipers(), count);
   const auto each = [&] {
     return static_cast<double>(servers.calipers_child().resident_bytes() - before) /
            static_cast<double>(count);
@@ -116,7 +83,9 @@ SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
   costs.memory = each();
   costs.lookup = Lookup(servers, count);
   costs.list = List(servers);
-  costs.records = static_cast<double>(count) / Use(servers, count);
+  std::vector<grpc::ByteBuffer> messages = ShareMessages({.sessions = count, .records = count});
+  costs.records = static_cast<double>(count) /
+                  servers.calipers().Stream(kObserve, messages, /*answer_every=*/1);
   costs.used_memory = each();
   return costs;
 }

@@ -1,5 +1,6 @@
-// Measures calipers-server beside raw gRPC, each server a process of its own on
-// loopback. Rounds alternate; medians are compared. scripts/bench runs it.
+// Measures calipers-server beside raw gRPC, and one that keeps what it is sent beside one
+// that does not, each server a process of its own on loopback. Rounds alternate; medians are
+// compared. scripts/bench runs it.
 
 #include <fnmatch.h>
 
@@ -27,7 +28,8 @@ int Run(const Options& options, const std::string& self) {
   std::vector<Row> rows;
   for (const auto& makers :
        {IngestRows(programs, options.rounds), QueryRows(programs, options.rounds),
-        GrowthRows(programs, options.rounds)}) {
+        GrowthRows(programs, options.rounds), DurableIngestRows(programs, options.rounds),
+        RestartRows(programs, options.rounds), DiskRows(programs)}) {
     for (const RowMaker& maker : makers) {
       if (fnmatch(options.only.c_str(), maker.name.c_str(), 0) != 0) continue;
       rows.push_back(maker.measure());
@@ -47,7 +49,7 @@ int main(int argc, char** argv) {
   calipers::bench::Options options;
   bool serve_raw = false;
   std::string port_file;
-  CLI::App app("Measures ingest, queries and growth beside raw gRPC. scripts/bench runs it.");
+  CLI::App app("Measures ingest, queries, growth and durability. scripts/bench runs it.");
   app.add_option("--server", options.server, "The calipers-server to measure");
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--json", options.json, "Where the rows go");

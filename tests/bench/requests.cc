@@ -7,6 +7,7 @@
 
 #include "calipers/v1/calibration.pb.h"
 #include "client/observe_message.h"
+#include "tests/bench/fail.h"
 
 namespace calipers::bench {
 namespace {
@@ -30,6 +31,16 @@ std::string Bytes(float value) {
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message) {
   const grpc::Slice slice(message.SerializeAsString());
   return {&slice, 1};
+}
+
+void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message) {
+  std::vector<grpc::Slice> slices;
+  std::string text;
+  if (!bytes.Dump(&slices).ok()) Fail("no answer");
+  for (const grpc::Slice& slice : slices) {
+    text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  if (!message.ParseFromString(text)) Fail("not a " + message.GetTypeName());
 }
 
 grpc::ByteBuffer CreateRequest(const std::string& session_id) {

@@ -18,6 +18,8 @@ inline constexpr char kRun[] = "runs/bench";
 inline constexpr char kSession[] = "runs/bench/sessions/m/input";
 
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message);
+/// Ends the program if the bytes are no such message.
+void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
 
 /// CreateSession of runs/bench/sessions/{session_id}, strategy tensor.
 grpc::ByteBuffer CreateRequest(const std::string& session_id);

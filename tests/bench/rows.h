@@ -17,6 +17,12 @@ std::vector<RowMaker> IngestRows(const Programs& programs, Rounds rounds);
 std::vector<RowMaker> QueryRows(const Programs& programs, Rounds rounds);
 /// Cost as sessions, workers and tensors grow.
 std::vector<RowMaker> GrowthRows(const Programs& programs, Rounds rounds);
+/// Tensors and records to servers that keep them, beside one that keeps nothing.
+std::vector<RowMaker> DurableIngestRows(const Programs& programs, Rounds rounds);
+/// How long a start takes that finds data.
+std::vector<RowMaker> RestartRows(const Programs& programs, Rounds rounds);
+/// What a record takes on the disk.
+std::vector<RowMaker> DiskRows(const Programs& programs);
 
 }  // namespace calipers::bench
 

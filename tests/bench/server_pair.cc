@@ -6,27 +6,12 @@
 
 #include "absl/synchronization/barrier.h"
 #include "tests/bench/fail.h"
-#include "tests/bench/requests.h"
 
 namespace calipers::bench {
 namespace {
 
 constexpr int kServerCpu = 0;
 constexpr unsigned kClientCpu = 1;
-
-std::vector<std::string> CalipersCommand(const Programs& programs) {
-  return {programs.calipers_server,
-          "--listen",
-          "127.0.0.1:0",
-          "--log-level",
-          "error",
-          "--max-sessions",
-          "2000000",
-          "--max-store-bytes",
-          "16G",
-          "--store",
-          "memory"};
-}
 
 cpu_set_t Processors() {
   cpu_set_t cpus;
@@ -49,19 +34,13 @@ cpu_set_t Only(unsigned cpu) {
 
 ServerPair::ServerPair(const Programs& programs, bool pinned)
     : processors_(Processors()),
-      calipers_child_(CalipersCommand(programs), pinned ? kServerCpu : -1),
+      calipers_(programs, CalipersServer::InMemory(), pinned ? kServerCpu : -1),
       raw_child_({programs.self, "--serve-raw"}, pinned ? kServerCpu : -1),
-      calipers_(calipers_child_.target()),
       raw_(raw_child_.target()) {
   if (pinned) RunOn(Only(kClientCpu));
 }
 
 ServerPair::~ServerPair() { RunOn(processors_); }
-
-void ServerPair::Fresh() {
-  calipers_.Unary("/calipers.v1.Calibration/DeleteRun", DeleteRunRequest());
-  calipers_.Unary("/calipers.v1.Calibration/CreateSession", CreateRequest("m/input"));
-}
 
 double ParallelStreams(const std::string& target, const std::string& method,
                        std::vector<std::vector<grpc::ByteBuffer>>& messages, int answer_every) {

@@ -9,18 +9,13 @@
 #include <vector>
 
 #include "grpcpp/support/byte_buffer.h"
+#include "tests/bench/calipers_server.h"
 #include "tests/bench/child.h"
 #include "tests/bench/raw_client.h"
 
 namespace calipers::bench {
 
-/// How to start the two servers.
-struct Programs {
-  std::string calipers_server;
-  std::string self;  // this program, which is the raw server too
-};
-
-/// calipers-server and the raw server, each a process of its own.
+/// calipers-server, which keeps nothing, and the raw server, each a process of its own.
 class ServerPair {
  public:
   /// `pinned`: both on one processor, and the calling thread, which is to be the client,
@@ -30,19 +25,18 @@ class ServerPair {
   ServerPair(const ServerPair&) = delete;
   ServerPair& operator=(const ServerPair&) = delete;
 
-  const Child& calipers_child() const { return calipers_child_; }
+  const Child& calipers_child() const { return calipers_.child(); }
   const Child& raw_child() const { return raw_child_; }
-  RawClient& calipers() { return calipers_; }
+  RawClient& calipers() { return calipers_.client(); }
   RawClient& raw() { return raw_; }
 
   /// Leaves kSession empty, in a run of its own.
-  void Fresh();
+  void Fresh() { calipers_.Fresh(); }
 
  private:
   const cpu_set_t processors_;  // The thread's, to be given back.
-  const Child calipers_child_;
+  CalipersServer calipers_;
   const Child raw_child_;
-  RawClient calipers_;
   RawClient raw_;
 };
 

@@ -1,0 +1,35 @@
+#ifndef CALIPERS_TESTS_BENCH_SESSIONS_H_
+#define CALIPERS_TESTS_BENCH_SESSIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "grpcpp/support/byte_buffer.h"
+#include "tests/bench/raw_client.h"
+
+namespace calipers::bench {
+
+/// Many sessions of one run: what they are called, counted from 0.
+std::string SessionId(std::int64_t number);
+/// The same with the run.
+std::string SessionFullName(std::int64_t number);
+
+/// Seconds to create the first `count` of them, a call each, 64 under way at a time.
+double CreateSessions(RawClient& client, std::int64_t count);
+
+/// What one of `workers` sends of a calibration of the first `sessions`: records of one float
+/// pair, `records` of them, so many in a message. Batches are dealt out by turns; of each
+/// batch it has a record for every session, one after another.
+struct WorkerShare {
+  std::int64_t sessions = 1;
+  std::int64_t records = 1;
+  int records_a_message = 448;
+  int worker = 0;
+  int workers = 1;
+};
+std::vector<grpc::ByteBuffer> ShareMessages(const WorkerShare& share);
+
+}  // namespace calipers::bench
+
+#endif  // CALIPERS_TESTS_BENCH_SESSIONS_H_
