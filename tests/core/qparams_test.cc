@@ -276,6 +276,7 @@ TEST(GenerateGparamTest, TheRangesTopBecomesTheTopOfBothFormats) {
   }
   // PyTorch: the reciprocal is rounded, then the product.
   EXPECT_EQ(gparam(Dtype::kBF16, 0.041, Arithmetic::kReference), 65536);
+  EXPECT_EQ(gparam(Dtype::kBF16, 1e-6, Arithmetic::kReference), 2701131776.0F);
   EXPECT_EQ(gparam(Dtype::kF32, 0.03, Arithmetic::kReference), 89600.0078125F);
 }
 
