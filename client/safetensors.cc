@@ -110,7 +110,8 @@ absl::StatusOr<Parts> Split(absl::Span<const std::byte> file) {
   const auto* const text = reinterpret_cast<const char*>(file.data());
   json header = ParseShallowJson({text, static_cast<std::size_t>(length)}, kMaxDepth);
   if (!header.is_object()) {
-    return absl::InvalidArgumentError("safetensors: the header is not a JSON object, or nests too deep");
+    return absl::InvalidArgumentError(
+        "safetensors: the header is not a JSON object, or nests too deep");
   }
   file.remove_prefix(static_cast<std::size_t>(length));
   return Parts{std::move(header), file};
