@@ -268,7 +268,7 @@ absl::Status Client::ReadSeries(
   v1::ReadSeriesResponse response;
   while (reader->Read(&response)) {
     for (const v1::SeriesRecord& record : response.records()) {
-      const absl::Status status = visit(record);
+      absl::Status status = visit(record);
       if (status.ok()) continue;
       context.TryCancel();
       reader->Finish();
