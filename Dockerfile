@@ -28,8 +28,10 @@ RUN install -d -o 65532 -g 65532 /var/lib/calipers
 VOLUME /var/lib/calipers
 USER 65532:65532
 EXPOSE 50051
-# The command looks for a server here; so does the health check.
-ENV CALIPERS_SERVER=127.0.0.1:50051
+# The command looks for a server here; so does the health check. OpenBLAS starts a thread a
+# processor when it is loaded, unless it is told not to; one is used.
+ENV CALIPERS_SERVER=127.0.0.1:50051 \
+    OPENBLAS_NUM_THREADS=1
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["calipers", "--timeout", "2", "ping"]
 ENTRYPOINT ["calipers-server", "--listen", "0.0.0.0:50051", "--data-dir", "/var/lib/calipers", \
