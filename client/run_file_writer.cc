@@ -59,7 +59,7 @@ absl::Status RunFileWriter::BeginSession(const std::string& session_id,
 
 absl::Status RunFileWriter::Add(const v1::SeriesRecord& record) {
   RETURN_IF_ERROR(open_->columns.Add(record));
-  const absl::Status folded = open_->answer.Add(record);
+  absl::Status folded = open_->answer.Add(record);
   if (folded.ok()) return folded;
   return absl::Status(folded.code(), absl::StrCat(open_->id, ", ", folded.message()));
 }
@@ -90,7 +90,8 @@ absl::Status RunFileWriter::EndSession(const std::vector<std::int64_t>& qparam_s
     json[names::kNoAnswer] = own.dropped() ? "values were dropped, and no fold of them was given"
                                            : "there is nothing to fold";
   }
-  metadata_[open_->id] = json.dump();
+  // What is no UTF-8 shows as its replacement; nothing a server says is.
+  metadata_[open_->id] = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   open_.reset();
   return absl::OkStatus();
 }

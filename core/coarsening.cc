@@ -26,7 +26,7 @@ std::string Text(const QuantizationArgs& args) {
 
 // What a series must be observed with, so that `to` can be made of it.
 std::string WhichCould(BaseName base_name, const QuantizationArgs& to) {
-  const std::string itself = Text(to);
+  std::string itself = Text(to);
   if (IsGroups(to)) {
     return absl::StrCat(itself, ", or groups whose size divides ", *to.group_size);
   }
