@@ -28,7 +28,7 @@ ProgressBar::ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream&
 
 std::string ProgressBar::Text(double count) const {
   if (unit_ == Unit::kBytesSent) return BytesText(count);
-  return absl::StrFormat(unit_ == Unit::kSessionsRead ? "%.0f sessions" : "%.0f records", count);
+  return absl::StrFormat("%.0f %s", count, unit_ == Unit::kSessionsRead ? "sessions" : "records");
 }
 
 std::string ProgressBar::Line(std::int64_t done) const {
