@@ -28,8 +28,9 @@ int Run(const Options& options, const std::string& self) {
   std::vector<Row> rows;
   for (const auto& makers :
        {IngestRows(programs, options.rounds), QueryRows(programs, options.rounds),
-        GrowthRows(programs, options.rounds), DurableIngestRows(programs, options.rounds),
-        RestartRows(programs, options.rounds), DiskRows(programs)}) {
+        QParamsRows(programs, options.rounds), GrowthRows(programs, options.rounds),
+        DurableIngestRows(programs, options.rounds), RestartRows(programs, options.rounds),
+        DiskRows(programs)}) {
     for (const RowMaker& maker : makers) {
       if (fnmatch(options.only.c_str(), maker.name.c_str(), 0) != 0) continue;
       rows.push_back(maker.measure());

@@ -15,6 +15,8 @@ using Rounds = int;
 std::vector<RowMaker> IngestRows(const Programs& programs, Rounds rounds);
 /// GetMinMax beside an echo: idle, after silence, under ingest.
 std::vector<RowMaker> QueryRows(const Programs& programs, Rounds rounds);
+/// Scales and zero points of many sessions in one call.
+std::vector<RowMaker> QParamsRows(const Programs& programs, Rounds rounds);
 /// Cost as sessions, workers and tensors grow.
 std::vector<RowMaker> GrowthRows(const Programs& programs, Rounds rounds);
 /// Tensors and records to servers that keep them, beside one that keeps nothing.
