@@ -18,6 +18,11 @@ grid of quantization args and random ones must be refused by both or come to the
 the presets must be the same. Every combination of format, strategy and dtype is among any
 1,176 cases.
 
+Layer oneshot runs llm-compressor's own oneshot on a real model, all-MiniLM-L6-v2, under
+several schemes, and sends what its linear modules held and saw meanwhile to a running
+calipers-server. What `calipers export --qparams` writes of that must have the bits that
+oneshot left on the modules. Seeds and numbers of cases do not matter to it.
+
 Exit status: 0 nothing differs, 1 something does, 2 bad usage.
 """
 
@@ -31,6 +36,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+import oneshot_layer
 import qparams_cases
 import qparams_layer
 from cases import COMBINATIONS, Case, make_case
@@ -42,7 +48,11 @@ from stubs import generate
 
 TOP = Path(__file__).resolve().parents[2]
 SHOWN_DIFFERENCES = 10
-COMBINATIONS_OF_LAYER = {"minmax": COMBINATIONS, "qparams": len(qparams_cases.COMBINATIONS)}
+COMBINATIONS_OF_LAYER = {
+    "minmax": COMBINATIONS,
+    "qparams": len(qparams_cases.COMBINATIONS),
+    "oneshot": 1,
+}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -103,6 +113,8 @@ def main() -> int:
         numbers = range(arguments.cases)
     else:
         numbers = range(arguments.case, arguments.case + 1)
+    if arguments.layer == "oneshot":
+        return oneshot_layer.run(build, environments, work, arguments.self_check)
     if arguments.layer == "qparams":
         return qparams_layer.run(
             build, environments, work, arguments.seed, numbers, arguments.self_check
