@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/element_load.h"
+#include "core/element_store.h"
 #include "core/geometry.h"
 #include "core/qparams/exact.h"
 #include "core/qparams/reference.h"
@@ -44,6 +46,17 @@ Elements OneElement(Dtype dtype, double value) {
   Elements element{dtype, std::vector<std::byte>(ByteSize(dtype))};
   StoreElement(dtype, value, element.bytes.data());
   return element;
+}
+
+// `from` as x.to(dtype) has it.
+Elements CastElements(const Elements& from, Dtype dtype) {
+  Elements to{dtype, std::vector<std::byte>(from.size() * ByteSize(dtype))};
+  VisitDtype(dtype, [&](auto as) {
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      StoreAs<as>(TorchCast(as, from[i]), to.bytes.data() + i * kElementBytes<as>);
+    }
+  });
+  return to;
 }
 
 // The greatest of all maxima and negated minima; NaN if one of them is. `range` has elements.
@@ -114,13 +127,8 @@ absl::StatusOr<QParams> DeriveQParams(const ElementRange& range,
 QParams AsStored(QParams qparams, Dtype observed_dtype) {
   const Dtype dtype = ModuleScaleDtype(observed_dtype);
   qparams.zero_point.shape = qparams.scale.shape;
-  Elements& stored = qparams.scale.elements;
-  if (stored.dtype == dtype) return qparams;
-  const Elements returned = std::exchange(stored, {});
-  stored = {dtype, std::vector<std::byte>(returned.size() * ByteSize(dtype))};
-  for (std::size_t i = 0; i < returned.size(); ++i) {
-    StoreElement(dtype, TorchCast(dtype, returned[i]), stored.bytes.data() + i * ByteSize(dtype));
-  }
+  Elements& scale = qparams.scale.elements;
+  if (scale.dtype != dtype) scale = CastElements(scale, dtype);
   return qparams;
 }
 

@@ -79,7 +79,9 @@ class Calculation {
       const double scale = Scale(bounds);
       if (std::isinf(scale)) return TooLarge(bounds);
       StoreElement(module_dtype_, scale, scales.bytes.data() + i * ByteSize(module_dtype_));
-      StoreElement(zp_dtype_, args_.symmetric ? 0 : ZeroPoint(bounds),
+      // Zeros stay as they are.
+      if (args_.symmetric) continue;
+      StoreElement(zp_dtype_, ZeroPoint(bounds),
                    zero_points.bytes.data() + i * ByteSize(zp_dtype_));
     }
     qparams.notes = std::move(notes_).Take();

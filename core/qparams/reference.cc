@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/dtype_limits.h"
 #include "core/element_load.h"
+#include "core/element_store.h"
 #include "core/qparams/mx_scale.h"
 #include "core/qparams/torch_float.h"
 #include "core/quantized_range.h"
@@ -88,9 +89,10 @@ class Calculation {
       const Wide low = NotAboveZero(LoadAs(range.min, i));
       const Wide high = NotBelowZero(LoadAs(range.max, i));
       const Wide local = rule_.args->symmetric ? SymmetricScale(low, high) : WidthScale(low, high);
-      const double zero_point = rule_.args->symmetric ? 0 : ZeroPoint(low, local);
-      Store(qparams_.scale.elements, i, Finish(local, low == 0 && high == 0));
-      Store(qparams_.zero_point.elements, i, zero_point);
+      // Zeros stay as they are.
+      if (!rule_.args->symmetric) StoreZeroPoint(i, ZeroPoint(low, local));
+      StoreAs<kScale>(Finish(local, low == 0 && high == 0),
+                      qparams_.scale.elements.bytes.data() + i * kElementBytes<kScale>);
     }
   }
 
@@ -108,7 +110,8 @@ class Calculation {
     return static_cast<Wide>(
         LoadExactly<kDtype>(elements.bytes.data() + i * kElementBytes<kDtype>));
   }
-  static void Store(Elements& elements, std::size_t i, double value) {
+  void StoreZeroPoint(std::size_t i, double value) {
+    Elements& elements = qparams_.zero_point.elements;
     StoreElement(elements.dtype, value, elements.bytes.data() + i * ByteSize(elements.dtype));
   }
 
