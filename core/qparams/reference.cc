@@ -32,6 +32,13 @@ T Clamp(T x, T low, T high) {
   return x < low ? low : x > high ? high : x;
 }
 
+// As torch.round; but for the sign of a zero.
+double RoundHalfToEven(double x) {
+  // Above, the float64 are whole numbers; there, they lie a unit apart.
+  constexpr double kHolder = 0x1.8p52;
+  return std::fabs(x) < 0x1p51 ? (x + kHolder) - kHolder : x;
+}
+
 // compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`: clamped to what
 // `to` holds, as `kFrom` has it, rounded if it holds integers, and cast.
 template <Dtype kFrom>
@@ -41,17 +48,25 @@ class RoundingTo {
 
   explicit RoundingTo(Dtype to)
       : to_(to),
+        to_float_(IsFloat(to)),
+        greatest_(LimitsOf(to).greatest),
         low_(Float::From(LimitsOf(to).lowest)),
-        high_(Float::From(LimitsOf(to).greatest)) {}
+        high_(Float::From(greatest_)) {}
 
   bool Exceeds(double x) const { return x > high_; }
   double operator()(double x) const {
     const double clamped = Clamp<double>(x, low_, high_);
-    return TorchCast(to_, IsFloat(to_) ? clamped : std::nearbyint(clamped));
+    if (to_ == Dtype::kF8E4M3) return RoundToF8E4M3(static_cast<float>(clamped));
+    if (to_float_) return TorchCast(to_, clamped);
+    const double whole = RoundHalfToEven(clamped);
+    // It is cast as it is, unless `kFrom` has no number that is as near to the greatest.
+    return whole <= greatest_ ? whole : TorchCast(to_, whole);
   }
 
  private:
   Dtype to_;
+  bool to_float_;
+  double greatest_;
   double low_;
   double high_;
 };
@@ -112,6 +127,8 @@ class Calculation {
   }
   void StoreZeroPoint(std::size_t i, double value) {
     Elements& elements = qparams_.zero_point.elements;
+    // Nearly all are.
+    if (elements.dtype == Dtype::kI8) return StoreAs<Dtype::kI8>(value, &elements.bytes[i]);
     StoreElement(elements.dtype, value, elements.bytes.data() + i * ByteSize(elements.dtype));
   }
 
