@@ -59,16 +59,17 @@ class RoundingTo {
     if (to_ == Dtype::kF8E4M3) return RoundToF8E4M3(static_cast<float>(clamped));
     if (to_float_) return TorchCast(to_, clamped);
     const double whole = RoundHalfToEven(clamped);
-    // It is cast as it is, unless `kFrom` has no number that is as near to the greatest.
-    return whole <= greatest_ ? whole : TorchCast(to_, whole);
+    // Below the greatest value it is cast as it is; that may be above it as `kFrom` has it.
+    return whole < greatest_ ? whole : TorchCast(to_, whole);
   }
 
  private:
   Dtype to_;
   bool to_float_;
   double greatest_;
-  double low_;
-  double high_;
+  // Not float64: GCC 12 leaves out the rounding to float32 of two that lie side by side.
+  typename Float::Wide low_;
+  typename Float::Wide high_;
 };
 
 // What is the same for every parameter of a tensor.
@@ -203,7 +204,7 @@ class Calculation {
   MxPowers powers_;
   double element_exponent_;
   Wide width_;
-  double epsilon_;
+  typename ScaleFloat::Wide epsilon_;
   RoundingTo<kScale> to_scale_dtype_;
   RoundingTo<kDtype> own_zero_point_;
   RoundingTo<kPromoted> promoted_zero_point_;

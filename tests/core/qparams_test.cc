@@ -363,6 +363,15 @@ TEST(QParamsTrapTest, AScaleAboveItsDtypeIsItsGreatest) {
   }
 }
 
+TEST(QParamsTrapTest, AScaleAboveTheGreatestInt32Wraps) {
+  QuantizationArgs args = Int(8, true);
+  args.scale_dtype = Dtype::kI32;
+  // 2^31 - 1 is 2^31 in float32, which PyTorch clamps to before it casts.
+  const QParams reference =
+      Calculated(RangeOf(Dtype::kF32, {0}, {1e15}), args, In(Arithmetic::kReference));
+  EXPECT_EQ(reference.scale.elements[0], -0x1p31);
+}
+
 TEST(QParamsTrapTest, NanAndInfinityGiveNoScale) {
   for (const double bad : {kNan, kInf}) {
     const ElementRange range = RangeOf(Dtype::kF32, {-1, -1}, {1, bad});
