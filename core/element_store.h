@@ -98,6 +98,19 @@ void StoreAs(double value, std::byte* element) {
   std::memcpy(element, &raw, sizeof(raw));
 }
 
+/// StoreAs of a value that the dtype holds, or NaN.
+template <Dtype kDtype, typename Float>
+void StoreExactly(Float value, std::byte* element) {
+  if constexpr (kDtype == Dtype::kBF16) {
+    constexpr std::uint16_t kNan = 0x7FC0;
+    const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+    const std::uint16_t raw = std::isnan(value) ? kNan : bits;
+    std::memcpy(element, &raw, sizeof(raw));
+  } else {
+    StoreAs<kDtype>(value, element);
+  }
+}
+
 }  // namespace calipers
 
 #endif  // CALIPERS_CORE_ELEMENT_STORE_H_

@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cstddef>
 
+#include "core/element_load.h"
+#include "core/element_store.h"
 #include "core/fold_arithmetic.h"
 
 namespace calipers {
@@ -10,11 +12,13 @@ namespace {
 
 Elements Store(Dtype dtype, absl::Span<const double> values) {
   Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  std::byte* element = elements.bytes.data();
-  for (const double value : values) {
-    StoreElement(dtype, value, element);
-    element += ByteSize(dtype);
-  }
+  VisitDtype(dtype, [&](auto as) {
+    std::byte* element = elements.bytes.data();
+    for (const double value : values) {
+      StoreAs<as>(value, element);
+      element += kElementBytes<as>;
+    }
+  });
   return elements;
 }
 

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/dtype_limits.h"
+#include "core/element_load.h"
+#include "core/element_store.h"
 #include "core/qparams/mx_scale.h"
 #include "core/qparams/reference.h"
 #include "core/quantized_range.h"
@@ -23,6 +25,14 @@ double RoundOnce(Dtype dtype, double x) {
   std::array<std::byte, sizeof(double)> element;
   StoreElement(dtype, IsFloat(dtype) ? x : std::nearbyint(x), element.data());
   return LoadElement(dtype, element.data());
+}
+
+// The same for a float that is known.
+template <Dtype kDtype>
+double RoundOnce(double x) {
+  std::array<std::byte, sizeof(double)> element;
+  StoreAs<kDtype>(x, element.data());
+  return static_cast<double>(LoadExactly<kDtype>(element.data()));
 }
 
 // The range of a parameter, widened to hold 0.
@@ -48,17 +58,18 @@ absl::Status CheckFinite(double low, double high, std::size_t i) {
                    "in reference arithmetic)"));
 }
 
+// Of scales that a module holds in `kModule`.
+template <Dtype kModule>
 class Calculation {
  public:
   Calculation(const QuantizationArgs& args, const QuantizedRange& levels,
-              std::optional<float> global_scale, Dtype observed_dtype)
+              std::optional<float> global_scale)
       : args_(args),
         levels_(levels),
         global_scale_(global_scale),
-        module_dtype_(ModuleScaleDtype(observed_dtype)),
         zp_dtype_(ZpDtype(args)),
-        module_limits_(LimitsOf(module_dtype_)),
-        scale_limits_(LimitsOf(args.scale_dtype.value_or(module_dtype_))),
+        module_limits_(LimitsOf(kModule)),
+        scale_limits_(LimitsOf(args.scale_dtype.value_or(kModule))),
         zp_limits_(LimitsOf(zp_dtype_)),
         module_powers_(args.num_bits, module_limits_),
         powers_(args.num_bits, LimitsOf(Dtype::kF64)),
@@ -68,7 +79,7 @@ class Calculation {
     const std::size_t n = range.min.size();
     Elements& scales = qparams.scale.elements;
     Elements& zero_points = qparams.zero_point.elements;
-    scales = {module_dtype_, std::vector<std::byte>(n * ByteSize(module_dtype_))};
+    scales = {kModule, std::vector<std::byte>(n * kElementBytes<kModule>)};
     zero_points = {zp_dtype_, std::vector<std::byte>(n * ByteSize(zp_dtype_))};
     for (std::size_t i = 0; i < n; ++i) {
       parameter_ = static_cast<std::int64_t>(i);
@@ -78,7 +89,7 @@ class Calculation {
       const Bounds bounds = BoundsOf(low, high);
       const double scale = Scale(bounds);
       if (std::isinf(scale)) return TooLarge(bounds);
-      StoreElement(module_dtype_, scale, scales.bytes.data() + i * ByteSize(module_dtype_));
+      StoreAs<kModule>(scale, scales.bytes.data() + i * kElementBytes<kModule>);
       // Zeros stay as they are.
       if (args_.symmetric) continue;
       StoreElement(zp_dtype_, ZeroPoint(bounds),
@@ -97,7 +108,7 @@ class Calculation {
     if (levels_.width() > module_limits_.greatest) Repaired(QParamsTrap::kLevelsOverflow);
     if (bounds.IsZero()) return ScaleOfZero();
     const double scale = mx_ ? MxScale(bounds) : ToScaleDtype(FromBounds(bounds));
-    const double kept = RoundOnce(module_dtype_, scale > 0 ? scale : scale_limits_.least_positive);
+    const double kept = RoundOnce<kModule>(scale > 0 ? scale : scale_limits_.least_positive);
     if (scale == 0 || kept == 0) Repaired(QParamsTrap::kScaleUnderflow);
     return std::max(kept, module_limits_.least_positive);
   }
@@ -105,16 +116,16 @@ class Calculation {
   absl::Status TooLarge(const Bounds& bounds) const {
     return absl::FailedPreconditionError(absl::StrCat(
         "the scale of parameter ", parameter_, ", whose range is [", bounds.low, ", ", bounds.high,
-        "], is above what a module's scale of ", DtypeName(module_dtype_), " holds"));
+        "], is above what a module's scale of ", DtypeName(kModule), " holds"));
   }
 
   // The least power of two for MX; else, and where the module's dtype does not hold that, the
   // reference's epsilon.
   double ScaleOfZero() {
     Followed(QParamsTrap::kZeroRange);
-    const double least = mx_ ? RoundOnce(module_dtype_, PowerOfTwo(-kBias)) : 0;
+    const double least = mx_ ? RoundOnce<kModule>(PowerOfTwo(-kBias)) : 0;
     if (least > 0) return least;
-    return std::max(RoundOnce(module_dtype_, scale_limits_.epsilon), module_limits_.least_positive);
+    return std::max(RoundOnce<kModule>(scale_limits_.epsilon), module_limits_.least_positive);
   }
 
   double FromBounds(const Bounds& bounds) const {
@@ -148,7 +159,7 @@ class Calculation {
     }
     const double exact = levels_.lowest - bounds.low * bounds.Part() / bounds.PartOfWidth() * width;
     const double clamped = std::clamp(exact, levels_.lowest, levels_.greatest);
-    const bool wraps = RoundOnce(module_dtype_, clamped) > zp_limits_.greatest;
+    const bool wraps = RoundOnce<kModule>(clamped) > zp_limits_.greatest;
     if (wraps) Repaired(QParamsTrap::kZeroPointWrapped);
     return RoundOnce(zp_dtype_, clamped);
   }
@@ -159,7 +170,6 @@ class Calculation {
   const QuantizationArgs& args_;
   const QuantizedRange levels_;
   const std::optional<float> global_scale_;
-  const Dtype module_dtype_;
   const Dtype zp_dtype_;
   const DtypeLimits module_limits_;
   const DtypeLimits scale_limits_;
@@ -171,6 +181,21 @@ class Calculation {
   QParamsNotes notes_;
   std::int64_t parameter_ = 0;
 };
+
+// Calls `visitor` with the DtypeConstant of what ModuleScaleDtype gave.
+template <typename Visitor>
+void VisitModuleDtype(Dtype dtype, Visitor&& visitor) {
+  switch (dtype) {
+    case Dtype::kF64:
+      return visitor(DtypeConstant<Dtype::kF64>());
+    case Dtype::kF32:
+      return visitor(DtypeConstant<Dtype::kF32>());
+    case Dtype::kBF16:
+      return visitor(DtypeConstant<Dtype::kBF16>());
+    default:
+      return visitor(DtypeConstant<Dtype::kF16>());
+  }
+}
 
 absl::Status CheckMx(const QuantizationArgs& args, std::optional<float> global_scale) {
   if (!HasMxScales(args) || (args.symmetric && !global_scale)) return absl::OkStatus();
@@ -211,7 +236,11 @@ absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
   RETURN_IF_ERROR(CheckZeroPoints(args, levels));
   RETURN_IF_ERROR(CheckGlobalScale(global_scale));
   QParams qparams;
-  RETURN_IF_ERROR(Calculation(args, levels, global_scale, observed_dtype).Run(range, qparams));
+  absl::Status status;
+  VisitModuleDtype(ModuleScaleDtype(observed_dtype), [&](auto module_dtype) {
+    status = Calculation<module_dtype>(args, levels, global_scale).Run(range, qparams);
+  });
+  RETURN_IF_ERROR(status);
   qparams.scale.shape.assign(shape.begin(), shape.end());
   if (shape.empty()) qparams.scale.shape = {1};
   qparams.zero_point.shape = qparams.scale.shape;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,8 @@
 #include "core/element_load.h"
 #include "core/element_store.h"
 #include "core/qparams/mx_scale.h"
+#include "core/qparams/rounding_to.h"
+#include "core/qparams/tile.h"
 #include "core/qparams/torch_float.h"
 #include "core/quantized_range.h"
 #include "core/status_macros.h"
@@ -18,7 +21,7 @@
 namespace calipers {
 namespace {
 
-// NaN stays in all three, as in torch.min, torch.max and torch.clamp.
+// NaN stays in both, as in torch.min and torch.max.
 template <typename T>
 T NotAboveZero(T x) {
   return x > 0 ? T{0} : x;
@@ -27,51 +30,6 @@ template <typename T>
 T NotBelowZero(T x) {
   return x < 0 ? T{0} : x;
 }
-template <typename T>
-T Clamp(T x, T low, T high) {
-  return x < low ? low : x > high ? high : x;
-}
-
-// As torch.round; but for the sign of a zero.
-double RoundHalfToEven(double x) {
-  // Above, the float64 are whole numbers; there, they lie a unit apart.
-  constexpr double kHolder = 0x1.8p52;
-  return std::fabs(x) < 0x1p51 ? (x + kHolder) - kHolder : x;
-}
-
-// compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`: clamped to what
-// `to` holds, as `kFrom` has it, rounded if it holds integers, and cast.
-template <Dtype kFrom>
-class RoundingTo {
- public:
-  using Float = TorchFloat<kFrom>;
-
-  explicit RoundingTo(Dtype to)
-      : to_(to),
-        to_float_(IsFloat(to)),
-        greatest_(LimitsOf(to).greatest),
-        low_(Float::From(LimitsOf(to).lowest)),
-        high_(Float::From(greatest_)) {}
-
-  bool Exceeds(double x) const { return x > high_; }
-  double operator()(double x) const {
-    const double clamped = Clamp<double>(x, low_, high_);
-    if (to_ == Dtype::kF8E4M3) return RoundToF8E4M3(static_cast<float>(clamped));
-    if (to_float_) return TorchCast(to_, clamped);
-    const double whole = RoundHalfToEven(clamped);
-    // Below the greatest value it is cast as it is; that may be above it as `kFrom` has it.
-    return whole < greatest_ ? whole : TorchCast(to_, whole);
-  }
-
- private:
-  Dtype to_;
-  bool to_float_;
-  double greatest_;
-  // Not float64: GCC 12 leaves out the rounding to float32 of two that lie side by side.
-  typename Float::Wide low_;
-  typename Float::Wide high_;
-};
-
 // What is the same for every parameter of a tensor.
 struct Rule {
   const QuantizationArgs* args;
@@ -82,7 +40,7 @@ struct Rule {
   std::optional<float> global_scale;
 };
 
-// The scales and zero points of a range of `kDtype`, one parameter at a time; scales are of
+// The scales and zero points of a range of `kDtype`, a tile at a time; scales are of
 // `kScale` in the end.
 template <Dtype kDtype, Dtype kScale>
 class Calculation {
@@ -100,15 +58,15 @@ class Calculation {
 
   void Run(const ElementRange& range) {
     const std::size_t n = range.min.size();
-    for (std::size_t i = 0; i < n; ++i) {
-      parameter_ = static_cast<std::int64_t>(i);
-      const Wide low = NotAboveZero(LoadAs(range.min, i));
-      const Wide high = NotBelowZero(LoadAs(range.max, i));
-      const Wide local = rule_.args->symmetric ? SymmetricScale(low, high) : WidthScale(low, high);
-      // Zeros stay as they are.
-      if (!rule_.args->symmetric) StoreZeroPoint(i, ZeroPoint(low, local));
-      StoreAs<kScale>(Finish(local, low == 0 && high == 0),
-                      qparams_.scale.elements.bytes.data() + i * kElementBytes<kScale>);
+    for (first_ = 0; first_ < n; first_ += kTile) {
+      count_ = std::min(kTile, n - first_);
+      Load(range);
+      FindLocalScales();
+      FindScales();
+      // Symmetric ones stay zeros.
+      if (!rule_.args->symmetric) FindZeroPoints();
+      if (MetATrap()) AddNotes();
+      StoreScales();
     }
   }
 
@@ -118,85 +76,154 @@ class Calculation {
   using Float = TorchFloat<kDtype>;
   using Wide = typename Float::Wide;
   using ScaleFloat = TorchFloat<kScale>;
+  using ScaleWide = typename ScaleFloat::Wide;
   // What becomes of a tensor of `kDtype` without dimensions beside the float32 limits of the
   // quantized range, which have none either.
   static constexpr Dtype kPromoted = Promote(kDtype, Dtype::kF32);
 
-  static Wide LoadAs(const Elements& elements, std::size_t i) {
-    return static_cast<Wide>(
-        LoadExactly<kDtype>(elements.bytes.data() + i * kElementBytes<kDtype>));
-  }
-  void StoreZeroPoint(std::size_t i, double value) {
-    Elements& elements = qparams_.zero_point.elements;
-    // Nearly all are.
-    if (elements.dtype == Dtype::kI8) return StoreAs<Dtype::kI8>(value, &elements.bytes[i]);
-    StoreElement(elements.dtype, value, elements.bytes.data() + i * ByteSize(elements.dtype));
-  }
-
-  void Met(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kFollowed, parameter_); }
-
-  Wide SymmetricScale(Wide low, Wide high) {
-    const Wide absmax = std::isnan(high) ? high : std::max(std::fabs(low), std::fabs(high));
-    if (!rule_.mx) return Float::Round(absmax / Float::Round(width_ / 2));
-    const double exponent = powers_.ExponentOf(absmax);
-    if (std::isinf(exponent) && exponent > 0 && std::isfinite(absmax)) {
-      Met(QParamsTrap::kMxOverflow);
+  static void LoadTile(const Elements& elements, std::size_t first, std::size_t count,
+                       Tile<Wide>& tile) {
+    const std::byte* const element = elements.bytes.data() + first * kElementBytes<kDtype>;
+    for (std::size_t i = 0; i < count; ++i) {
+      tile[i] = static_cast<Wide>(LoadExactly<kDtype>(element + i * kElementBytes<kDtype>));
     }
-    return static_cast<Wide>(kMxBias + exponent - element_exponent_);
   }
 
-  Wide WidthScale(Wide low, Wide high) { return Float::Round(Float::Round(high - low) / width_); }
-
-  double ZeroPoint(Wide low, Wide scale) {
-    const Wide steps = Float::Round(low / scale);
-    return rule_.scalar ? ZeroPointAt<kPromoted>(steps, promoted_zero_point_)
-                        : ZeroPointAt<kDtype>(steps, own_zero_point_);
+  // Ranges widened to hold 0. Behind the last there are some that meet no trap.
+  void Load(const ElementRange& range) {
+    low_.fill(0);
+    high_.fill(1);
+    LoadTile(range.min, first_, count_, low_);
+    LoadTile(range.max, first_, count_, high_);
+    for (Wide& low : low_) low = NotAboveZero(low);
+    for (Wide& high : high_) high = NotBelowZero(high);
   }
 
-  template <Dtype kIn>
-  double ZeroPointAt(Wide steps, const RoundingTo<kIn>& to_zp_dtype) {
-    using In = TorchFloat<kIn>;
-    using InWide = typename In::Wide;
-    const InWide lowest = In::From(rule_.levels.lowest);
-    const InWide greatest = In::From(rule_.levels.greatest);
-    const InWide exact = Clamp(In::Round(lowest - static_cast<InWide>(steps)), lowest, greatest);
-    const double kept = to_zp_dtype(exact);
-    if (std::isnan(exact)) {
-      Met(QParamsTrap::kZeroPointUndefined);
-    } else if (exact > 0 && kept < 0) {
-      Met(QParamsTrap::kZeroPointWrapped);
+  void FindLocalScales() {
+    if (!rule_.args->symmetric) {
+      for (std::size_t i = 0; i < kTile; ++i) {
+        local_[i] = Float::Round(Float::Round(high_[i] - low_[i]) / width_);
+      }
+      return;
     }
-    return kept;
+    for (std::size_t i = 0; i < kTile; ++i) {
+      const Wide absmax = std::max(std::fabs(low_[i]), std::fabs(high_[i]));
+      local_[i] = std::isnan(high_[i]) ? high_[i] : absmax;
+    }
+    if (rule_.mx) return FindMxExponents();
+    const Wide half = Float::Round(width_ / 2);
+    for (Wide& local : local_) local = Float::Round(local / half);
   }
 
-  // The scale as it is returned, from the local one.
-  double Finish(Wide local, bool zero_range) {
-    double scale = ScaleFloat::From(local);
+  void FindMxExponents() {
+    for (std::size_t i = 0; i < kTile; ++i) {
+      const double exponent = powers_.ExponentOf(local_[i]);
+      overflows_[i] = std::isinf(exponent) && exponent > 0 && std::isfinite(local_[i]);
+      local_[i] = static_cast<Wide>(kMxBias + exponent - element_exponent_);
+    }
+  }
+
+  void FindScales() {
+    for (std::size_t i = 0; i < kTile; ++i) {
+      scale_[i] = ScaleFloat::Round(static_cast<ScaleWide>(local_[i]));
+    }
     if (rule_.global_scale) {
-      using ScaleWide = typename ScaleFloat::Wide;
-      scale = ScaleFloat::Round(static_cast<ScaleWide>(*rule_.global_scale) *
-                                static_cast<ScaleWide>(scale));
+      const auto global = static_cast<ScaleWide>(*rule_.global_scale);
+      for (ScaleWide& scale : scale_) scale = ScaleFloat::Round(global * scale);
     }
-    if (rule_.args->scale_dtype) scale = RoundToScaleDtype(scale);
-    if (rule_.mx) scale = FromMxExponent(scale);
-    if (!std::isfinite(scale)) Met(QParamsTrap::kScaleNotFinite);
-    if (zero_range) Met(QParamsTrap::kZeroRange);
-    if (scale != 0) return scale;
-    if (!zero_range) Met(QParamsTrap::kScaleUnderflow);
-    return epsilon_;
-  }
-
-  double RoundToScaleDtype(double scale) {
-    if (to_scale_dtype_.Exceeds(scale) && !(rule_.mx && rule_.args->symmetric)) {
-      Met(QParamsTrap::kScaleSaturated);
+    if (rule_.args->scale_dtype) {
+      unclamped_ = scale_;
+      to_scale_dtype_.Apply(scale_);
+      for (ScaleWide& scale : scale_) scale = ScaleFloat::Round(scale);
     }
-    return ScaleFloat::From(to_scale_dtype_(scale));
+    if (rule_.mx) {
+      for (ScaleWide& scale : scale_) scale = FromMxExponent(scale);
+    }
+    for (std::size_t i = 0; i < kTile; ++i) {
+      returned_[i] = scale_[i] == 0 ? epsilon_ : scale_[i];
+    }
   }
 
   // 2^(exponent - 127), by way of float32; `exponent` is in U8.
-  static double FromMxExponent(double exponent) {
+  static ScaleWide FromMxExponent(ScaleWide exponent) {
     const float power = static_cast<float>(PowerOfTwo(static_cast<int>(exponent - kMxBias)));
-    return ScaleFloat::From(power);
+    return ScaleFloat::Round(power);
+  }
+
+  void FindZeroPoints() {
+    if (rule_.scalar) {
+      FindZeroPoints<kPromoted>(promoted_zero_point_);
+    } else {
+      FindZeroPoints<kDtype>(own_zero_point_);
+    }
+    VisitDtype(qparams_.zero_point.elements.dtype, [&](auto zp_dtype) {
+      std::byte* const to =
+          qparams_.zero_point.elements.bytes.data() + first_ * kElementBytes<zp_dtype>;
+      for (std::size_t i = 0; i < count_; ++i) {
+        StoreAs<zp_dtype>(zero_point_[i], to + i * kElementBytes<zp_dtype>);
+      }
+    });
+  }
+
+  // In the arithmetic of `kIn`, which computes in the same C++ type.
+  template <Dtype kIn>
+  void FindZeroPoints(const RoundingTo<kIn>& to_zp_dtype) {
+    using In = TorchFloat<kIn>;
+    static_assert(std::is_same_v<typename In::Wide, Wide>);
+    const Wide lowest = In::From(rule_.levels.lowest);
+    const Wide greatest = In::From(rule_.levels.greatest);
+    for (std::size_t i = 0; i < kTile; ++i) {
+      const Wide steps = Float::Round(low_[i] / local_[i]);
+      unrounded_[i] = Clamp(In::Round(lowest - steps), lowest, greatest);
+    }
+    zero_point_ = unrounded_;
+    to_zp_dtype.Apply(zero_point_);
+  }
+
+  bool Saturated(std::size_t i) const {
+    return rule_.args->scale_dtype && !(rule_.mx && rule_.args->symmetric) &&
+           to_scale_dtype_.Exceeds(unclamped_[i]);
+  }
+  bool Wrapped(std::size_t i) const { return unrounded_[i] > 0 && zero_point_[i] < 0; }
+
+  // Whether some parameter of the tile did.
+  bool MetATrap() const {
+    bool met = false;
+    for (std::size_t i = 0; i < kTile; ++i) {
+      met |= scale_[i] == 0 || !std::isfinite(returned_[i]) || (low_[i] == 0 && high_[i] == 0);
+    }
+    if (rule_.args->scale_dtype) {
+      for (std::size_t i = 0; i < kTile; ++i) met |= Saturated(i);
+    }
+    if (!rule_.args->symmetric) {
+      for (std::size_t i = 0; i < kTile; ++i) met |= std::isnan(unrounded_[i]) || Wrapped(i);
+    }
+    return met || (rule_.mx && rule_.args->symmetric);
+  }
+
+  void AddNotes() {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const auto met = [&](QParamsTrap trap) {
+        notes_.Add(trap, TrapOutcome::kFollowed, static_cast<std::int64_t>(first_ + i));
+      };
+      if (rule_.mx && rule_.args->symmetric && overflows_[i]) met(QParamsTrap::kMxOverflow);
+      if (!rule_.args->symmetric) {
+        if (std::isnan(unrounded_[i])) met(QParamsTrap::kZeroPointUndefined);
+        if (Wrapped(i)) met(QParamsTrap::kZeroPointWrapped);
+      }
+      if (Saturated(i)) met(QParamsTrap::kScaleSaturated);
+      if (!std::isfinite(scale_[i])) met(QParamsTrap::kScaleNotFinite);
+      const bool zero_range = low_[i] == 0 && high_[i] == 0;
+      if (zero_range) met(QParamsTrap::kZeroRange);
+      if (scale_[i] == 0 && !zero_range) met(QParamsTrap::kScaleUnderflow);
+    }
+  }
+
+  void StoreScales() {
+    std::byte* const to = qparams_.scale.elements.bytes.data() + first_ * kElementBytes<kScale>;
+    for (std::size_t i = 0; i < count_; ++i) {
+      StoreExactly<kScale>(returned_[i], to + i * kElementBytes<kScale>);
+    }
   }
 
   const Rule& rule_;
@@ -204,12 +231,24 @@ class Calculation {
   MxPowers powers_;
   double element_exponent_;
   Wide width_;
-  typename ScaleFloat::Wide epsilon_;
+  ScaleWide epsilon_;
   RoundingTo<kScale> to_scale_dtype_;
   RoundingTo<kDtype> own_zero_point_;
   RoundingTo<kPromoted> promoted_zero_point_;
   QParamsNotes notes_;
-  std::int64_t parameter_ = 0;
+
+  // The tile: parameters from `first_` on.
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+  Tile<Wide> low_;
+  Tile<Wide> high_;
+  Tile<Wide> local_;  // as the range alone has it
+  Tile<bool> overflows_;
+  Tile<ScaleWide> unclamped_;
+  Tile<ScaleWide> scale_;
+  Tile<ScaleWide> returned_;  // with what stands for 0
+  Tile<Wide> unrounded_;
+  Tile<Wide> zero_point_;
 };
 
 bool IsTorchFloat(Dtype dtype) { return IsFloat(dtype) && !IsFloat8(dtype); }

@@ -17,7 +17,7 @@ from .wire import TOP
 BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
 SERVER = BUILD / "tests" / "crash" / "crash_server"
 START_SECONDS = 30
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 DRAIN_SECONDS = 60
 
 

@@ -1,0 +1,74 @@
+#ifndef CALIPERS_CORE_QPARAMS_ROUNDING_TO_H_
+#define CALIPERS_CORE_QPARAMS_ROUNDING_TO_H_
+
+#include <cmath>
+#include <limits>
+
+#include "core/dtype.h"
+#include "core/dtype_limits.h"
+#include "core/qparams/tile.h"
+#include "core/qparams/torch_float.h"
+
+namespace calipers {
+
+/// torch.clamp: NaN stays.
+template <typename T>
+T Clamp(T x, T low, T high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/// torch.round, but for the sign of a zero.
+template <typename T>
+T RoundHalfToEven(T x) {
+  // Above `kUnits`, numbers are whole; up to twice that they lie a unit apart, and the
+  // addition rounds.
+  constexpr T kUnits = 1 / std::numeric_limits<T>::epsilon();
+  constexpr T kHolder = kUnits * T{1.5};
+  return std::fabs(x) < kUnits / 2 ? (x + kHolder) - kHolder : x;
+}
+
+/// compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`: clamped to what
+/// `to` holds, as `kFrom` has it, rounded if `to` holds integers, and cast.
+template <Dtype kFrom>
+class RoundingTo {
+ public:
+  using Wide = typename TorchFloat<kFrom>::Wide;
+
+  explicit RoundingTo(Dtype to)
+      : to_(to),
+        greatest_(LimitsOf(to).greatest),
+        low_(TorchFloat<kFrom>::From(LimitsOf(to).lowest)),
+        high_(TorchFloat<kFrom>::From(greatest_)) {}
+
+  /// True if it is clamped from above.
+  bool Exceeds(Wide x) const { return x > high_; }
+
+  void Apply(Tile<Wide>& tile) const {
+    for (Wide& x : tile) x = Clamp(x, low_, high_);
+    if (to_ == Dtype::kF8E4M3) {
+      for (Wide& x : tile) x = RoundToF8E4M3(static_cast<float>(x));
+    } else if (IsFloat(to_)) {
+      for (Wide& x : tile) x = Cast(x);
+    } else {
+      for (Wide& x : tile) x = RoundHalfToEven(x);
+      // Below the greatest value a whole number is cast as it is; that may be above it as
+      // `kFrom` has it.
+      for (Wide& x : tile) {
+        if (!(x < greatest_)) x = Cast(x);
+      }
+    }
+  }
+
+ private:
+  Wide Cast(Wide x) const { return static_cast<Wide>(TorchCast(to_, x)); }
+
+  Dtype to_;
+  double greatest_;
+  // Not float64: GCC 12 leaves out the rounding to float32 of two that lie side by side.
+  Wide low_;
+  Wide high_;
+};
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_QPARAMS_ROUNDING_TO_H_
