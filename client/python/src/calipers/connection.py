@@ -11,8 +11,20 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from calipers._wire import calibration_pb2, observation_pb2, qparams_pb2, range_pb2, session_pb2
-from calipers.errors import UnavailableError, from_rpc
+from calipers._wire import (
+    calibration_pb2,
+    health_pb2,
+    observation_pb2,
+    qparams_pb2,
+    range_pb2,
+    session_pb2,
+)
+from calipers.errors import (
+    DeadlineExceededError,
+    FailedPreconditionError,
+    UnavailableError,
+    from_rpc,
+)
 
 _log = logging.getLogger("calipers")
 
@@ -24,7 +36,7 @@ _Response = TypeVar("_Response", bound=Message)
 # says nothing would hold it for ever.
 _KEEPALIVE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 5
-# Connecting takes no time where a server is; this long without one is worth a word.
+# Connecting takes no time where a server is; so long without one is worth a word.
 _SILENT_SECONDS = 2.0
 
 
@@ -80,6 +92,8 @@ def _make_channel(address: str, timeout: float) -> grpc.Channel:
         "grpc.keepalive_timeout_ms": int(1000 * timeout),
         # As many in a row as it takes: a wait may hear nothing for hours.
         "grpc.http2.max_pings_without_data": 0,
+        # gRPC's own second and two minutes would leave a server unseen that is back.
+        "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1000 * _LONGEST_PAUSE_SECONDS,
         # Answers of large sessions are larger than gRPC's default of 4 MiB.
         "grpc.max_receive_message_length": -1,
@@ -100,6 +114,7 @@ class Connection:
         nothing does within `timeout` seconds, which then hold for each call."""
         self.address = address
         self.timeout = timeout
+        self._closed = False
         self._channel = _make_channel(address, timeout)
         self._unary: dict[str, Any] = {
             method.name: self._channel.unary_unary(
@@ -109,6 +124,11 @@ class Connection:
             )
             for method in _METHODS
         }
+        self._health = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         self._observe = self._channel.stream_stream(
             f"/{_SERVICE}/Observe",
             request_serializer=observation_pb2.ObserveRequest.SerializeToString,
@@ -121,23 +141,33 @@ class Connection:
             raise
 
     def _await_server(self) -> None:
-        ready = grpc.channel_ready_future(self._channel)
         begin = time.monotonic()
-        try:
+        for timeout in (min(self.timeout, _SILENT_SECONDS), self.timeout):
+            rest = begin + timeout - time.monotonic()
             try:
-                return ready.result(timeout=min(self.timeout, _SILENT_SECONDS))
-            except grpc.FutureTimeoutError:
-                rest = begin + self.timeout - time.monotonic()
-                if rest > 0:
-                    _log.warning("no server answers at %s yet", self.address)
-                return ready.result(timeout=max(rest, 0))
-        except grpc.FutureTimeoutError:
+                return self._check_health(rest)
+            except DeadlineExceededError:
+                _log.warning("no server answers at %s yet", self.address)
+        raise UnavailableError(
+            f"no server answers at {self.address} within {self.timeout:g} s: is "
+            "calipers-server running there, and is it the address it listens on?"
+        )
+
+    def _check_health(self, timeout: float) -> None:
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        try:
+            answer = self._health(request, timeout=max(timeout, 0), wait_for_ready=True)
+        except grpc.RpcError as error:
+            failed = from_rpc(error)
+            if failed.code in ("UNIMPLEMENTED", "NOT_FOUND"):
+                raise UnavailableError(
+                    f"what answers at {self.address} is no calipers-server: {failed.message}"
+                ) from None
+            raise failed from None
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise UnavailableError(
-                f"no server answers at {self.address} within {self.timeout:g} s: is "
-                "calipers-server running there, and is it the address it listens on?"
-            ) from None
-        finally:
-            ready.cancel()
+                f"the server at {self.address} is up and not serving: it is starting or stopping"
+            )
 
     def call(
         self,
@@ -149,6 +179,8 @@ class Connection:
 
         Raises the CalipersError of the server's status.
         """
+        if self._closed:
+            raise FailedPreconditionError("the client is closed")
         seconds = self.timeout if timeout is None else timeout
         try:
             answer: _Response = self._unary[method.name](request, timeout=seconds)
@@ -162,6 +194,7 @@ class Connection:
 
     def close(self) -> None:
         """Ends every call."""
+        self._closed = True
         self._channel.close()
 
     def _explained(self, error: Exception) -> Exception:
