@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "client" / "python" / "src"), str(TOP / "client" / "python")]
+
+set_hypothesis_home_dir(TOP / "build" / "hypothesis")
 
 import generate_wire
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+
 from calipers._wire import calibration_pb2, observation_pb2
 
 TOP = Path(__file__).resolve().parents[2]

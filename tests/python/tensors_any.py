@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
+
 from calipers.dtypes import Dtype
 from calipers.tensors import HostTensor
-from hypothesis import strategies as st
 
 _KINDS = [
     *(("weight", strategy) for strategy in ("tensor", "channel", "group", "tensor_group")),

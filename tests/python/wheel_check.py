@@ -6,8 +6,9 @@ import importlib.util
 import platform
 import sys
 
-import calipers
 import numpy as np
+
+import calipers
 
 
 def main(address: str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-import calipers
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+
+import calipers
 from calipers._wire import observation_pb2
 from calipers.dtypes import Dtype
 from calipers.errors import InvalidArgumentError, RefusedError
@@ -16,8 +19,6 @@ from calipers.reduce import reduce_tensor
 from calipers.reduce.device import reduce_device
 from calipers.stream import RawTensor
 from calipers.tensors import DeviceTensor, HostTensor
-from hypothesis import assume, event, given, settings
-from hypothesis import strategies as st
 from serving import ServerProcess, read_series
 from tensors_any import Case, bits, cases
 
