@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
 from calipers.dtypes import Dtype
@@ -31,6 +32,13 @@ class Case:
     args: dict[str, Any]
     arithmetic: str
     tensor: HostTensor
+
+
+def torch_tensor(tensor: HostTensor) -> torch.Tensor:
+    """The same tensor as PyTorch has it."""
+    packed = np.ascontiguousarray(tensor.bits).reshape(tensor.shape)
+    integer = packed if tensor.dtype is Dtype.U8 else packed.view(f"i{tensor.dtype.size}")
+    return torch.from_numpy(integer.copy()).view(getattr(torch, tensor.dtype.torch_name))
 
 
 def patterns(dtype: Dtype) -> np.ndarray:

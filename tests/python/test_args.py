@@ -82,6 +82,25 @@ class QuantizationArgs:
         }
 
 
+@pytest.mark.parametrize(
+    ("type_name", "bits", "zp_dtype", "wanted"),
+    [
+        ("int", 8, torch.int8, ""),
+        ("int", 12, torch.int16, ""),
+        ("int", 8, torch.int16, "I16"),
+        ("float", 4, torch.float8_e4m3fn, ""),
+        # MXFP4's own, which its dump does not have.
+        ("float", 4, torch.uint8, "U8"),
+    ],
+)
+def test_the_dtype_of_a_models_zero_points(type_name, bits, zp_dtype, wanted):
+    model = QuantizationArgs()
+    model.zp_dtype = zp_dtype
+    dumped = {**model.model_dump(), "type": type_name, "num_bits": bits, "zp_dtype": None}
+    model.model_dump = lambda: dumped
+    assert args.to_proto(model).zp_dtype == wanted
+
+
 def test_a_model_of_compressed_tensors():
     message = args.to_proto(QuantizationArgs(), "minmax")
     assert message == session_pb2.QuantizationArgs(

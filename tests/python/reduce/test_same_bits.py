@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +18,7 @@ from calipers.reduce.device import reduce_device
 from calipers.stream import RawTensor
 from calipers.tensors import DeviceTensor, HostTensor
 from serving import ServerProcess, read_series
-from tensors_any import Case, bits, cases
+from tensors_any import Case, bits, cases, torch_tensor
 
 RUN = "same-bits"
 _numbers = itertools.count()
@@ -34,13 +32,6 @@ def clients(server: ServerProcess):
         calipers.connect(server.address, run=RUN, reduce_at="server") as raw,
     ):
         yield worker, raw
-
-
-def torch_tensor(tensor: HostTensor) -> torch.Tensor:
-    """The same tensor as PyTorch has it."""
-    packed = np.ascontiguousarray(tensor.bits).reshape(tensor.shape)
-    integer = packed if tensor.dtype is Dtype.U8 else packed.view(f"i{tensor.dtype.size}")
-    return torch.from_numpy(integer.copy()).view(getattr(torch, tensor.dtype.torch_name))
 
 
 def layout_of(case: Case) -> Layout:

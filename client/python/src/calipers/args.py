@@ -32,7 +32,9 @@ _DYNAMICS: dict[bool | str, session_pb2.Dynamic] = {
     True: session_pb2.DYNAMIC_TRUE,
     "local": session_pb2.DYNAMIC_LOCAL,
 }
-_ACTORDERS = {
+_ACTORDERS: dict[bool | str, session_pb2.Actorder] = {
+    # Another way to say that there is none.
+    False: session_pb2.ACTORDER_UNSPECIFIED,
     "weight": session_pb2.ACTORDER_WEIGHT,
     "static": session_pb2.ACTORDER_STATIC,
 }
@@ -57,7 +59,7 @@ def to_mapping(args: Args) -> dict[str, Any]:
 
     Raises InvalidArgumentError for a name that QuantizationArgs does not have.
     """
-    given = dict(args) if isinstance(args, Mapping) else args.model_dump()
+    given = dict(args) if isinstance(args, Mapping) else _fields(args)
     for name in given:
         if name not in _SETTERS:
             raise InvalidArgumentError(
@@ -121,6 +123,23 @@ def from_proto(message: session_pb2.QuantizationArgs) -> dict[str, Any]:
         constant = message.observer_kwargs.averaging_constant
         args["observer_kwargs"] = {"averaging_constant": constant}
     return args
+
+
+def _fields(args: SupportsModelDump) -> dict[str, Any]:
+    """A model's fields. Its dump leaves out the zero points' dtype of symmetric args, and with it
+    a preset's own; its attribute does not tell that from one that was inferred, which a mapping
+    would not have."""
+    given = args.model_dump()
+    zp_dtype = str(getattr(args, "zp_dtype", None))
+    inferred = zp_dtype == f"torch.{_inferred_zp_dtype(given)}"
+    return {**given, "zp_dtype": None if inferred or zp_dtype == "None" else zp_dtype}
+
+
+def _inferred_zp_dtype(given: Mapping[str, Any]) -> str:
+    if _plain(given.get("type")) == "float":
+        return "float8_e4m3fn"
+    bits = given.get("num_bits", 8)
+    return "int8" if bits <= 8 else "int16" if bits <= 16 else "int32"
 
 
 def _plain(value: Any) -> Any:
