@@ -335,6 +335,5 @@ def test_a_client_that_goes_with_something_unsent_says_so(server: ServerProcess)
     options = calipers.WindowOptions(linger_seconds=3600)
     client = calipers.connect(server.address, run="leaves", window=options)
     client.session(NAME, args={}).observe(batches(1)[0], index=0)
-    with pytest.warns(ResourceWarning, match="1 observations not acknowledged"):
-        client.__del__()
-    client.close()
+    with pytest.warns(RuntimeWarning, match="1 observations not acknowledged"):
+        del client

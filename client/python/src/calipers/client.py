@@ -197,16 +197,19 @@ class Client:
             self.close()
 
     def __del__(self) -> None:
-        # A client that never came to be has no window.
+        # One that never came to be has no window.
         window: Window | None = getattr(self, "_window", None)
-        if window is not None and (left := window.unacknowledged()) > 0 and not window.closed:
+        if window is None or window.closed:
+            return
+        if (left := window.unacknowledged()) > 0:
             warnings.warn(
                 f"a calipers client goes with {left} observations not acknowledged: flush() "
                 "it, or use it in a with statement",
-                ResourceWarning,
+                RuntimeWarning,
                 stacklevel=1,
                 source=self,
             )
+        window.close()
 
     def _get(self, full_name: str) -> session_pb2.Session:
         try:
