@@ -82,4 +82,5 @@ def test_answers_of_one_element_and_of_none():
 def test_names():
     assert from_torch_name("torch.bfloat16") is Dtype.BF16
     assert from_torch_name("float8_e4m3fnuz") is None
-    assert Dtype("F8_E4M3").torch_name == "float8_e4m3fn"
+    assert Dtype["F8_E4M3"] is Dtype(Dtype.F8_E4M3.value)
+    assert Dtype.F8_E4M3.torch_name == "float8_e4m3fn"

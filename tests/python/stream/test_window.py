@@ -38,19 +38,12 @@ def ack(outcome: ACK.Outcome = ACK.OUTCOME_STORED, code: int = 0) -> ACK:
     return result
 
 
-def take(window: Window, call: int | None) -> list[int] | None:
-    """The indices of what goes into the next message."""
-    assert call is not None
-    batch = window.take(call)
-    return None if batch is None else [pending.header.index for pending in batch]
-
-
 class Background:
     """A call on a thread of its own, and what it raised."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(call,))
+        self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
         self._thread.start()
 
     def _run(self, call: Callable[[], object]) -> None:
@@ -63,6 +56,15 @@ class Background:
         self._thread.join(20)
         assert not self._thread.is_alive()
         return self.error
+
+
+def take(window: Window, call: int | None) -> list[int] | None:
+    """The indices of what goes into the next message."""
+    assert call is not None
+    taken: list[list[Pending] | None] = []
+    assert Background(lambda: taken.append(window.take(call))).join() is None
+    (batch,) = taken
+    return None if batch is None else [pending.header.index for pending in batch]
 
 
 def filled(window: Window, *pending: Pending) -> Window:

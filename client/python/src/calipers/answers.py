@@ -28,7 +28,7 @@ class Tensor:
     def numpy(self) -> NDArray[Any]:
         """A read-only array of `shape`; BF16 and F8, which numpy does not have, as float32,
         exactly."""
-        array = decode(Dtype(self.dtype), self.data).reshape(self.shape)
+        array = decode(Dtype[self.dtype], self.data).reshape(self.shape)
         array.flags.writeable = False
         return array
 
@@ -36,7 +36,7 @@ class Tensor:
         """A torch.Tensor of `shape` and the very dtype, with memory of its own."""
         import torch
 
-        dtype = getattr(torch, Dtype(self.dtype).torch_name)
+        dtype = getattr(torch, Dtype[self.dtype].torch_name)
         if not self.data:
             return torch.empty(self.shape, dtype=dtype)
         return torch.frombuffer(bytearray(self.data), dtype=dtype).reshape(self.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,82 +21,44 @@ class FloatBits:
 
 
 class Dtype(enum.Enum):
-    """An element type that is observed. Values are the safetensors names."""
+    """An element type that is observed. Names and values are the safetensors names."""
 
-    F64 = "F64"
-    F32 = "F32"
-    F16 = "F16"
-    BF16 = "BF16"
-    F8_E4M3 = "F8_E4M3"
-    F8_E5M2 = "F8_E5M2"
-    I8 = "I8"
-    U8 = "U8"
-    I16 = "I16"
-    I32 = "I32"
-    I64 = "I64"
-
-    @property
-    def size(self) -> int:
-        """Bytes an element takes: 1, 2, 4 or 8."""
-        return self.bits.itemsize
-
-    @property
-    def bits(self) -> np.dtype[np.generic]:
-        """The numpy dtype that the elements' bits are handled as: unsigned integers for
-        floats, for integers their own. Little-endian."""
-        return _BITS[self]
-
-    @property
-    def float_bits(self) -> FloatBits | None:
-        """The patterns that matter; None for integers."""
-        return _FLOAT_BITS.get(self)
-
-    @property
-    def torch_name(self) -> str:
-        """The name in `torch`, such as "bfloat16"."""
-        return _TORCH_NAMES[self]
-
-
-_BITS: dict[Dtype, np.dtype[np.generic]] = {
-    Dtype.F64: np.dtype("<u8"),
-    Dtype.F32: np.dtype("<u4"),
-    Dtype.F16: np.dtype("<u2"),
-    Dtype.BF16: np.dtype("<u2"),
-    Dtype.F8_E4M3: np.dtype("u1"),
-    Dtype.F8_E5M2: np.dtype("u1"),
-    Dtype.I8: np.dtype("i1"),
-    Dtype.U8: np.dtype("u1"),
-    Dtype.I16: np.dtype("<i2"),
-    Dtype.I32: np.dtype("<i4"),
-    Dtype.I64: np.dtype("<i8"),
-}
-
-_FLOAT_BITS = {
-    Dtype.F64: FloatBits(0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000),
-    Dtype.F32: FloatBits(0x7F80_0000, 0x7FC0_0000),
-    Dtype.F16: FloatBits(0x7C00, 0x7E00),
-    Dtype.BF16: FloatBits(0x7F80, 0x7FC0),
-    Dtype.F8_E5M2: FloatBits(0x7C, 0x7E),
+    F64 = ("F64", "<u8", "float64", FloatBits(0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000))
+    F32 = ("F32", "<u4", "float32", FloatBits(0x7F80_0000, 0x7FC0_0000))
+    F16 = ("F16", "<u2", "float16", FloatBits(0x7C00, 0x7E00))
+    BF16 = ("BF16", "<u2", "bfloat16", FloatBits(0x7F80, 0x7FC0))
     # It has no infinity.
-    Dtype.F8_E4M3: FloatBits(0x7E, 0x7F),
-}
+    F8_E4M3 = ("F8_E4M3", "u1", "float8_e4m3fn", FloatBits(0x7E, 0x7F))
+    F8_E5M2 = ("F8_E5M2", "u1", "float8_e5m2", FloatBits(0x7C, 0x7E))
+    I8 = ("I8", "i1", "int8", None)
+    U8 = ("U8", "u1", "uint8", None)
+    I16 = ("I16", "<i2", "int16", None)
+    I32 = ("I32", "<i4", "int32", None)
+    I64 = ("I64", "<i8", "int64", None)
 
-_TORCH_NAMES = {
-    Dtype.F64: "float64",
-    Dtype.F32: "float32",
-    Dtype.F16: "float16",
-    Dtype.BF16: "bfloat16",
-    Dtype.F8_E4M3: "float8_e4m3fn",
-    Dtype.F8_E5M2: "float8_e5m2",
-    Dtype.I8: "int8",
-    Dtype.U8: "uint8",
-    Dtype.I16: "int16",
-    Dtype.I32: "int32",
-    Dtype.I64: "int64",
-}
+    bits: np.dtype[Any]
+    """The numpy dtype that elements are handled as: unsigned integers for floats, for integers
+    their own. Little-endian."""
+    size: int
+    """Bytes an element takes: 1, 2, 4 or 8."""
+    torch_name: str
+    """The name in `torch`."""
+    float_bits: FloatBits | None
+    """The patterns that matter; None for integers."""
+
+    def __new__(cls, name: str, bits: str, torch_name: str, float_bits: FloatBits | None) -> Dtype:
+        """A member: its value, and the attributes above."""
+        member = object.__new__(cls)
+        member._value_ = name
+        member.bits = np.dtype(bits)
+        member.size = member.bits.itemsize
+        member.torch_name = torch_name
+        member.float_bits = float_bits
+        return member
+
 
 # ml_dtypes registers numpy dtypes under the same names as PyTorch.
-_BY_TORCH_NAME = {name: dtype for dtype, name in _TORCH_NAMES.items()}
+_BY_TORCH_NAME = {dtype.torch_name: dtype for dtype in Dtype}
 
 
 def from_torch_name(name: str) -> Dtype | None:
@@ -104,19 +67,21 @@ def from_torch_name(name: str) -> Dtype | None:
     return _BY_TORCH_NAME.get(name.removeprefix("torch."))
 
 
-def decode(dtype: Dtype, data: bytes) -> NDArray[np.generic]:
+def decode(dtype: Dtype, data: bytes) -> NDArray[Any]:
     """Packed little-endian elements as numbers of numpy's own dtypes.
 
-    BF16 and F8, which numpy does not have, become float32, exactly. Read-only, of shape (n,).
+    BF16 and F8, which numpy does not have, become float32, exactly. Of shape (n,).
     """
-    raw = np.frombuffer(data, dtype.bits)
+    raw: NDArray[Any] = np.frombuffer(data, dtype.bits)
     if dtype is Dtype.BF16:
         return (raw.astype(np.uint32) << 16).view(np.float32)
     if dtype is Dtype.F8_E5M2:
         return (raw.astype(np.uint16) << 8).view(np.float16).astype(np.float32)
     if dtype is Dtype.F8_E4M3:
-        return _E4M3[raw]
-    return raw if dtype.float_bits is None else raw.view(f"<f{dtype.size}")
+        return np.asarray(_E4M3[raw])
+    if dtype.float_bits is None:
+        return raw
+    return np.asarray(raw.view(f"<f{dtype.size}"))
 
 
 def _e4m3_values() -> NDArray[np.float32]:

@@ -229,9 +229,10 @@ class Window:
     def _end_call(self) -> None:
         # Whoever takes for it has nothing more to take.
         self._call += 1
-        self._waiting.extendleft(reversed(self._sent))
-        self._sent.clear()
-        self._waiting_since = 0.0
+        if self._sent:
+            self._waiting.extendleft(reversed(self._sent))
+            self._sent.clear()
+            self._waiting_since = 0.0  # They waited already.
         self._changed.notify_all()
 
     def _recall_postponed(self) -> None:
