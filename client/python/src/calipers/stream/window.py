@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from calipers.stream.pending import (
 )
 from calipers.stream.tally import Tally, Totals
 
+_LONGEST_PAUSE = 5.0
 _FOR_THE_MOMENT = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
@@ -41,11 +43,13 @@ class WindowOptions:
     """Connections tried in a row without one acknowledgement coming, and times an observation
     is sent that the server cannot take for the moment: some five minutes in all."""
     first_pause_seconds: float = 0.05
-    """Before the second attempt; doubled for each further one, up to 5 s."""
+    """Before the second attempt; doubled for each further one, with a random part, up to 5 s."""
 
     def pause_seconds(self, attempt: int) -> float:
         """Before the attempt after `attempt`, the first being 1."""
-        return min(self.first_pause_seconds * 2.0 ** min(attempt - 1, 16), 5.0)
+        longest = min(self.first_pause_seconds * 2.0 ** min(attempt - 1, 16), _LONGEST_PAUSE)
+        # Workers that lost one server do not all come back to it at once.
+        return longest * random.uniform(0.5, 1.0)
 
 
 class Window:
