@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import calipers
-from calipers.stream import pending
+from calipers.stream import messages
 from serving import ServerProcess, coverage, read_series, start_server
 
 NAME = "model.layers.0.mlp.down_proj/input"
@@ -53,6 +53,8 @@ def test_other_folds_of_the_same_records(client):
     lows = np.array([tensor.min() for tensor in tensors], np.float64)
     assert session.minmax(observer="static_minmax").min.item() == lows.min()
     assert session.minmax(observer="memoryless_minmax").min.item() == lows[-1]
+    # One index is one alone.
+    assert session.minmax(observer="memoryless_minmax", exclude=[3]).min.item() == lows[-1]
     assert session.minmax(observer="static_minmax", exclude=[4]).max.item() == max(
         tensor.max() for tensor in tensors[:4]
     )
@@ -65,7 +67,7 @@ def test_other_folds_of_the_same_records(client):
 
 def test_the_worker_and_the_server_make_the_same_of_a_large_tensor(client, monkeypatch):
     # Cut where elements are.
-    monkeypatch.setattr(pending, "PIECE_BYTES", 1001)
+    monkeypatch.setattr(messages, "PIECE_BYTES", 1001)
     tensor = torch.randn(3, 50, 96, dtype=torch.bfloat16, generator=torch.manual_seed(4))
     args = {"strategy": "group", "group_size": 32}
     client.session(NAME, args=args, reduce_at="server").observe(tensor, index=0)

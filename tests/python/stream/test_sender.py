@@ -13,7 +13,7 @@ from calipers._wire import observation_pb2 as wire
 from calipers.connection import Connection
 from calipers.errors import InvalidArgumentError, UnavailableError
 from calipers.stream import RawTensor, ReducedTensor, Sender, Window, WindowOptions
-from calipers.stream.pending import PIECE_BYTES
+from calipers.stream.messages import PIECE_BYTES
 from fake_service import FakeService, Plan, serve
 
 OPTIONS = WindowOptions(linger_seconds=0, first_pause_seconds=0.001, max_attempts=3)

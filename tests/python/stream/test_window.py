@@ -15,7 +15,7 @@ from calipers.errors import (
     UnavailableError,
 )
 from calipers.stream import Pending, RawTensor, ReducedTensor, Window, WindowOptions
-from calipers.stream.pending import MESSAGE_OBSERVATIONS, messages
+from calipers.stream.pending import MESSAGE_OBSERVATIONS
 
 PATIENT = WindowOptions(linger_seconds=3600, first_pause_seconds=0)
 PROMPT = WindowOptions(linger_seconds=0, first_pause_seconds=0)
@@ -113,14 +113,6 @@ def test_raw_and_reduced_ones_keep_their_order():
     window = filled(Window(PROMPT), reduced(0), raw(1), raw(2), reduced(3), reduced(4))
     call = window.open_call()
     assert [take(window, call) for _ in range(4)] == [[0], [1], [2], [3, 4]]
-
-
-def test_a_raw_tensor_is_cut_into_pieces():
-    data = bytes(range(256)) * 3000
-    sent = list(messages([raw(7, data)]))
-    assert [request.HasField("header") for request in sent] == [True, False, False]
-    assert b"".join(request.data for request in sent) == data
-    assert max(len(request.data) for request in sent) == 256 << 10
 
 
 def test_what_a_call_left_unacknowledged_is_sent_again_in_order():

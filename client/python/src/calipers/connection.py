@@ -129,9 +129,8 @@ class Connection:
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
-        self._observe = self._channel.stream_stream(
+        self._observe: Any = self._channel.stream_stream(
             f"/{_SERVICE}/Observe",
-            request_serializer=observation_pb2.ObserveRequest.SerializeToString,
             response_deserializer=observation_pb2.ObserveResponse.FromString,
         )
         try:
@@ -188,8 +187,9 @@ class Connection:
             raise self._explained(from_rpc(error)) from None
         return answer
 
-    def observe(self, requests: Iterator[observation_pb2.ObserveRequest]) -> Any:
-        """An Observe call: an iterator of ObserveResponse that raises grpc.RpcError."""
+    def observe(self, requests: Iterator[bytes]) -> Any:
+        """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse
+        that raises grpc.RpcError."""
         return self._observe(requests)
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import grpc
 
-from calipers._wire import observation_pb2 as wire
 from calipers.connection import Connection
 from calipers.errors import (
     CalipersError,
@@ -17,7 +16,7 @@ from calipers.errors import (
     from_rpc,
     make_error,
 )
-from calipers.stream.pending import messages
+from calipers.stream.messages import encode
 from calipers.stream.tally import Totals
 from calipers.stream.window import Window
 
@@ -97,13 +96,12 @@ class Sender:
             return from_rpc(error)
         return UnavailableError("the server ended the stream")
 
-    def _requests(self, call: int) -> Iterator[wire.ObserveRequest]:
+    def _requests(self, call: int) -> Iterator[bytes]:
         """What goes over the call, as it comes; run by a thread of gRPC's."""
         worker = self._worker
         while (batch := self._window.take(call)) is not None:
-            for request in messages(batch):
-                request.worker, worker = worker, ""
-                yield request
+            yield from encode(batch, worker)
+            worker = ""
 
 
 def _is_transient(error: CalipersError) -> bool:
