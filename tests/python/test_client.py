@@ -75,6 +75,14 @@ def test_the_worker_and_the_server_make_the_same_of_a_large_tensor(client, monke
     assert client.flush().duplicates == 1
 
 
+def test_a_record_that_is_larger_than_a_message(client):
+    weight = np.random.default_rng(6).normal(size=(5_000_000, 1)).astype(np.float32)
+    session = client.session("m/weight", args={"strategy": "channel"})
+    session.observe(weight, index=0)
+    assert client.flush().stored == 1
+    np.testing.assert_array_equal(session.minmax().max, weight)
+
+
 def test_a_copied_tensor_may_change_at_once(client):
     tensor = np.ones((1000, 1000), np.float32)
     session = client.session(NAME, args={}, observer="static_minmax", reduce_at="server")

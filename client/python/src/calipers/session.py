@@ -31,6 +31,9 @@ sees every element."""
 FusionMode: TypeAlias = Literal["known", "declared", "none"]
 
 _LARGEST_INDEX = (1 << 48) - 1
+# A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
+# larger one goes in pieces.
+_LARGEST_RECORD = 8 << 20
 _MODES: dict[str, qparams_pb2.Fusion.Mode] = {
     "known": qparams_pb2.Fusion.MODE_KNOWN,
     "declared": qparams_pb2.Fusion.MODE_DECLARED,
@@ -79,8 +82,9 @@ class Session:
         however often and by whom the batch is sent: the same tensor again changes nothing,
         another one is refused (`RefusedError`, from the next `flush` or question).
 
-        With reduce_at="server" the tensor is copied, unless `copy` is False: then it must stay
-        as it is until the next `flush`. With "worker" it may change at once.
+        With reduce_at="server", and where the record would have more than 8 MiB, the tensor is
+        copied to be sent, unless `copy` is False: then it must stay as it is until the next
+        `flush`. Otherwise it may change at once.
 
         Waits while too much is on its way. Raises InvalidArgumentError for a tensor that cannot
         be observed; UnavailableError once the server was given up.
@@ -93,7 +97,8 @@ class Session:
         header = observation_pb2.ObservationHeader(
             session=self._full_name, index=position, dtype=seen.dtype.value, shape=seen.shape
         )
-        if self._reduce_at == "server":
+        record_bytes = 2 * view.kept_outer * view.kept_inner * seen.dtype.size
+        if self._reduce_at == "server" or record_bytes > _LARGEST_RECORD:
             self._put(_raw(seen, header, copy))
             return
         record = reduce_tensor(seen, view)
