@@ -49,6 +49,8 @@ class FakeService:
     calls: int = 0
     received: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released for each observation that came."""
+    ended: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released for each call that the client ended."""
 
     def observe(
         self, requests: Iterator[wire.ObserveRequest], context: grpc.ServicerContext
@@ -69,6 +71,7 @@ class FakeService:
             ack.ordinal = -1 if self.plan.unreadable else ordinal
             ordinal += 1
             yield wire.ObserveResponse(acks=[ack])
+        self.ended.release()
 
     def _observations(
         self, requests: Iterator[wire.ObserveRequest]

@@ -73,6 +73,16 @@ def test_a_tensor_goes_in_pieces(send_to):
     assert service.piece_sizes == [PIECE_BYTES, PIECE_BYTES, PIECE_BYTES // 2]
 
 
+def test_a_stream_is_closed_while_there_is_nothing_to_send(send_to):
+    options = WindowOptions(linger_seconds=0, idle_seconds=0)
+    service, window = send_to(Plan(), options)
+    for index in range(3):
+        window.put(raw(index))
+        window.flush(20)
+        assert service.ended.acquire(timeout=20)
+    assert (service.calls, window.totals().reconnects) == (3, 0)
+
+
 @pytest.mark.parametrize(
     "code",
     [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED],

@@ -120,7 +120,7 @@ def test_what_a_call_left_unacknowledged_is_sent_again_in_order():
     call = window.open_call()
     assert [take(window, call) for _ in range(3)] == [[0], [1], [2]]
     window.acknowledge(ack())
-    assert window.end_call() == (4, 1)
+    assert window.end_call(call) == (4, 1)
     assert take(window, call) is None
     again = window.open_call()
     assert [take(window, again) for _ in range(4)] == [[1], [2], [3], [4]]
@@ -131,11 +131,11 @@ def test_attempts_count_from_the_last_acknowledgement():
     for attempt in (1, 2, 3):
         call = window.open_call()
         take(window, call)
-        assert window.end_call() == (2, attempt)
+        assert window.end_call(call) == (2, attempt)
     call = window.open_call()
     take(window, call)
     window.acknowledge(ack())
-    assert window.end_call() == (1, 1)
+    assert window.end_call(call) == (1, 1)
 
 
 def test_what_is_refused_for_the_moment_is_sent_again():
@@ -205,6 +205,19 @@ def test_one_that_is_larger_than_the_window_goes_alone():
     window = Window(WindowOptions(held_bytes=3))
     window.put(raw(0))
     assert take(window, window.open_call()) == [0]
+
+
+def test_a_call_with_nothing_to_do_ends_and_leaves_nothing():
+    window = filled(Window(WindowOptions(linger_seconds=0, idle_seconds=0)), raw(0))
+    call = window.open_call()
+    assert take(window, call) == [0]
+    window.acknowledge(ack())
+    assert take(window, call) is None
+    # What comes before it is through is for the next one.
+    window.put(raw(1))
+    assert call is not None
+    assert window.end_call(call) == (0, 0)
+    assert take(window, window.open_call()) == [1]
 
 
 def test_a_failure_is_told_to_everyone_each_time():

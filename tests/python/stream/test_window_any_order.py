@@ -68,8 +68,8 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.call is not None)
     @rule()
     def break_call(self) -> None:
-        assert self.window.end_call()[0] == self.left()
         assert self.call is not None
+        assert self.window.end_call(self.call)[0] == self.left()
         assert self.window.take(self.call) is None
         self.call = None
         self.on_the_wire.clear()

@@ -56,7 +56,7 @@ class Sender:
         try:
             while (call := self._window.open_call()) is not None:
                 error = self._talk(call)
-                left, attempt = self._window.end_call()
+                left, attempt = self._window.end_call(call)
                 # Without anything on its way how a call ends changes nothing.
                 if left > 0 and not self._go_on(error, left, attempt):
                     return

@@ -39,6 +39,8 @@ class WindowOptions:
     """What they hold, at most; one that is larger goes alone."""
     linger_seconds: float = 0.1
     """How long reduced ones wait for others of the same index to share their message."""
+    idle_seconds: float = 5.0
+    """How long a call with nothing to send stays open: a server has only so many."""
     max_attempts: int = 80
     """Connections tried in a row without one acknowledgement coming, and times an observation
     is sent that the server cannot take for the moment: some five minutes in all."""
@@ -150,14 +152,17 @@ class Window:
 
     def take(self, call: int) -> list[Pending] | None:
         """Waits for what goes into the call's next message: one raw tensor, or reduced ones.
-        None once the call is over."""
+        None once the call is over, as it is when there was nothing to do for a while."""
         with self._changed:
             while not self._closed and self._call == call:
                 self._recall_postponed()
                 wait = self._seconds_to_ripe()
                 if wait == 0:
                     return self._take_ripe()
-                self._changed.wait(wait)
+                is_idle = self._unacknowledged() == 0
+                notified = self._changed.wait(self.options.idle_seconds if is_idle else wait)
+                if is_idle and not notified:
+                    self._end_call()
             return None
 
     def acknowledge(self, ack: wire.ObservationAck) -> None:
@@ -176,10 +181,12 @@ class Window:
                 self._tally.count_ack(pending.header, ack)
             self._changed.notify_all()
 
-    def end_call(self) -> tuple[int, int]:
+    def end_call(self, call: int) -> tuple[int, int]:
         """Ends the call: how many observations it leaves unacknowledged, and how many calls
         in a row, this one among them, brought no acknowledgement."""
         with self._changed:
+            if self._call != call:
+                return 0, 0  # It had nothing to do; what came since is the next one's.
             self._end_call()
             attempt = self._attempts
             if self._unacknowledged() > 0:
