@@ -66,6 +66,7 @@ def test_an_answer_as_a_tensor_of_either_library(dtype):
     np.testing.assert_array_equal(answer.numpy(), wanted)
     np.testing.assert_array_equal(np.asarray(answer, np.float64), wanted.astype(np.float64))
     assert not answer.numpy().flags.writeable
+    assert np.array(answer, copy=True).flags.writeable
 
 
 def test_answers_of_one_element_and_of_none():

@@ -12,7 +12,7 @@ import calipers
 from calipers._wire import observation_pb2 as wire
 from calipers.connection import Connection
 from calipers.errors import InvalidArgumentError, UnavailableError
-from calipers.stream import RawTensor, ReducedTensor, Sender, Window, WindowOptions
+from calipers.stream import RawTensor, ReducedTensor, Sender, Window, WindowOptions, sender
 from calipers.stream.messages import PIECE_BYTES
 from fake_service import FakeService, Plan, serve
 
@@ -142,6 +142,20 @@ def test_a_message_that_cannot_be_read_ends_it(send_to):
     with pytest.raises(InvalidArgumentError, match="the server cannot take what was sent"):
         window.flush(20)
     assert service.calls == 1
+
+
+def test_what_goes_wrong_while_sending_is_told(send_to, monkeypatch):
+    def encode(batch: object, worker: str) -> Iterator[bytes]:
+        raise MemoryError("no room for a message")
+        yield b""
+
+    monkeypatch.setattr(sender, "encode", encode)
+    service, window = send_to(Plan())
+    window.put(raw(0))
+    with pytest.raises(calipers.CalipersError, match="no room for a message") as error:
+        window.flush(20)
+    assert error.value.code == "INTERNAL"
+    assert service.calls <= 1
 
 
 def test_conflicts_are_told(send_to):

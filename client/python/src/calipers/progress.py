@@ -10,7 +10,7 @@ from calipers.stream import Totals
 
 ProgressBar: TypeAlias = Literal["tqdm", "rich"] | Callable[[Totals], None]
 """A bar by the name of its package, or a function that is called with the totals, from a thread
-of the client's, whenever acknowledgements came."""
+of the client's, whenever acknowledgements came; it must not wait for the client."""
 
 
 class Bar(Protocol):

@@ -58,24 +58,27 @@ class Sender:
                 error = self._talk(call)
                 left, attempt = self._window.end_call(call)
                 # Without anything on its way how a call ends changes nothing.
-                if left > 0 and not self._go_on(error, left, attempt):
-                    return
-        except Exception as error:  # whoever observes has to hear of it
-            _log.exception("sending ended")
-            self._window.fail(CalipersError(f"sending ended: {error!r}", code="INTERNAL"))
+                if left > 0:
+                    self._try_again(error, left, attempt)
+        except Exception as error:
+            self._fail(error)
 
-    def _go_on(self, error: CalipersError, left: int, attempt: int) -> bool:
-        """Waits before the next call; false if there is to be none."""
-        if not _is_transient(error) or attempt >= self._window.options.max_attempts:
-            message = (
-                f"gave up after {attempt} attempts with {left} observations not acknowledged: "
-                f"{error.message}"
-            )
-            self._window.fail(make_error(error.code, message))
-            return False
-        _log.info("sending breaks off, attempt %d: %s", attempt, error.message)
-        self._window.pause(attempt)
-        return True
+    def _try_again(self, error: CalipersError, left: int, attempt: int) -> None:
+        """Waits before the next call, or gives the server up."""
+        if _is_transient(error) and attempt < self._window.options.max_attempts:
+            _log.info("sending breaks off, attempt %d: %s", attempt, error.message)
+            self._window.pause(attempt)
+            return
+        message = (
+            f"gave up after {attempt} attempts with {left} observations not acknowledged: "
+            f"{error.message}"
+        )
+        self._window.fail(make_error(error.code, message))
+
+    def _fail(self, error: Exception) -> None:
+        """Whatever went wrong here, whoever observes has to hear of it."""
+        _log.error("sending ended", exc_info=error)
+        self._window.fail(CalipersError(f"sending ended: {error!r}", code="INTERNAL"))
 
     def _talk(self, call: int) -> CalipersError:
         """One Observe call, from begin to end. Why it ended."""
@@ -99,9 +102,12 @@ class Sender:
     def _requests(self, call: int) -> Iterator[bytes]:
         """What goes over the call, as it comes; run by a thread of gRPC's."""
         worker = self._worker
-        while (batch := self._window.take(call)) is not None:
-            yield from encode(batch, worker)
-            worker = ""
+        try:
+            while (batch := self._window.take(call)) is not None:
+                yield from encode(batch, worker)
+                worker = ""
+        except Exception as error:
+            self._fail(error)
 
 
 def _is_transient(error: CalipersError) -> bool:

@@ -144,17 +144,17 @@ class Window:
 
     def open_call(self) -> int | None:
         """Waits until there is something to send, and begins a call: its number, for `take`;
-        None once closed."""
+        None once closed or failed."""
         with self._changed:
             self._end_call()
-            self._changed.wait_for(lambda: self._closed or self._unacknowledged() > 0)
-            return None if self._closed else self._call
+            self._changed.wait_for(lambda: self._ended() or self._unacknowledged() > 0)
+            return None if self._ended() else self._call
 
     def take(self, call: int) -> list[Pending] | None:
         """Waits for what goes into the call's next message: one raw tensor, or reduced ones.
         None once the call is over, as it is when there was nothing to do for a while."""
         with self._changed:
-            while not self._closed and self._call == call:
+            while not self._ended() and self._call == call:
                 self._recall_postponed()
                 wait = self._seconds_to_ripe()
                 if wait == 0:
