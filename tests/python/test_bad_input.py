@@ -228,13 +228,15 @@ def test_a_server_that_was_stopped(tmp_path):
 
 
 WORKER = """
-import sys, calipers, numpy as np
-options = calipers.WindowOptions(observations=10, linger_seconds=0)
-from calipers.connection import Connection
-from calipers.stream import Sender, Window, ReducedTensor
+import signal, sys
 from calipers._wire import observation_pb2 as wire
+from calipers.connection import Connection
+from calipers.stream import ReducedTensor, Sender, Window, WindowOptions
+
+# A job in the background may have been started with it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 connection = Connection(sys.argv[1], 20)
-window = Window(options)
+window = Window(WindowOptions(observations=10, linger_seconds=0))
 sender = Sender(connection, window, "w")
 for index in range(100):
     header = wire.ObservationHeader(session="s", index=index)
