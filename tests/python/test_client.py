@@ -193,6 +193,20 @@ def test_wait_is_over_after_its_timeout(client):
     assert session.progress().missing == (range(5),)
 
 
+def test_a_timeout_holds_for_what_is_still_to_be_sent(tmp_path):
+    server = start_server(tmp_path)
+    client = calipers.connect(server.address)
+    session = client.session(NAME, args={})
+    server.process.send_signal(signal.SIGSTOP)
+    session.observe(batches(1)[0], index=0)
+    with pytest.raises(calipers.DeadlineExceededError, match="1 observations are not ack"):
+        session.minmax(timeout=0.05)
+    server.process.send_signal(signal.SIGCONT)
+    assert session.minmax().progress.count == 1
+    client.close()
+    server.stop()
+
+
 def test_seal(client):
     session = client.session(NAME, args={})
     observe_all(session, batches(3))

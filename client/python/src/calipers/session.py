@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
 from calipers import answers, args, names
 from calipers._wire import (
@@ -14,7 +15,14 @@ from calipers._wire import (
     range_pb2,
     session_pb2,
 )
-from calipers.connection import GET_MIN_MAX, GET_QPARAMS, GET_SESSION, SEAL_SESSION, Connection
+from calipers.connection import (
+    GET_MIN_MAX,
+    GET_QPARAMS,
+    GET_SESSION,
+    SEAL_SESSION,
+    Connection,
+    Method,
+)
 from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
 from calipers.geometry import Layout, make_view
 from calipers.reduce import reduce_tensor
@@ -22,7 +30,12 @@ from calipers.stream import RawTensor, ReducedTensor
 from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from calipers.stream import Pending
+
+_Request = TypeVar("_Request", bound="Message")
+_Response = TypeVar("_Response", bound="Message")
 
 ReduceAt: TypeAlias = Literal["worker", "server"]
 """Where tensors become records: here, so that only records travel, or at the server, which then
@@ -54,7 +67,7 @@ class Session:
         spec: session_pb2.Session,
         reduce_at: ReduceAt,
         put: Callable[[Pending], None],
-        flush: Callable[[], object],
+        flush: Callable[[float | None], object],
     ) -> None:
         self._connection = connection
         self._full_name = spec.name
@@ -130,7 +143,6 @@ class Session:
         Raises FailedPreconditionError if nothing was observed; NotFoundError if the session was
         deleted; RefusedError if something observed before was refused.
         """
-        self._flush()
         request = range_pb2.GetMinMaxRequest(name=self._full_name)
         if observer is not None:
             request.fold.observer = observer
@@ -139,7 +151,7 @@ class Session:
         request.fold.exclude.extend(_index_ranges(exclude))
         if not request.fold.ByteSize():
             request.ClearField("fold")
-        return answers.minmax_from(self._connection.call(GET_MIN_MAX, request, timeout))
+        return answers.minmax_from(self._ask(GET_MIN_MAX, request, timeout))
 
     def qparams(
         self,
@@ -165,7 +177,6 @@ class Session:
         """
         if scheme is not None and args is not None:
             raise InvalidArgumentError("scheme and args are both given; one says it all")
-        self._flush()
         request = qparams_pb2.GetQParamsRequest(
             name=self._full_name,
             specs=_specs(scheme, args),
@@ -176,7 +187,7 @@ class Session:
             fallback=qparams_pb2.Fallback(peers_behind=peers_behind),
             exclude=_index_ranges(exclude),
         )
-        result = self._connection.call(GET_QPARAMS, request, timeout).results[0]
+        result = self._ask(GET_QPARAMS, request, timeout).results[0]
         if result.HasField("status"):
             raise from_status(result.status)
         return answers.qparams_from(result.qparams)
@@ -186,11 +197,10 @@ class Session:
 
         Raises DeadlineExceededError after `timeout` seconds (None: the client's).
         """
-        self._flush()
         request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=count)
         request.read_mask.paths.append("progress")
         try:
-            answer = self._connection.call(GET_MIN_MAX, request, timeout)
+            answer = self._ask(GET_MIN_MAX, request, timeout)
         except FailedPreconditionError:
             # All that is there may be empty, which has no range and counts all the same.
             if (progress := self.progress()).count < count:
@@ -200,9 +210,8 @@ class Session:
 
     def progress(self) -> answers.Progress:
         """How far the session has come: what is there, what is missing."""
-        self._flush()
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
-        return answers.progress_from(self._connection.call(GET_SESSION, request).progress)
+        return answers.progress_from(self._ask(GET_SESSION, request).progress)
 
     def seal(self, count: int | None = None) -> int:
         """Closes the session at `count` records (None: as many as its records reach to), and
@@ -211,9 +220,18 @@ class Session:
         Raises FailedPreconditionError, naming what is missing, until records 0 .. count - 1 are
         all there and no others.
         """
-        self._flush()
         request = calibration_pb2.SealSessionRequest(name=self._full_name, count=count)
-        return self._connection.call(SEAL_SESSION, request).sealed_count
+        return self._ask(SEAL_SESSION, request).sealed_count
+
+    def _ask(
+        self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
+    ) -> _Response:
+        """The answer, once everything observed before is there; all within the timeout."""
+        begin = time.monotonic()
+        self._flush(timeout)
+        if timeout is not None:
+            timeout = max(timeout - (time.monotonic() - begin), 0)
+        return self._connection.call(method, request, timeout)
 
 
 def _layout_of(spec: session_pb2.Session) -> Layout:
