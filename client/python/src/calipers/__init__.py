@@ -1,0 +1,62 @@
+"""Calipers: calibration for quantization, over many workers.
+
+    import calipers
+
+    with calipers.connect("localhost:50051", run="llama") as client:
+        session = client.session("model.layers.0.mlp.down_proj/input", args={"num_bits": 8})
+        session.observe(tensor, index=0)
+        print(session.minmax().range)
+
+A client of calipers-server: docs/python.md.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+
+from calipers.answers import MinMax, Progress, QParams, QParamsNote, Range, Tensor
+from calipers.client import Client, connect
+from calipers.errors import (
+    AlreadyExistsError,
+    CalipersError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    Refusal,
+    RefusedError,
+    ResourceExhaustedError,
+    UnavailableError,
+)
+from calipers.session import Session
+from calipers.stream import Totals, WindowOptions
+from calipers.table import SessionRow, SessionTable
+
+__all__ = [
+    "AlreadyExistsError",
+    "CalipersError",
+    "Client",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "InvalidArgumentError",
+    "MinMax",
+    "NotFoundError",
+    "Progress",
+    "QParams",
+    "QParamsNote",
+    "Range",
+    "Refusal",
+    "RefusedError",
+    "ResourceExhaustedError",
+    "Session",
+    "SessionRow",
+    "SessionTable",
+    "Tensor",
+    "Totals",
+    "UnavailableError",
+    "WindowOptions",
+    "connect",
+]
+
+# Generated stubs of calipers.v1 that lie elsewhere on the path stay importable as such.
+__path__ = pkgutil.extend_path(__path__, __name__)

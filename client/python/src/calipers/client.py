@@ -1,0 +1,234 @@
+"""A connection to a server, for one run of one worker."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Literal, TypeVar
+
+from calipers import args as quantization_args
+from calipers import names
+from calipers._wire import calibration_pb2, session_pb2
+from calipers.connection import CREATE_SESSION, GET_SESSION, LIST_SESSIONS, Connection
+from calipers.environment import resolve_address, resolve_run, resolve_worker
+from calipers.errors import InvalidArgumentError, NotFoundError
+from calipers.progress import Bar, ProgressBar, open_bar
+from calipers.session import ReduceAt, Session
+from calipers.stream import Sender, Totals, Window, WindowOptions
+from calipers.table import SessionRow, SessionTable, row_from
+
+_PAGE = 1000
+# A call with nothing on its way ends within a round trip.
+_CLOSE_SECONDS = 2.0
+
+Arithmetic = Literal["exact", "reference"]
+NonFinitePolicy = Literal["propagate", "reject", "skip"]
+Weighting = Literal["uniform", "num_observations"]
+
+_Enum = TypeVar("_Enum", bound=int)
+
+_ARITHMETIC: dict[str, session_pb2.Arithmetic] = {
+    "exact": session_pb2.ARITHMETIC_EXACT,
+    "reference": session_pb2.ARITHMETIC_REFERENCE,
+}
+_NON_FINITE: dict[str, session_pb2.NonFinitePolicy] = {
+    "propagate": session_pb2.NON_FINITE_POLICY_PROPAGATE,
+    "reject": session_pb2.NON_FINITE_POLICY_REJECT,
+    "skip": session_pb2.NON_FINITE_POLICY_SKIP,
+}
+_WEIGHTING: dict[str, session_pb2.Weighting] = {
+    "uniform": session_pb2.WEIGHTING_UNIFORM,
+    "num_observations": session_pb2.WEIGHTING_NUM_OBSERVATIONS,
+}
+
+
+def connect(
+    address: str | None = None,
+    *,
+    run: str | None = None,
+    worker: str | None = None,
+    timeout: float = 60.0,
+    reduce_at: ReduceAt = "worker",
+    progress: ProgressBar | None = None,
+    window: WindowOptions | None = None,
+) -> Client:
+    """Connects to a server.
+
+    `address` is HOST:PORT (default: $CALIPERS_SERVER, else 127.0.0.1:50051), `run` the
+    calibration's name (default: $CALIPERS_RUN, else "default"), `worker` who the coverage says
+    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question,
+    and for a silent server's sign of life. `reduce_at` says where tensors become records:
+    "worker", here, or "server". `progress` shows a bar of tqdm's or rich's. `window` bounds what
+    is on its way.
+
+    The client is a context manager: at the end of its block everything is flushed, unless an
+    exception ends it.
+
+    Raises UnavailableError if no server answers; InvalidArgumentError for a name or an address
+    that cannot be one.
+    """
+    # All that can be wrong is looked at before there is a connection.
+    names.run_name(run := resolve_run(run))
+    worker = resolve_worker(worker)
+    _check_reduce_at(reduce_at)
+    bar = open_bar(progress)
+    connection = Connection(resolve_address(address), timeout)
+    return Client(connection, run, worker, reduce_at, bar, window or WindowOptions())
+
+
+class Client:
+    """Made by `connect`. Thread-safe; not to be used across a fork."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        run: str,
+        worker: str,
+        reduce_at: ReduceAt,
+        bar: Bar,
+        window: WindowOptions,
+    ) -> None:
+        self._connection = connection
+        self._parent = names.run_name(run)
+        self._reduce_at = reduce_at
+        self._bar = bar
+        self._window = Window(window)
+        self._sender = Sender(connection, self._window, worker, self._bar.update)
+        self.run = run
+        """The run's name."""
+
+    def session(
+        self,
+        name: str,
+        *,
+        args: quantization_args.Args | None = None,
+        observer: str | None = None,
+        arithmetic: Arithmetic = "exact",
+        non_finite: NonFinitePolicy = "propagate",
+        weighting: Weighting = "uniform",
+        reduce_at: ReduceAt | None = None,
+    ) -> Session:
+        """The session `name`, which is {module}/{base_name}; base names are weight, input,
+        output, q, k and v.
+
+        With `args` or `observer` it is created unless it is there; `args={}` takes every
+        default. `args` are compressed-tensors' QuantizationArgs, or a mapping with their names.
+        Without both it has to be there. `arithmetic`, `non_finite` and `weighting` are those of
+        docs/numbers.md; `reduce_at` is the client's unless given.
+
+        Raises AlreadyExistsError, naming the difference, if it is there with another spec;
+        NotFoundError if it is not there; InvalidArgumentError for args that do not go together
+        or with the base name.
+        """
+        full_name = names.session_name(self.run, name)
+        _check_reduce_at(reduce_at or self._reduce_at)
+        if args is None and observer is None:
+            found = self._get(full_name)
+        else:
+            request = calibration_pb2.CreateSessionRequest(
+                parent=self._parent,
+                session_id=name,
+                session=session_pb2.Session(
+                    args=quantization_args.to_proto(args or {}, observer),
+                    arithmetic=_choice("arithmetic", arithmetic, _ARITHMETIC),
+                    non_finite_policy=_choice("non_finite", non_finite, _NON_FINITE),
+                    weighting=_choice("weighting", weighting, _WEIGHTING),
+                ),
+            )
+            found = self._connection.call(CREATE_SESSION, request)
+        where = reduce_at or self._reduce_at
+        return Session(self._connection, found, where, self._window.put, self.flush)
+
+    def sessions(self, pattern: str = "") -> SessionTable:
+        """The run's sessions, by name: those whose module matches the pattern, or whose
+        {module}/{base_name} does if there is a / in it. * is any characters, ? one; none: all.
+        """
+        self.flush()
+        request = calibration_pb2.ListSessionsRequest(
+            parent=self._parent, module_glob=pattern, page_size=_PAGE
+        )
+        rows: list[SessionRow] = []
+        while True:
+            page = self._connection.call(LIST_SESSIONS, request)
+            rows.extend(map(row_from, page.sessions))
+            if not page.next_page_token:
+                return SessionTable(rows)
+            request.page_token = page.next_page_token
+
+    def flush(self, timeout: float | None = None) -> Totals:
+        """Waits until every observation is acknowledged, which means that it is on the server's
+        disk, and returns what became of all so far.
+
+        Raises RefusedError if some were refused since the last time, by flush or a question;
+        UnavailableError once the server was given up; DeadlineExceededError after `timeout`
+        seconds (None: no limit but the window's attempts).
+        """
+        return self._window.flush(timeout)
+
+    @property
+    def totals(self) -> Totals:
+        """What became of the observations so far."""
+        return self._window.totals()
+
+    def close(self) -> None:
+        """Ends the connection; what is not acknowledged is given up. Twice changes nothing."""
+        settled = self._window.unacknowledged() == 0
+        self._window.close()
+        if settled:
+            self._sender.join(_CLOSE_SECONDS)
+        self._connection.close()
+        self._sender.join()
+        self._bar.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self.close()
+
+    def __del__(self) -> None:
+        # One that never came to be has no window.
+        window: Window | None = getattr(self, "_window", None)
+        if window is None or window.closed:
+            return
+        if (left := window.unacknowledged()) > 0:
+            warnings.warn(
+                f"a calipers client goes with {left} observations not acknowledged: flush() "
+                "it, or use it in a with statement",
+                RuntimeWarning,
+                stacklevel=1,
+                source=self,
+            )
+        window.close()
+
+    def _get(self, full_name: str) -> session_pb2.Session:
+        try:
+            return self._connection.call(
+                GET_SESSION, calibration_pb2.GetSessionRequest(name=full_name)
+            )
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{error.message}; give args to create it, {{}} for the defaults"
+            ) from None
+
+
+def _choice(field: str, value: str, choices: Mapping[str, _Enum]) -> _Enum:
+    if value not in choices:
+        allowed = ", ".join(f'"{choice}"' for choice in choices)
+        raise InvalidArgumentError(f"{field} is {value!r} (allowed: {allowed})")
+    return choices[value]
+
+
+def _check_reduce_at(reduce_at: ReduceAt) -> None:
+    if reduce_at not in ("worker", "server"):
+        raise InvalidArgumentError(f'reduce_at is {reduce_at!r} (allowed: "worker", "server")')

@@ -1,0 +1,203 @@
+"""A channel to a server: how it is made, and calls over it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from calipers._wire import (
+    calibration_pb2,
+    health_pb2,
+    observation_pb2,
+    qparams_pb2,
+    range_pb2,
+    session_pb2,
+)
+from calipers.errors import (
+    DeadlineExceededError,
+    FailedPreconditionError,
+    UnavailableError,
+    from_rpc,
+)
+
+_log = logging.getLogger("calipers")
+
+_SERVICE = "calipers.v1.Calibration"
+_Request = TypeVar("_Request", bound=Message)
+_Response = TypeVar("_Response", bound=Message)
+
+# The server allows no ping before that; a stream has no deadline, so one that is there and
+# says nothing would hold it for ever.
+_KEEPALIVE_SECONDS = 10
+_LONGEST_PAUSE_SECONDS = 5
+# Connecting takes no time where a server is; so long without one is worth a word.
+_SILENT_SECONDS = 2.0
+
+
+class Method(Generic[_Request, _Response]):
+    """A unary method of the service. Every one of these may be called again: none of them
+    counts twice."""
+
+    def __init__(self, name: str, request: type[_Request], response: type[_Response]) -> None:
+        self.name = name
+        self.request = request
+        self.response = response
+
+
+CREATE_SESSION = Method("CreateSession", calibration_pb2.CreateSessionRequest, session_pb2.Session)
+GET_SESSION = Method("GetSession", calibration_pb2.GetSessionRequest, session_pb2.Session)
+LIST_SESSIONS = Method(
+    "ListSessions", calibration_pb2.ListSessionsRequest, calibration_pb2.ListSessionsResponse
+)
+GET_MIN_MAX = Method("GetMinMax", range_pb2.GetMinMaxRequest, range_pb2.MinMax)
+GET_QPARAMS = Method("GetQParams", qparams_pb2.GetQParamsRequest, qparams_pb2.GetQParamsResponse)
+SEAL_SESSION = Method("SealSession", calibration_pb2.SealSessionRequest, session_pb2.Session)
+
+_METHODS: tuple[Method[Any, Any], ...] = (
+    CREATE_SESSION,
+    GET_SESSION,
+    LIST_SESSIONS,
+    GET_MIN_MAX,
+    GET_QPARAMS,
+    SEAL_SESSION,
+)
+
+# gRPC makes the attempts, within the call's deadline: a server that is restarted meanwhile is
+# not noticed. Observe is not among them: calipers.stream knows better what to send again.
+_RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{"service": _SERVICE, "method": method.name} for method in _METHODS],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "5s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+
+def _make_channel(address: str, timeout: float) -> grpc.Channel:
+    options = {
+        "grpc.keepalive_time_ms": 1000 * _KEEPALIVE_SECONDS,
+        "grpc.keepalive_timeout_ms": int(1000 * timeout),
+        # As many in a row as it takes: a wait may hear nothing for hours.
+        "grpc.http2.max_pings_without_data": 0,
+        # gRPC's own second and two minutes would leave a server unseen that is back.
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 1000 * _LONGEST_PAUSE_SECONDS,
+        # Answers of large sessions are larger than gRPC's default of 4 MiB.
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+        # Clients of one process would share one connection.
+        "grpc.use_local_subchannel_pool": 1,
+        "grpc.enable_retries": 1,
+        "grpc.service_config": json.dumps(_RETRIES),
+    }
+    return grpc.insecure_channel(address, options=list(options.items()))
+
+
+class Connection:
+    """Calls to one server. Thread-safe."""
+
+    def __init__(self, address: str, timeout: float) -> None:
+        """Waits until the server answers. Raises UnavailableError, saying what to look at, if
+        nothing does within `timeout` seconds, which then hold for each call."""
+        self.address = address
+        self.timeout = timeout
+        self._closed = False
+        self._channel = _make_channel(address, timeout)
+        self._unary: dict[str, Any] = {
+            method.name: self._channel.unary_unary(
+                f"/{_SERVICE}/{method.name}",
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
+            )
+            for method in _METHODS
+        }
+        self._health = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        self._observe: Any = self._channel.stream_stream(
+            f"/{_SERVICE}/Observe",
+            response_deserializer=observation_pb2.ObserveResponse.FromString,
+        )
+        try:
+            self._await_server()
+        except BaseException:
+            self.close()
+            raise
+
+    def _await_server(self) -> None:
+        begin = time.monotonic()
+        for timeout in (min(self.timeout, _SILENT_SECONDS), self.timeout):
+            rest = begin + timeout - time.monotonic()
+            try:
+                return self._check_health(rest)
+            except DeadlineExceededError:
+                _log.warning("no server answers at %s yet", self.address)
+        raise UnavailableError(
+            f"no server answers at {self.address} within {self.timeout:g} s: is "
+            "calipers-server running there, and is it the address it listens on?"
+        )
+
+    def _check_health(self, timeout: float) -> None:
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        try:
+            answer = self._health(request, timeout=max(timeout, 0), wait_for_ready=True)
+        except grpc.RpcError as error:
+            failed = from_rpc(error)
+            if failed.code in ("UNIMPLEMENTED", "NOT_FOUND"):
+                raise UnavailableError(
+                    f"what answers at {self.address} is no calipers-server: {failed.message}"
+                ) from None
+            raise failed from None
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise UnavailableError(
+                f"the server at {self.address} is up and not serving: it is starting or stopping"
+            )
+
+    def call(
+        self,
+        method: Method[_Request, _Response],
+        request: _Request,
+        timeout: float | None = None,
+    ) -> _Response:
+        """The answer, within `timeout` seconds (None: the connection's).
+
+        Raises the CalipersError of the server's status.
+        """
+        if self._closed:
+            raise FailedPreconditionError("the client is closed")
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            answer: _Response = self._unary[method.name](request, timeout=seconds)
+        except grpc.RpcError as error:
+            raise self._explained(from_rpc(error)) from None
+        return answer
+
+    def observe(self, requests: Iterator[bytes]) -> Any:
+        """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse
+        that raises grpc.RpcError."""
+        return self._observe(requests)
+
+    def close(self) -> None:
+        """Ends every call."""
+        self._closed = True
+        self._channel.close()
+
+    def _explained(self, error: Exception) -> Exception:
+        if isinstance(error, UnavailableError):
+            return UnavailableError(f"{error.message} (asked {self.address})")
+        return error

@@ -1,0 +1,100 @@
+"""What a tensor is reduced to, as it travels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calipers.dtypes import Dtype
+from calipers.geometry import View
+
+
+@dataclass(frozen=True)
+class Record:
+    """Packed little-endian elements of the observed dtype.
+
+    A parameter that saw NaN has the canonical NaN at both ends. -0.0 is below +0.0.
+    """
+
+    min: bytes
+    """One element a parameter; none for a tensor without elements."""
+    max: bytes
+    """As min."""
+    global_min: bytes
+    """The tensor's own least element, given where some parameter covers padding; elsewhere the
+    server takes the least of min."""
+    global_max: bytes
+    """As global_min."""
+
+    @staticmethod
+    def empty() -> Record:
+        """Of a tensor without elements."""
+        return Record(b"", b"", b"", b"")
+
+
+@dataclass
+class Extremes:
+    """The least and the greatest element of each parameter, as `dtype.bits`, of shape
+    (kept_outer, kept_inner). A float's bits may be any NaN's at either end."""
+
+    min: NDArray[Any]
+    max: NDArray[Any]
+
+
+def make_record(dtype: Dtype, view: View, found: Extremes) -> Record:
+    """The record of a tensor's extremes, which are changed on the way: NaN becomes canonical,
+    padding is taken in."""
+    _spread_nan(dtype, found)
+    own = Extremes(found.min[:0], found.max[:0])
+    if view.is_padded:
+        own = _whole_range(dtype, found)
+        _take_padding(dtype, view, found)
+    parts = (found.min, found.max, own.min, own.max)
+    return Record(*(part.astype(dtype.bits, copy=False).tobytes() for part in parts))
+
+
+def order_key(dtype: Dtype, bits: NDArray[Any]) -> NDArray[Any]:
+    """Integers in the elements' order, -0.0 below +0.0; NaN at the ends."""
+    if dtype.float_bits is None:
+        return bits
+    sign = bits.dtype.type(1 << (8 * dtype.size - 1))
+    return np.where(bits & sign, ~bits, bits | sign)
+
+
+def _is_nan(dtype: Dtype, bits: NDArray[Any]) -> NDArray[np.bool_]:
+    if dtype.float_bits is None:
+        return np.zeros(bits.shape, np.bool_)
+    magnitude = bits & bits.dtype.type((1 << (8 * dtype.size - 1)) - 1)
+    return np.asarray(magnitude > dtype.float_bits.greatest)
+
+
+def _spread_nan(dtype: Dtype, found: Extremes) -> None:
+    nan = _is_nan(dtype, found.min) | _is_nan(dtype, found.max)
+    if dtype.float_bits is not None and nan.any():
+        found.min[nan] = found.max[nan] = dtype.float_bits.nan
+
+
+def _whole_range(dtype: Dtype, found: Extremes) -> Extremes:
+    nan = _is_nan(dtype, found.min)
+    if nan.any():
+        return Extremes(found.min[nan][:1], found.max[nan][:1])
+    low, high = found.min.reshape(-1), found.max.reshape(-1)
+    least = int(order_key(dtype, low).argmin())
+    greatest = int(order_key(dtype, high).argmax())
+    # Copies: padding does not count here.
+    return Extremes(low[[least]], high[[greatest]])
+
+
+def _take_padding(dtype: Dtype, view: View, found: Extremes) -> None:
+    # The missing elements are +0.0; NaN wins over them.
+    padded = np.zeros(found.min.shape, np.bool_)
+    padded[-1, :] |= view.pads_rows
+    padded[:, -1] |= view.pads_columns
+    padded &= ~_is_nan(dtype, found.min)
+    zero = np.zeros((), found.min.dtype)
+    zero_key = order_key(dtype, zero)
+    found.min[padded & (order_key(dtype, found.min) > zero_key)] = zero
+    found.max[padded & (order_key(dtype, found.max) < zero_key)] = zero

@@ -1,0 +1,269 @@
+"""One observed value of one model: what is observed of it, and what it answers."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
+
+from calipers import answers, args, names
+from calipers._wire import (
+    calibration_pb2,
+    observation_pb2,
+    qparams_pb2,
+    range_pb2,
+    session_pb2,
+)
+from calipers.connection import (
+    GET_MIN_MAX,
+    GET_QPARAMS,
+    GET_SESSION,
+    SEAL_SESSION,
+    Connection,
+    Method,
+)
+from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
+from calipers.geometry import Layout, make_view
+from calipers.reduce import reduce_tensor
+from calipers.stream import RawTensor, ReducedTensor
+from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from calipers.stream import Pending
+
+_Request = TypeVar("_Request", bound="Message")
+_Response = TypeVar("_Response", bound="Message")
+
+ReduceAt: TypeAlias = Literal["worker", "server"]
+"""Where tensors become records: here, so that only records travel, or at the server, which then
+sees every element."""
+
+FusionMode: TypeAlias = Literal["known", "declared", "none"]
+
+_LARGEST_INDEX = (1 << 48) - 1
+# A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
+# larger one goes in pieces.
+_LARGEST_RECORD = 8 << 20
+_MODES: dict[str, qparams_pb2.Fusion.Mode] = {
+    "known": qparams_pb2.Fusion.MODE_KNOWN,
+    "declared": qparams_pb2.Fusion.MODE_DECLARED,
+    "none": qparams_pb2.Fusion.MODE_NONE,
+}
+
+
+class Session:
+    """A session of a run. Made by `Client.session`; thread-safe.
+
+    `observe` returns as soon as the record is made; a thread of the client's sends it. Every
+    question waits for what was observed through the same client before.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        spec: session_pb2.Session,
+        reduce_at: ReduceAt,
+        put: Callable[[Pending], None],
+        flush: Callable[[float | None], object],
+    ) -> None:
+        self._connection = connection
+        self._full_name = spec.name
+        self._reduce_at = reduce_at
+        self._put = put
+        self._flush = flush
+        self.name = names.session_id(spec.name)
+        """{module}/{base_name}"""
+        self.args: dict[str, Any] = args.from_proto(spec.args)
+        """Its quantization args, with all that was inferred, by compressed-tensors' names."""
+        self._layout = _layout_of(spec)
+
+    def __repr__(self) -> str:
+        return f"Session({self.name!r}, {self.args})"
+
+    def observe(self, tensor: SupportsDLPack, *, index: SupportsIndex, copy: bool = True) -> None:
+        """Observes one tensor.
+
+        `tensor` is a torch.Tensor on any device, a numpy.ndarray or what has __dlpack__, of any
+        strides; float64, float32, float16, bfloat16, float8_e4m3fn, float8_e5m2 or an integer
+        of 8 to 64 bits (unsigned: 8). Its shape must fit the session's strategy; a dimension of
+        0 makes an observation that counts and changes nothing, of all but weights.
+
+        `index` is the batch's position in the whole calibration set, 0 to 2^48 - 1, the same
+        however often and by whom the batch is sent: the same tensor again changes nothing,
+        another one is refused (`RefusedError`, from the next `flush` or question).
+
+        With reduce_at="server", and where the record would have more than 8 MiB, the tensor is
+        copied to be sent, unless `copy` is False: then it must stay as it is until the next
+        `flush`. Otherwise it may change at once.
+
+        Waits while too much is on its way. Raises InvalidArgumentError for a tensor that cannot
+        be observed; UnavailableError once the server was given up.
+        """
+        position = operator.index(index)
+        if not 0 <= position <= _LARGEST_INDEX:
+            raise InvalidArgumentError(f"index {position} is not in 0 to {_LARGEST_INDEX}")
+        seen = as_tensor(tensor)
+        view = make_view(self._layout, seen.shape)
+        header = observation_pb2.ObservationHeader(
+            session=self._full_name, index=position, dtype=seen.dtype.value, shape=seen.shape
+        )
+        record_bytes = 2 * view.kept_outer * view.kept_inner * seen.dtype.size
+        if self._reduce_at == "server" or record_bytes > _LARGEST_RECORD:
+            self._put(_raw(seen, header, copy))
+            return
+        record = reduce_tensor(seen, view)
+        self._put(
+            ReducedTensor(
+                observation_pb2.ReducedObservation(
+                    header=header,
+                    min=record.min,
+                    max=record.max,
+                    global_min=record.global_min,
+                    global_max=record.global_max,
+                )
+            )
+        )
+
+    def minmax(
+        self,
+        *,
+        observer: str | None = None,
+        averaging_constant: float | None = None,
+        exclude: Iterable[int | range] = (),
+        timeout: float | None = None,
+    ) -> answers.MinMax:
+        """The range of what was observed: the fold, in index order, of all records present.
+
+        `observer`, `averaging_constant` and `exclude` (indices or ranges of them to leave out)
+        ask for another fold of the same records and change nothing.
+
+        Raises FailedPreconditionError if nothing was observed; NotFoundError if the session was
+        deleted; RefusedError if something observed before was refused.
+        """
+        request = range_pb2.GetMinMaxRequest(name=self._full_name)
+        if observer is not None:
+            request.fold.observer = observer
+        if averaging_constant is not None:
+            request.fold.observer_kwargs.averaging_constant = averaging_constant
+        request.fold.exclude.extend(_index_ranges(exclude))
+        if not request.fold.ByteSize():
+            request.ClearField("fold")
+        return answers.minmax_from(self._ask(GET_MIN_MAX, request, timeout))
+
+    def qparams(
+        self,
+        scheme: str | None = None,
+        *,
+        args: args.Args | None = None,
+        fusion: FusionMode = "known",
+        fuse: Sequence[Sequence[str]] = (),
+        peers_behind: Sequence[str] = (),
+        exclude: Iterable[int | range] = (),
+        timeout: float | None = None,
+    ) -> answers.QParams:
+        """Scale, zero point and global scale of what was observed.
+
+        For a preset `scheme` of compressed-tensors, such as "NVFP4", or for `args`; for the
+        session's own without either. `fusion` says which weights share a global scale: the
+        groups of llm-compressor ("known") and those in `fuse` (last parts of module names, such
+        as ("query", "key", "value")), the latter alone ("declared"), or none. A session that
+        saw nothing takes the range of its peers behind the parts named by `peers_behind`, such
+        as "experts". `exclude` leaves indices out.
+
+        Raises as `minmax`; InvalidArgumentError for args that do not go together.
+        """
+        if scheme is not None and args is not None:
+            raise InvalidArgumentError("scheme and args are both given; one says it all")
+        request = qparams_pb2.GetQParamsRequest(
+            name=self._full_name,
+            specs=_specs(scheme, args),
+            fusion=qparams_pb2.Fusion(
+                mode=_MODES[fusion],
+                groups=[qparams_pb2.Fusion.Group(names=group) for group in fuse],
+            ),
+            fallback=qparams_pb2.Fallback(peers_behind=peers_behind),
+            exclude=_index_ranges(exclude),
+        )
+        result = self._ask(GET_QPARAMS, request, timeout).results[0]
+        if result.HasField("status"):
+            raise from_status(result.status)
+        return answers.qparams_from(result.qparams)
+
+    def wait(self, count: int, *, timeout: float | None = None) -> answers.Progress:
+        """Waits until the session holds at least `count` records, of whichever workers.
+
+        Raises DeadlineExceededError after `timeout` seconds (None: the client's).
+        """
+        request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=count)
+        request.read_mask.paths.append("progress")
+        try:
+            answer = self._ask(GET_MIN_MAX, request, timeout)
+        except FailedPreconditionError:
+            # All that is there may be empty, which has no range and counts all the same.
+            if (progress := self.progress()).count < count:
+                raise
+            return progress
+        return answers.progress_from(answer.progress)
+
+    def progress(self) -> answers.Progress:
+        """How far the session has come: what is there, what is missing."""
+        request = calibration_pb2.GetSessionRequest(name=self._full_name)
+        return answers.progress_from(self._ask(GET_SESSION, request).progress)
+
+    def seal(self, count: int | None = None) -> int:
+        """Closes the session at `count` records (None: as many as its records reach to), and
+        returns how many: it takes no more, and its answer never changes.
+
+        Raises FailedPreconditionError, naming what is missing, until records 0 .. count - 1 are
+        all there and no others.
+        """
+        request = calibration_pb2.SealSessionRequest(name=self._full_name, count=count)
+        return self._ask(SEAL_SESSION, request).sealed_count
+
+    def _ask(
+        self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
+    ) -> _Response:
+        """The answer, once everything observed before is there; all within the timeout."""
+        begin = time.monotonic()
+        self._flush(timeout)
+        if timeout is not None:
+            timeout = max(timeout - (time.monotonic() - begin), 0)
+        return self._connection.call(method, request, timeout)
+
+
+def _layout_of(spec: session_pb2.Session) -> Layout:
+    return Layout(
+        base_name=names.base_name(spec.name),
+        strategy=args.strategy_name(spec.args.strategy),
+        group_size=spec.args.group_size,
+        block_structure=tuple(spec.args.block_structure),
+        reference=spec.arithmetic == session_pb2.ARITHMETIC_REFERENCE,
+    )
+
+
+def _raw(seen: AnyTensor, header: observation_pb2.ObservationHeader, copy: bool) -> RawTensor:
+    if isinstance(seen, DeviceTensor):
+        return RawTensor(header, seen.to_host().to_bytes(copy=False))
+    return RawTensor(header, seen.to_bytes(copy=copy))
+
+
+def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:
+    if scheme is not None:
+        return [qparams_pb2.QParamsSpec(scheme=scheme)]
+    if given is not None:
+        return [qparams_pb2.QParamsSpec(args_json=args.to_json(given))]
+    return []
+
+
+def _index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]:
+    ranges = []
+    for part in exclude:
+        indices = part if isinstance(part, range) else range(part, part + 1)
+        if indices.step != 1:
+            raise InvalidArgumentError(f"exclude has {indices}; only steps of 1 are allowed")
+        if indices:
+            ranges.append(session_pb2.IndexRange(start=indices.start, end=indices.stop))
+    return ranges

@@ -1,0 +1,18 @@
+"""Sending observations in the background, each until it is acknowledged."""
+
+from __future__ import annotations
+
+from calipers.stream.pending import Pending, RawTensor, ReducedTensor
+from calipers.stream.sender import Sender
+from calipers.stream.tally import Totals
+from calipers.stream.window import Window, WindowOptions
+
+__all__ = [
+    "Pending",
+    "RawTensor",
+    "ReducedTensor",
+    "Sender",
+    "Totals",
+    "Window",
+    "WindowOptions",
+]

@@ -1,0 +1,81 @@
+"""What became of a client's observations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from calipers._wire import observation_pb2 as wire
+from calipers.errors import Refusal, RefusedError, code_name
+from calipers.names import session_id
+
+_MOST_REFUSALS = 100
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many observations came to what."""
+
+    observed: int = 0
+    """Given to `observe`."""
+    stored: int = 0
+    """New, and kept."""
+    duplicates: int = 0
+    """The same record was there already."""
+    conflicts: int = 0
+    """Another record was there; nothing changed."""
+    rejected: int = 0
+    """Not taken."""
+    reconnects: int = 0
+    """Connections after the first."""
+
+    @property
+    def acknowledged(self) -> int:
+        """Those of which it is known."""
+        return self.stored + self.duplicates + self.conflicts + self.rejected
+
+
+_FIELDS = {
+    wire.ObservationAck.OUTCOME_STORED: "stored",
+    wire.ObservationAck.OUTCOME_DUPLICATE: "duplicates",
+    wire.ObservationAck.OUTCOME_CONFLICT: "conflicts",
+    wire.ObservationAck.OUTCOME_REJECTED: "rejected",
+}
+
+
+class Tally:
+    """Counts, and keeps the first refusals until someone is told. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.totals = Totals()
+        self._refusals: list[Refusal] = []
+        self._refused = 0
+
+    def count(self, field: str) -> None:
+        """One more of a field of Totals."""
+        self.totals = replace(self.totals, **{field: getattr(self.totals, field) + 1})
+
+    def count_ack(self, header: wire.ObservationHeader, ack: wire.ObservationAck) -> None:
+        """The acknowledgement of the observation with that header."""
+        field = _FIELDS.get(ack.outcome, "rejected")
+        self.count(field)
+        if field in ("stored", "duplicates"):
+            return
+        self._refused += 1
+        if len(self._refusals) < _MOST_REFUSALS:
+            self._refusals.append(
+                Refusal(
+                    session=session_id(header.session),
+                    index=header.index,
+                    outcome="conflict" if field == "conflicts" else "rejected",
+                    code=code_name(ack.status.code),
+                    message=ack.status.message,
+                )
+            )
+
+    def raise_refused(self) -> None:
+        """Raises RefusedError if something was refused since the last time."""
+        if not self._refusals:
+            return
+        refused = RefusedError(self._refusals, self._refused)
+        self._refusals, self._refused = [], 0
+        raise refused

@@ -1,0 +1,295 @@
+"""The observations between `observe` and their acknowledgement."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from calipers._wire import observation_pb2 as wire
+from calipers.errors import (
+    CalipersError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    code_name,
+)
+from calipers.stream.pending import (
+    MESSAGE_BYTES,
+    MESSAGE_OBSERVATIONS,
+    Pending,
+    RawTensor,
+)
+from calipers.stream.tally import Tally, Totals
+
+_LONGEST_PAUSE = 5.0
+_FOR_THE_MOMENT = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """How much may be on its way, and for how long."""
+
+    observations: int = 4096
+    """Observed and not acknowledged, at most; `observe` waits beyond."""
+    held_bytes: int = 256 << 20
+    """What they hold, at most; one that is larger goes alone."""
+    linger_seconds: float = 0.1
+    """How long reduced ones wait for others of the same index to share their message."""
+    idle_seconds: float = 5.0
+    """How long a call with nothing to send stays open: a server has only so many."""
+    max_attempts: int = 80
+    """Connections tried in a row without one acknowledgement coming, and times an observation
+    is sent that the server cannot take for the moment: some five minutes in all."""
+    first_pause_seconds: float = 0.05
+    """Before the second attempt; doubled for each further one, with a random part, up to 5 s."""
+
+    def pause_seconds(self, attempt: int) -> float:
+        """Before the attempt after `attempt`, the first being 1."""
+        longest = min(self.first_pause_seconds * 2.0 ** min(attempt - 1, 16), _LONGEST_PAUSE)
+        # Workers that lost one server do not all come back to it at once.
+        return longest * random.uniform(0.5, 1.0)
+
+
+class Window:
+    """Holds observations until they are acknowledged; another thread sends them.
+
+    What was sent is acknowledged in the order in which it was sent over one call. When a call
+    ends, what it left unacknowledged lines up again for the next one, in that order. Everything
+    here is thread-safe.
+    """
+
+    def __init__(self, options: WindowOptions) -> None:
+        self.options = options
+        self._changed = threading.Condition()
+        # All of the below is guarded by it.
+        self._waiting: deque[Pending] = deque()
+        self._waiting_since = 0.0
+        self._sent: deque[Pending] = deque()
+        # Refused for the moment, with the time from which on they go again.
+        self._postponed: deque[tuple[float, Pending]] = deque()
+        self._held_bytes = 0
+        self._hurrying = 0
+        self._call = 0
+        self._attempts = 1  # calls since the last acknowledgement
+        self._closed = False
+        self._failure: CalipersError | None = None
+        self._tally = Tally()
+
+    # For those who observe.
+
+    def put(self, pending: Pending) -> None:
+        """Takes an observation, once there is room for it.
+
+        Raises what the sending failed with, if it did; FailedPreconditionError once closed.
+        """
+        with self._changed:
+            if not self._has_room(pending):
+                with self._hurry():
+                    self._changed.wait_for(lambda: self._ended() or self._has_room(pending))
+            self._check()
+            if not self._waiting:
+                self._waiting_since = time.monotonic()
+            self._waiting.append(pending)
+            self._held_bytes += pending.size
+            self._tally.count("observed")
+            self._changed.notify_all()
+
+    def flush(self, timeout: float | None) -> Totals:
+        """Waits until everything is acknowledged.
+
+        Raises RefusedError if something was refused since the last flush; what the sending
+        failed with, if it did; DeadlineExceededError after `timeout` seconds.
+        """
+        with self._changed:
+            with self._hurry():
+                done = self._changed.wait_for(
+                    lambda: self._ended() or self._unacknowledged() == 0, timeout
+                )
+            if not done:
+                raise DeadlineExceededError(
+                    f"{self._unacknowledged()} observations are not acknowledged after "
+                    f"{timeout:g} s; they are still being sent"
+                )
+            self._check()
+            self._tally.raise_refused()
+            return self._tally.totals
+
+    def totals(self) -> Totals:
+        """What became of all so far."""
+        with self._changed:
+            return self._tally.totals
+
+    def unacknowledged(self) -> int:
+        """How many are on their way."""
+        with self._changed:
+            return self._unacknowledged()
+
+    @property
+    def closed(self) -> bool:
+        """True after close."""
+        with self._changed:
+            return self._closed
+
+    def close(self) -> None:
+        """Gives up what is not acknowledged, and wakes everyone."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    # For the one that sends.
+
+    def open_call(self) -> int | None:
+        """Waits until there is something to send, and begins a call: its number, for `take`;
+        None once closed or failed."""
+        with self._changed:
+            self._end_call()
+            self._changed.wait_for(lambda: self._ended() or self._unacknowledged() > 0)
+            return None if self._ended() else self._call
+
+    def take(self, call: int) -> list[Pending] | None:
+        """Waits for what goes into the call's next message: one raw tensor, or reduced ones.
+        None once the call is over, as it is when there was nothing to do for a while."""
+        with self._changed:
+            while not self._ended() and self._call == call:
+                self._recall_postponed()
+                wait = self._seconds_to_ripe()
+                if wait == 0:
+                    return self._take_ripe()
+                is_idle = self._unacknowledged() == 0
+                notified = self._changed.wait(self.options.idle_seconds if is_idle else wait)
+                if is_idle and not notified:
+                    self._end_call()
+            return None
+
+    def acknowledge(self, ack: wire.ObservationAck) -> None:
+        """Takes the acknowledgement of the first observation that has none."""
+        with self._changed:
+            if not self._sent:
+                return
+            pending = self._sent.popleft()
+            self._attempts = 1
+            if self._is_for_the_moment(ack, pending):
+                due = time.monotonic() + self.options.pause_seconds(pending.attempts)
+                pending.attempts += 1
+                self._postponed.append((due, pending))
+            else:
+                self._held_bytes -= pending.size
+                self._tally.count_ack(pending.header, ack)
+            self._changed.notify_all()
+
+    def end_call(self, call: int) -> tuple[int, int]:
+        """Ends the call: how many observations it leaves unacknowledged, and how many calls
+        in a row, this one among them, brought no acknowledgement."""
+        with self._changed:
+            if self._call != call:
+                return 0, 0  # It had nothing to do; what came since is the next one's.
+            self._end_call()
+            attempt = self._attempts
+            if self._unacknowledged() > 0:
+                self._attempts += 1
+            return self._unacknowledged(), attempt
+
+    def pause(self, attempt: int) -> None:
+        """Waits before the attempt after `attempt`, unless it is closed meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, self.options.pause_seconds(attempt))
+            self._tally.count("reconnects")
+
+    def fail(self, error: CalipersError) -> None:
+        """Nothing more can be sent: everyone is told `error`."""
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
+    # With the lock held.
+
+    @contextmanager
+    def _hurry(self) -> Iterator[None]:
+        """While it lasts, nothing waits for others to share its message."""
+        self._hurrying += 1
+        self._changed.notify_all()
+        try:
+            yield
+        finally:
+            self._hurrying -= 1
+
+    def _ended(self) -> bool:
+        return self._closed or self._failure is not None
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            # A new one each time: raising changes an exception.
+            raise type(self._failure)(self._failure.message, code=self._failure.code)
+        if self._closed:
+            raise FailedPreconditionError("the client is closed")
+
+    def _unacknowledged(self) -> int:
+        return len(self._waiting) + len(self._sent) + len(self._postponed)
+
+    def _has_room(self, pending: Pending) -> bool:
+        count = self._unacknowledged()
+        return count == 0 or (
+            count < self.options.observations
+            and self._held_bytes + pending.size <= self.options.held_bytes
+        )
+
+    def _end_call(self) -> None:
+        # Whoever takes for it has nothing more to take.
+        self._call += 1
+        if self._sent:
+            self._waiting.extendleft(reversed(self._sent))
+            self._sent.clear()
+            self._waiting_since = 0.0  # They waited already.
+        self._changed.notify_all()
+
+    def _recall_postponed(self) -> None:
+        now = time.monotonic()
+        while self._postponed and self._postponed[0][0] <= now:
+            self._waiting.append(self._postponed.popleft()[1])
+
+    def _seconds_to_ripe(self) -> float | None:
+        """0 if something is to be sent now; None if nothing will be unless more comes."""
+        now = time.monotonic()
+        if not self._waiting:
+            return max(self._postponed[0][0] - now, 0.001) if self._postponed else None
+        if self._hurrying or self._fills_message():
+            return 0
+        return max(self._waiting_since + self.options.linger_seconds - now, 0)
+
+    def _fills_message(self) -> bool:
+        first, last = self._waiting[0], self._waiting[-1]
+        return (
+            isinstance(first, RawTensor)
+            or isinstance(last, RawTensor)
+            # The next batch has begun: this one's are all here.
+            or first.header.index != last.header.index
+            or len(self._waiting) >= MESSAGE_OBSERVATIONS
+            or self._held_bytes >= MESSAGE_BYTES
+        )
+
+    def _take_ripe(self) -> list[Pending]:
+        batch = [self._waiting.popleft()]
+        size = batch[0].size
+        while (
+            self._waiting
+            and not isinstance(batch[0], RawTensor)
+            and not isinstance(self._waiting[0], RawTensor)
+            and len(batch) < MESSAGE_OBSERVATIONS
+            and size < MESSAGE_BYTES
+        ):
+            batch.append(self._waiting.popleft())
+            size += batch[-1].size
+        self._sent.extend(batch)
+        self._waiting_since = time.monotonic()
+        return batch
+
+    def _is_for_the_moment(self, ack: wire.ObservationAck, pending: Pending) -> bool:
+        return (
+            ack.outcome == wire.ObservationAck.OUTCOME_REJECTED
+            and code_name(ack.status.code) in _FOR_THE_MOMENT
+            and pending.attempts < self.options.max_attempts
+        )

@@ -1,0 +1,15 @@
+"""The examples of docs/python.md, as they stand there."""
+
+from __future__ import annotations
+
+import doctest
+
+from serving import TOP
+
+
+def test_the_examples_are_true(server, monkeypatch):
+    monkeypatch.setenv("CALIPERS_SERVER", server.address)
+    failed, tried = doctest.testfile(
+        str(TOP / "docs" / "python.md"), module_relative=False, optionflags=doctest.ELLIPSIS
+    )
+    assert (failed, tried > 10) == (0, True)
