@@ -179,7 +179,8 @@ Ack Session::Commit(SeriesId series, const Observed& observed, const PutResult& 
     switch (result.outcome) {
       case PutResult::kStored:
         ack.outcome = Outcome::kStored;
-        if (current) Count(result.index, observed);
+        // Else it is counted with all that the store has, once someone needs it.
+        if (current && series_.loaded) Count(result.index, observed);
         break;
       case PutResult::kDuplicate:
         ack.outcome = Outcome::kDuplicate;
@@ -198,8 +199,9 @@ Ack Session::Commit(SeriesId series, const Observed& observed, const PutResult& 
           series_.dtype.reset();
           series_.qparam_shape.reset();
         }
-        // A write that failed may be there all the same.
-        if (!store_->IsImmediate()) Unload();
+        return ack;
+      case PutResult::kUncertain:
+        if (current) Unload();
         return ack;
     }
   }
@@ -452,10 +454,10 @@ absl::StatusOr<std::int64_t> Session::Seal(std::optional<std::int64_t> count) {
     absl::MutexLock lock(&mu_);
     // The store may have records that are still to be counted: whoever asks after the
     // seal must have them all.
-    const auto counted = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return deleted_ || series_.id != series || series_.counts.count >= sealed;
-    };
-    mu_.Await(absl::Condition(&counted));
+    while (!ReachedCount(series, sealed)) {
+      RETURN_IF_ERROR(series_.problem);
+      AwaitCount(series, sealed, absl::InfiniteFuture());
+    }
     if (deleted_) return Deleted();
     if (series_.id == series) series_.sealed_count = sealed;
   }
@@ -481,22 +483,32 @@ bool Session::HasCount(std::int64_t count) {
   return series_.counts.count >= count;
 }
 
+bool Session::ReachedCount(SeriesId series, std::int64_t count) {
+  EnsureLoaded();
+  return deleted_ || series_.id != series || series_.counts.count >= count;
+}
+
+void Session::AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline) {
+  // A write that failed leaves a series that is to be counted anew, which no condition may do.
+  const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return deleted_ || series_.id != series || !series_.loaded || series_.counts.count >= count;
+  };
+  mu_.AwaitWithDeadline(absl::Condition(&changed), deadline);
+}
+
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                    const std::function<absl::Status()>& interrupted) {
   absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  RETURN_IF_ERROR(series_.problem);
-  const auto done = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return deleted_ || series_.counts.count >= count;
-  };
-  while (!mu_.AwaitWithDeadline(absl::Condition(&done),
-                                std::min(deadline, absl::Now() + kInterruptionPoll))) {
+  // Through resets, too.
+  while (!ReachedCount(series_.id, count)) {
+    RETURN_IF_ERROR(series_.problem);
     RETURN_IF_ERROR(interrupted());
     if (absl::Now() >= deadline) {
       return absl::DeadlineExceededError(absl::StrCat("session ", name().full(), " holds ",
                                                       series_.counts.count, " of the ", count,
                                                       " records waited for"));
     }
+    AwaitCount(series_.id, count, std::min(deadline, absl::Now() + kInterruptionPoll));
   }
   if (deleted_) return Deleted();
   return absl::OkStatus();

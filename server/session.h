@@ -204,6 +204,11 @@ class Session {
   };
 
   void EnsureLoaded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether there is nothing more to wait for: the series has so many records, or is gone.
+  bool ReachedCount(SeriesId series, std::int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits until that may be otherwise than it was.
+  void AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckFits(Dtype dtype, bool empty,
                          const std::vector<std::int64_t>& qparam_shape) const

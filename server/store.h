@@ -53,6 +53,7 @@ struct PutResult {
     kDuplicate,  // one with the same digest is there
     kConflict,   // one with another digest is there; it stays
     kRefused,    // `status` says why; nothing changed
+    kUncertain,  // the write failed, as `status` says; it may be there all the same
   };
   Outcome outcome = kRefused;
   /// Where it is; -1 if it was refused and had none.

@@ -18,6 +18,10 @@ PutResult Refused(std::optional<BatchIndex> index, absl::Status status) {
   return {PutResult::kRefused, index.value_or(-1), std::move(status)};
 }
 
+PutResult Uncertain(std::optional<BatchIndex> index, absl::Status status) {
+  return {PutResult::kUncertain, index.value_or(-1), std::move(status)};
+}
+
 PutResult SameOrConflict(const Digest& there, const Digest& given, BatchIndex index) {
   return {there == given ? PutResult::kDuplicate : PutResult::kConflict, index, {}};
 }
@@ -144,7 +148,8 @@ std::vector<PutResult> PutBatch::Commit() && {
   if (status.ok()) return std::move(results_);
   for (const std::size_t i : resting_on_batch_) results_[i].outcome = PutResult::kStored;
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    if (results_[i].outcome == PutResult::kStored) results_[i] = Refused(records_[i].index, status);
+    if (results_[i].outcome != PutResult::kStored) continue;
+    results_[i] = Uncertain(records_[i].index, status);
   }
   // What was decided did not come to pass; what is there is read when someone asks.
   for (const std::shared_ptr<LiveSeries>& series : touched_) series->indices.reset();

@@ -56,7 +56,7 @@ class FaultTest : public testing::EmbeddedTest {
     PutResult result;
     do {
       result = PutOne(*store_, series, index, double(index));
-    } while (result.outcome == PutResult::kRefused && absl::Now() < deadline);
+    } while (result.outcome == PutResult::kUncertain && absl::Now() < deadline);
     return result;
   }
 
@@ -92,7 +92,7 @@ TEST_P(LogFaultTest, NothingAcknowledgedIsMissingAndNothingElseIsThere) {
       acknowledged.insert(i);
       continue;
     }
-    EXPECT_EQ(result.outcome, PutResult::kRefused);
+    EXPECT_EQ(result.outcome, PutResult::kUncertain);
     EXPECT_EQ(result.status.code(), what == What::kFullDisk ? absl::StatusCode::kResourceExhausted
                                                             : absl::StatusCode::kUnavailable)
         << result.status;
@@ -144,7 +144,7 @@ TEST_F(FaultTest, AnswersThatRestOnAFailedBatchAreRefused) {
   EXPECT_EQ(results[0].outcome, PutResult::kDuplicate);
   EXPECT_EQ(results[1].outcome, PutResult::kConflict);
   for (std::size_t i = 2; i < 6; ++i) {
-    EXPECT_EQ(results[i].outcome, PutResult::kRefused) << i;
+    EXPECT_EQ(results[i].outcome, PutResult::kUncertain) << i;
     EXPECT_EQ(results[i].index, i < 5 ? 1 : -1);
     EXPECT_TRUE(absl::IsUnavailable(results[i].status));
   }
@@ -164,7 +164,7 @@ TEST_F(FaultTest, ADiskThatStaysFullIsReadAndSaysWhatToDo) {
   files_->Fail(What::kFullDisk, "", 0, 1'000'000);
   for (int i = 0; i < 100; ++i) {
     const PutResult result = PutOne(*store_, series, 1, 1);
-    ASSERT_EQ(result.outcome, PutResult::kRefused);
+    ASSERT_EQ(result.outcome, PutResult::kUncertain);
     ASSERT_THAT(result.status,
                 StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("free space")));
   }
@@ -238,7 +238,7 @@ TEST_F(FaultTest, AReaderOfBeforeSaysThatItIsNoMore) {
   SeriesReader::Entry entry;
   EXPECT_TRUE(*(*reader)->Next(entry));
   files_->Fail(What::kSync, ".log", 0, 1);
-  EXPECT_EQ(PutOne(*store_, series, 5, 5).outcome, PutResult::kRefused);
+  EXPECT_EQ(PutOne(*store_, series, 5, 5).outcome, PutResult::kUncertain);
   // Not before the database is opened again.
   EXPECT_TRUE(*(*reader)->Next(entry));
   EXPECT_EQ(PutUntilTaken(series, 5).outcome, PutResult::kStored);

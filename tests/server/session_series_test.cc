@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/memory_store.h"
 #include "server/session_table.h"
 #include "tests/support/add_record.h"
@@ -41,6 +43,25 @@ class SessionSeriesTest : public ::testing::Test {
   }
   void AddAll(Session& session, BatchIndex end) {
     for (BatchIndex i = 0; i < end; ++i) Add(session, i, absl::StrCat("w", i % 3));
+  }
+
+  // A record on its way into the store, and what becomes of it.
+  struct OnItsWay {
+    SeriesId series;
+    std::shared_ptr<const Observed> observed;
+  };
+  OnItsWay Stage(Session& session) {
+    const auto record = MakeRecord(-1, 1);
+    const absl::StatusOr<SeriesId> series = session.Stage(kOne, *record);
+    EXPECT_OK(series);
+    return {*series, Observed::Make(*record, kOne, std::make_shared<const std::string>("w"))};
+  }
+  PutResult Store(const OnItsWay& staged, BatchIndex index) {
+    const NewRecord added{staged.series, index, staged.observed};
+    return store_.PutIfAbsent({&added, 1}).at(0);
+  }
+  static PutResult Fail(BatchIndex index) {
+    return {PutResult::kUncertain, index, absl::UnavailableError("the disk")};
   }
 
   // The same session as another process finds it in the store.
@@ -172,6 +193,50 @@ TEST_F(SessionSeriesTest, ASealedSessionTakesNoMoreAndSaysSo) {
   ASSERT_OK(session->Reset());
   EXPECT_EQ(session->Snapshot().sealed_count, std::nullopt);
   Add(*session, 0);
+}
+
+TEST_F(SessionSeriesTest, WhatIsStoredAfterAWriteThatFailedIsCounted) {
+  const auto session = Create("m/input");
+  AddAll(*session, 10);
+  ASSERT_OK(session->CheckpointNow());
+  const OnItsWay lost = Stage(*session);
+  const OnItsWay kept = Stage(*session);
+  EXPECT_EQ(session->Commit(lost.series, *lost.observed, Fail(10)).outcome, Outcome::kRejected);
+  session->Commit(kept.series, *kept.observed, Store(kept, 11));
+  EXPECT_EQ(session->Snapshot().progress.count, 11);
+  EXPECT_EQ(session->Snapshot().progress.contiguous_prefix, 10);
+  EXPECT_EQ(session->Coverage().total.batches, 11);
+  Add(*session, 10);
+  EXPECT_EQ(*session->Seal(12), 12);
+}
+
+TEST_F(SessionSeriesTest, ASealOutlivesAWriteThatFails) {
+  const auto session = Create("m/input");
+  const OnItsWay stored = Stage(*session);
+  const OnItsWay lost = Stage(*session);
+  const PutResult result = Store(stored, 0);
+  // It has to wait until the record is counted.
+  std::thread sealing([&] { EXPECT_EQ(*session->Seal(1), 1); });
+  absl::SleepFor(absl::Milliseconds(20));
+  session->Commit(lost.series, *lost.observed, Fail(1));
+  sealing.join();
+  session->Commit(stored.series, *stored.observed, result);
+  EXPECT_EQ(session->Snapshot().progress.count, 1);
+}
+
+TEST_F(SessionSeriesTest, AWaitOutlivesAWriteThatFails) {
+  const auto session = Create("m/input");
+  const OnItsWay stored = Stage(*session);
+  const OnItsWay lost = Stage(*session);
+  const PutResult result = Store(stored, 0);
+  std::thread waiting([&] {
+    EXPECT_OK(session->WaitForCount(1, absl::InfiniteFuture(), [] { return absl::OkStatus(); }));
+  });
+  absl::SleepFor(absl::Milliseconds(20));
+  session->Commit(lost.series, *lost.observed, Fail(1));
+  waiting.join();
+  session->Commit(stored.series, *stored.observed, result);
+  EXPECT_EQ(session->Snapshot().progress.count, 1);
 }
 
 class ReopenTest : public SessionSeriesTest, public ::testing::WithParamInterface<Retention> {};
