@@ -186,11 +186,15 @@ absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec,
                                 const QuantizationArgs& args, Range& range, QParamsAnswer& answer) {
   ASSIGN_OR_RETURN(const auto members, FusedWith(session));
   if (members.empty()) return absl::OkStatus();
+  // As the group's other members found it in this question, or will: what is shared is one,
+  // whatever comes in meanwhile.
+  const auto own = globals_.try_emplace(std::make_pair(session.name().full(), spec),
+                                        Global{range.global, answer.fallback_sessions});
   std::vector<ElementRange> ranges;
   for (const std::shared_ptr<Session>& member : members) {
     answer.fused_sessions.push_back(member->name().full());
     if (member.get() == &session) {
-      ranges.push_back(range.global);
+      ranges.push_back(own.first->second.range);
       continue;
     }
     ASSIGN_OR_RETURN(ElementRange global, GlobalOf(*member, spec, args, answer));

@@ -96,7 +96,8 @@ class QParamsQuery {
   const SessionTable& sessions_;
   const QParamsRequest request_;
   const std::function<absl::Status(Session&)> wait_;
-  // Of members of groups, by name and spec: in a batch each is asked for by all others.
+  // Of members of groups, by name and spec: in a batch each is asked for by all others, and
+  // has to be the same for them.
   struct Global {
     ElementRange range;
     std::vector<std::string> fallback_sessions;

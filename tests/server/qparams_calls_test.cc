@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "server/memory_store.h"
+#include "tests/support/add_record.h"
+#include "tests/support/records.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers::server {
@@ -72,6 +74,35 @@ TEST_F(QParamsCallsTest, SessionsThatFindNoRoomSaySo) {
   const std::size_t one = all->results(0).ByteSizeLong();
   EXPECT_EQ(Full(BatchGetQParams(table_, request, NoWait, one)->results()), 3);
   EXPECT_EQ(Full(BatchGetQParams(table_, request, NoWait, 2 * one)->results()), 2);
+}
+
+TEST_F(QParamsCallsTest, WhatIsSharedIsOneWhateverComesInMeanwhile) {
+  SessionSpec spec;
+  spec.args.strategy = Strategy::kTensorGroup;
+  spec.args.group_size = 16;
+  v1::BatchGetQParamsRequest request;
+  request.set_parent("runs/r");
+  request.add_specs()->set_scheme("NVFP4");
+  for (const char* const id : {"a.q_proj/weight", "a.k_proj/weight", "a.v_proj/weight"}) {
+    const auto session = table_.Create(*SessionName::Make(*RunName::Parse("runs/r"), id), spec);
+    ASSERT_OK(session);
+    request.add_names((*session)->name().full());
+  }
+  double reach = 1;
+  const auto observe_more = [&](Session& session, std::int64_t /*count*/) {
+    reach *= 2;
+    const auto record = calipers::testing::MakeRecord(-reach, reach);
+    calipers::testing::AddRecord(store_, session, std::nullopt, {1, 1}, record, "w");
+    return absl::OkStatus();
+  };
+  const auto answer = BatchGetQParams(table_, request, observe_more);
+  ASSERT_OK(answer);
+  for (const v1::QParamsResult& result : answer->results()) {
+    ASSERT_TRUE(result.has_qparams()) << result.status().message();
+    EXPECT_EQ(result.qparams().fused_sessions_size(), 3);
+    EXPECT_EQ(result.qparams().global_scale().data(),
+              answer->results(0).qparams().global_scale().data());
+  }
 }
 
 }  // namespace
