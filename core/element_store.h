@@ -77,7 +77,11 @@ auto Encoded(double value) {
   if constexpr (kDtype == Dtype::kF16) {
     return static_cast<Raw>(Encode<F16Format>(value));
   } else if constexpr (kDtype == Dtype::kBF16) {
-    return static_cast<Raw>(Encode<BF16Format>(value));
+    // Most were rounded already, and are the upper half of a float32.
+    const auto narrow = static_cast<float>(value);
+    const auto bits = std::bit_cast<std::uint32_t>(narrow);
+    const bool is_upper_half = static_cast<double>(narrow) == value && (bits & 0xFFFFU) == 0;
+    return static_cast<Raw>(is_upper_half ? bits >> 16 : Encode<BF16Format>(value));
   } else if constexpr (kDtype == Dtype::kF8E4M3) {
     return static_cast<Raw>(Encode<F8E4M3Format>(value));
   } else if constexpr (kDtype == Dtype::kF8E5M2) {
