@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -354,6 +355,12 @@ def test_an_unreachable_server_is_exit_status_3():
     assert "calipers-server" in done.stderr
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
     path = tmp_path / "big@input@0.npy"
     array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
@@ -370,8 +377,14 @@ def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
         for name, arguments in (("watch", []), ("observe", sending))
     }
     try:
+        idle = processor_seconds(server.process.pid)
         # Watched sessions are there before their first tensor is.
         assert "big/input  0 records" in commands["watch"].stdout.readline()
+        # The tensor is on its way once the server has work.
+        deadline = time.monotonic() + SECONDS
+        while processor_seconds(server.process.pid) < idle + 0.05:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         server.process.send_signal(signal.SIGSTOP)
         start = time.monotonic()
         for command in commands.values():
