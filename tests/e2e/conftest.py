@@ -4,12 +4,10 @@ the service by reflection alone."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -19,10 +17,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-TOP = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
-START_SECONDS = 30
-STOP_SECONDS = 30
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+
+from server_process import BUILD, TOP, ServerProcess, fixed_address, start_server
+
+__all__ = ["BUILD", "TOP", "ServerProcess", "fixed_address", "start_server"]
+
 COMMAND_SECONDS = 60
 
 
@@ -66,21 +66,6 @@ class Reflected:
         return stub(requests, timeout=timeout)
 
 
-@dataclass
-class ServerProcess:
-    """A calipers-server of this test's own."""
-
-    process: subprocess.Popen
-    address: str
-    log: Path
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Sends the signal and returns the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(STOP_SECONDS)
-
-
 class Cli:
     """Runs `calipers` against one server."""
 
@@ -110,32 +95,6 @@ class Cli:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def start_server(
-    folder: Path, *flags: str, listen: str = "127.0.0.1:0"
-) -> ServerProcess:
-    """Starts a server on loopback, on a free port unless given one, and waits until it
-    serves."""
-    port_file = folder / "port"
-    port_file.unlink(missing_ok=True)
-    log = folder / "server.log"
-    with log.open("w") as stderr:
-        process = subprocess.Popen(
-            [
-                BUILD / "server" / "calipers-server",
-                *("--listen", listen, "--port-file", port_file),
-                *("--data-dir", folder / "data"),
-                *flags,
-            ],
-            stderr=stderr,
-        )
-    deadline = time.monotonic() + START_SECONDS
-    while not (port_file.exists() and port_file.read_text().endswith("\n")):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, "the server did not start in time"
-        time.sleep(0.01)
-    return ServerProcess(process, f"127.0.0.1:{port_file.read_text().strip()}", log)
-
-
 @pytest.fixture
 def server_with(tmp_path: Path) -> Iterator:
     """Starts servers with the flags given; stops them afterwards."""
@@ -149,9 +108,7 @@ def server_with(tmp_path: Path) -> Iterator:
 
     yield start
     for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(STOP_SECONDS)
+        server.stop(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import grpc
 import numpy as np
-from conftest import COMMAND_SECONDS, Cli, Reflected, ServerProcess, start_server
+from conftest import (
+    COMMAND_SECONDS,
+    Cli,
+    Reflected,
+    ServerProcess,
+    fixed_address,
+    start_server,
+)
 from safetensors.numpy import save_file
 
 SESSIONS = ("a", "b", "c")
@@ -30,19 +35,6 @@ def capture(folder: Path) -> Path:
     }
     save_file(tensors, folder / "capture.safetensors")
     return folder / "capture.safetensors"
-
-
-def fixed_address() -> str:
-    """An address that no connection is given for its own end, so that it stays free while
-    nobody listens there."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return f"127.0.0.1:{port}"
-            except OSError:
-                continue
 
 
 def count_of(client: Reflected) -> int:

@@ -10,7 +10,11 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "client" / "python" / "src"), str(TOP / "client" / "python")]
+sys.path[:0] = [
+    str(TOP / "client" / "python" / "src"),
+    str(TOP / "client" / "python"),
+    str(TOP / "tests" / "support"),
+]
 
 set_hypothesis_home_dir(TOP / "build" / "hypothesis")
 
@@ -19,7 +23,7 @@ import generate_wire
 generate_wire.generate_if_stale()
 
 import calipers
-from serving import ServerProcess, start_server
+from server_process import ServerProcess, start_server
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import torch
 import calipers
 from calipers._wire import health_pb2
 from fake_service import FakeService, Plan, serve
-from serving import TOP, fixed_address, start_server
+from server_process import TOP, fixed_address, start_server
 
 NAME = "model.layers.0.mlp.down_proj/input"
 ONES = np.ones((2, 4), np.float32)

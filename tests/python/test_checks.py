@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from serving import TOP
+from server_process import TOP
 
 PACKAGE = TOP / "client" / "python"
 CACHE = TOP / "build" / "mypy"
@@ -73,5 +73,6 @@ def test_types_for_a_caller(tmp_path):
 
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=["lint", "format"])
 def test_lint(check):
-    done = run("ruff", *check, "--no-cache", PACKAGE, TOP / "tests" / "python")
+    tests = (TOP / "tests" / "python", TOP / "tests" / "support" / "server_process.py")
+    done = run("ruff", *check, "--no-cache", PACKAGE, *tests)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,8 @@ import torch
 
 import calipers
 from calipers.stream import messages
-from serving import ServerProcess, coverage, read_series, start_server
+from server_process import ServerProcess, start_server
+from serving import coverage, read_series
 
 NAME = "model.layers.0.mlp.down_proj/input"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 
-from serving import TOP
+from server_process import TOP
 
 
 def test_the_examples_are_true(server, monkeypatch):

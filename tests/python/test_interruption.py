@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import calipers
-from serving import ServerProcess, fixed_address, read_series, start_server
+from server_process import ServerProcess, fixed_address, start_server
+from serving import read_series
 
 SESSIONS = {"a/input": "worker", "b/output": "worker", "c/weight": "server"}
 KILLS = 4

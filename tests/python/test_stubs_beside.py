@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from grpc_tools import protoc
 
-from serving import TOP
+from server_process import TOP
 
 SOURCES = TOP / "client" / "python" / "src"
 

@@ -17,7 +17,8 @@ from calipers.reduce import reduce_tensor
 from calipers.reduce.device import reduce_device
 from calipers.stream import RawTensor
 from calipers.tensors import DeviceTensor, HostTensor
-from serving import ServerProcess, read_series
+from server_process import ServerProcess
+from serving import read_series
 from tensors_any import Case, bits, cases, torch_tensor
 
 RUN = "same-bits"
