@@ -46,7 +46,8 @@ class Observer {
   virtual absl::Status RestoreState(absl::string_view state) = 0;
 };
 
-/// What an observer is made from.
+/// What an observer is made from: of observer_kwargs, a member for each that some observer
+/// knows.
 struct ObserverOptions {
   double averaging_constant = 0.01;  // in [0, 1]
   Arithmetic arithmetic = Arithmetic::kExact;

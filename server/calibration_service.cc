@@ -26,7 +26,6 @@ namespace {
 
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
-constexpr int kMaxBatchNames = 10'000;
 // A batch's answer stays below what protobuf and a client can take.
 constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 20;
 // How long changes gather before a watcher is told, and how often a watch looks
@@ -230,9 +229,8 @@ grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
                                                 v1::BatchGetMinMaxResponse* response) {
   const absl::StatusOr<RunName> run = RunName::Parse(request->parent());
   if (!run.ok()) return ToGrpc(run.status());
-  if (request->names().empty() || request->names_size() > kMaxBatchNames) {
-    return ToGrpc(absl::InvalidArgumentError(absl::StrCat(
-        "names has ", request->names_size(), " entries; 1 to ", kMaxBatchNames, " are allowed")));
+  if (const absl::Status names = CheckBatchNames(request->names_size()); !names.ok()) {
+    return ToGrpc(names);
   }
   const absl::StatusOr<std::optional<FoldRequest>> fold = FoldOf(*request);
   if (!fold.ok()) return ToGrpc(fold.status());

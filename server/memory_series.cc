@@ -22,10 +22,6 @@ std::int64_t FoldFootprint(const Record& record) {
   return static_cast<std::int64_t>(record.num_params() * 4 * sizeof(double));
 }
 
-absl::Status Gone() {
-  return absl::NotFoundError("the session was deleted or reset in the meantime; nothing was kept");
-}
-
 PutResult Refused(const NewRecord& record, absl::Status status) {
   return {PutResult::kRefused, record.index.value_or(-1), std::move(status)};
 }
@@ -51,7 +47,7 @@ void MemorySeries::PutIfAbsent(absl::Span<const NewRecord> records, StoreBudget&
 }
 
 PutResult MemorySeries::Put(const NewRecord& record, StoreBudget& budget) {
-  if (IsGone()) return Refused(record, Gone());
+  if (IsGone()) return Refused(record, SeriesGone());
   const BatchIndex index = record.index.value_or(End());
   if (index < 0 || index > kMaxBatchIndex) {
     return Refused(record, absl::OutOfRangeError(
@@ -79,7 +75,7 @@ BatchIndex MemorySeries::End() const { return records_.empty() ? 0 : records_.rb
 
 absl::StatusOr<std::int64_t> MemorySeries::Seal(std::optional<std::int64_t> count) {
   absl::MutexLock lock(&mu_);
-  if (IsGone()) return Gone();
+  if (IsGone()) return SeriesGone();
   IndexSet indices;
   for (const auto& [index, kept] : records_) indices.Insert(index);
   ASSIGN_OR_RETURN(sealed_count_, CountToSealAt(indices, sealed_count_, count));
@@ -89,7 +85,7 @@ absl::StatusOr<std::int64_t> MemorySeries::Seal(std::optional<std::int64_t> coun
 absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values,
                                            StoreBudget& budget) {
   absl::MutexLock lock(&mu_);
-  if (IsGone()) return Gone();
+  if (IsGone()) return SeriesGone();
   const auto next = records_.find(checkpoint.prefix_end);
   if (next != records_.end() && next->second.observed->dropped) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -114,7 +110,7 @@ absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool dr
 
 absl::StatusOr<std::optional<Checkpoint>> MemorySeries::ReadCheckpoint() const {
   absl::MutexLock lock(&mu_);
-  if (IsGone()) return Gone();
+  if (IsGone()) return SeriesGone();
   if (checkpoint_ == nullptr) return std::nullopt;
   return *checkpoint_;
 }
@@ -132,7 +128,7 @@ void MemorySeries::Delete(StoreBudget& budget) {
 
 absl::StatusOr<std::uint64_t> MemorySeries::Now() const {
   absl::MutexLock lock(&mu_);
-  if (IsGone()) return Gone();
+  if (IsGone()) return SeriesGone();
   return records_.size();
 }
 

@@ -10,10 +10,6 @@ namespace {
 // Records that are copied at once, so that whoever writes does not wait for a long series.
 constexpr std::size_t kCopiedAtOnce = 256;
 
-absl::Status Gone() {
-  return absl::NotFoundError("the session was deleted or reset in the meantime; nothing was kept");
-}
-
 class MemoryReader final : public SeriesReader {
  public:
   MemoryReader(std::shared_ptr<const MemorySeries> series, BatchIndex from, std::uint64_t now)
@@ -67,10 +63,11 @@ absl::StatusOr<SeriesId> MemoryStore::CreateSession(
 
 absl::StatusOr<SeriesId> MemoryStore::ResetSession(SeriesId id) {
   const std::shared_ptr<MemorySeries> old = Take(id);
-  if (old == nullptr) return Gone();
+  if (old == nullptr) return SeriesGone();
   old->Delete(budget_);
   const SeriesId new_id{next_id_.fetch_add(1, std::memory_order_relaxed)};
-  if (!Insert(std::make_shared<MemorySeries>(new_id, old->identity(), old->run()))) return Gone();
+  if (!Insert(std::make_shared<MemorySeries>(new_id, old->identity(), old->run())))
+    return SeriesGone();
   return new_id;
 }
 
@@ -112,7 +109,7 @@ std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> reco
       series->PutIfAbsent(some, budget_, results);
     } else {
       for (const NewRecord& record : some) {
-        results.push_back({PutResult::kRefused, record.index.value_or(-1), Gone()});
+        results.push_back({PutResult::kRefused, record.index.value_or(-1), SeriesGone()});
       }
     }
     records.remove_prefix(some.size());
@@ -122,27 +119,27 @@ std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> reco
 
 absl::StatusOr<std::unique_ptr<SeriesReader>> MemoryStore::Read(SeriesId id, BatchIndex from) {
   std::shared_ptr<MemorySeries> series = series_.Find(id);
-  if (series == nullptr) return Gone();
+  if (series == nullptr) return SeriesGone();
   ASSIGN_OR_RETURN(const std::uint64_t now, series->Now());
   return std::make_unique<MemoryReader>(std::move(series), from, now);
 }
 
 absl::StatusOr<std::int64_t> MemoryStore::Seal(SeriesId id, std::optional<std::int64_t> count) {
   const std::shared_ptr<MemorySeries> series = series_.Find(id);
-  if (series == nullptr) return Gone();
+  if (series == nullptr) return SeriesGone();
   return series->Seal(count);
 }
 
 absl::Status MemoryStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,
                                           bool drop_values) {
   const std::shared_ptr<MemorySeries> series = series_.Find(id);
-  if (series == nullptr) return Gone();
+  if (series == nullptr) return SeriesGone();
   return series->WriteCheckpoint(checkpoint, drop_values, budget_);
 }
 
 absl::StatusOr<std::optional<Checkpoint>> MemoryStore::ReadCheckpoint(SeriesId id) {
   const std::shared_ptr<MemorySeries> series = series_.Find(id);
-  if (series == nullptr) return Gone();
+  if (series == nullptr) return SeriesGone();
   return series->ReadCheckpoint();
 }
 

@@ -75,4 +75,11 @@ absl::StatusOr<SessionName> SessionName::Make(const RunName& run, absl::string_v
   return result;
 }
 
+absl::Status CheckBatchNames(std::int64_t count) {
+  constexpr std::int64_t kMost = 10'000;
+  if (count >= 1 && count <= kMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("names has ", count, " entries; 1 to ", kMost, " are allowed"));
+}
+
 }  // namespace calipers::server

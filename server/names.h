@@ -53,6 +53,9 @@ class SessionName {
   BaseName base_name_ = BaseName::kWeight;
 };
 
+/// INVALID_ARGUMENT unless `count` names may be asked for in one batch: 1 to 10,000.
+absl::Status CheckBatchNames(std::int64_t count);
+
 }  // namespace calipers::server
 
 #endif  // CALIPERS_SERVER_NAMES_H_

@@ -13,7 +13,7 @@
 namespace calipers::server {
 namespace {
 
-constexpr std::size_t kMaxNames = 16;
+constexpr std::size_t kMaxPeersBehind = 16;
 
 // A name that is cut where one part of it may be another.
 struct Gap {
@@ -46,9 +46,9 @@ bool Fits(const Gap& gap, absl::string_view name) {
 }  // namespace
 
 absl::StatusOr<Peers> Peers::Make(std::vector<std::string> behind) {
-  if (behind.size() > kMaxNames) {
-    return absl::InvalidArgumentError(absl::StrCat("peers_behind has ", behind.size(),
-                                                   " names; at most ", kMaxNames, " are allowed"));
+  if (behind.size() > kMaxPeersBehind) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "peers_behind has ", behind.size(), " names; at most ", kMaxPeersBehind, " are allowed"));
   }
   for (const std::string& name : behind) {
     if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;

@@ -14,8 +14,6 @@
 namespace calipers::server {
 namespace {
 
-constexpr int kMaxBatchNames = 10'000;
-
 template <typename Request>
 absl::StatusOr<QParamsQuery> QueryOf(const SessionTable& sessions, const Request& request,
                                      const WaitForRecords& wait) {
@@ -93,10 +91,7 @@ absl::StatusOr<v1::BatchGetQParamsResponse> BatchGetQParams(
     const SessionTable& sessions, const v1::BatchGetQParamsRequest& request,
     const WaitForRecords& wait, std::size_t max_bytes) {
   ASSIGN_OR_RETURN(const RunName run, RunName::Parse(request.parent()));
-  if (request.names().empty() || request.names_size() > kMaxBatchNames) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "names has ", request.names_size(), " entries; 1 to ", kMaxBatchNames, " are allowed"));
-  }
+  RETURN_IF_ERROR(CheckBatchNames(request.names_size()));
   ASSIGN_OR_RETURN(QParamsQuery query, QueryOf(sessions, request, wait));
   Results<v1::BatchGetQParamsResponse> results(max_bytes);
   for (const std::string& name : request.names()) {

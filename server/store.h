@@ -24,6 +24,9 @@ namespace calipers::server {
 /// Greater than that of any series created before.
 enum class SeriesId : std::uint64_t {};
 
+/// What a store answers for a series that was deleted or reset: NOT_FOUND.
+absl::Status SeriesGone();
+
 /// What a session was created as; never changes.
 struct SessionIdentity {
   SessionName name;

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/command.h"
+#include "client/commands/export_qparams.h"
 #include "client/commands/output_option.h"
-#include "client/commands/qparams_file.h"
 #include "client/commands/qparams_options.h"
 #include "client/run_file_writer.h"
 #include "client/values.h"
@@ -33,10 +33,10 @@ The server goes on meanwhile; each session is written as it is when its turn com
 With --qparams the file has quantization parameters instead, for one scheme, by the names
 that compressed-tensors gives them on a module, such as MODULE.weight_scale:
   calipers export --qparams qparams.safetensors --scheme W4A16
-  calipers export --qparams qparams.safetensors '*.mlp.*' --args @args.json)";
-
-// Sessions whose qparams are asked for at once.
-constexpr std::size_t kQParamsBatch = 64;
+  calipers export --qparams qparams.safetensors '*.mlp.*' --args @args.json
+  calipers export --qparams moe.safetensors --scheme NVFP4 --peers-behind experts
+That file is whole or not written: each session must have an answer. For an expert that
+saw nothing let its peers stand, or leave it out by GLOB.)";
 
 struct ExportOptions {
   Output output;
@@ -50,8 +50,7 @@ struct ExportOptions {
 
 struct Counts {
   std::int64_t sessions = 0;
-  // Records, or tensors of qparams.
-  std::int64_t written = 0;
+  std::int64_t records = 0;
 };
 
 absl::Status ExportOptions::Check() const {
@@ -106,54 +105,29 @@ absl::StatusOr<Counts> WriteFile(const Client& client, const Global& global,
   ProgressBar bar = global.Progress(ProgressBar::Unit::kRecordsRead, total);
   Counts counts;
   for (const v1::Session& session : sessions) {
-    RETURN_IF_ERROR(ExportSession(client, session, *writer, bar, counts.written));
+    RETURN_IF_ERROR(ExportSession(client, session, *writer, bar, counts.records));
     ++counts.sessions;
   }
   RETURN_IF_ERROR(writer->Finish());
-  bar.Done(counts.written);
+  bar.Done(counts.records);
   return counts;
 }
 
-// Qparams of these sessions, which the request names.
-absl::Status WriteBatch(const Client& client, const v1::BatchGetQParamsRequest& request,
-                        const std::vector<std::string>& names, SafetensorsWriter& writer,
-                        Counts& counts) {
-  ASSIGN_OR_RETURN(const auto results, client.BatchGetQParams(request, names));
-  for (const v1::QParamsResult& result : results) {
-    if (result.has_status()) return ToStatus(result.status());
-    const std::int64_t before = counts.written;
-    RETURN_IF_ERROR(WriteQParams(result.qparams(), writer, counts.written));
-    counts.sessions += counts.written > before ? 1 : 0;
+absl::Status ExportRun(const Client& client, const Global& global, const ExportOptions& options,
+                       const std::vector<v1::Session>& sessions) {
+  ASSIGN_OR_RETURN(const Counts counts, WriteFile(client, global, options, sessions));
+  if (global.json) {
+    const nlohmann::ordered_json json = {
+        {"path", options.output.path}, {"sessions", counts.sessions}, {"records", counts.records}};
+    std::cout << json.dump() << '\n';
+  } else {
+    std::cout << options.output.path << ": " << counts.records << " records of " << counts.sessions
+              << " sessions\n";
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Counts> WriteQParamsFile(const Client& client, const Global& global,
-                                        const ExportOptions& options,
-                                        const std::vector<v1::Session>& sessions) {
-  ASSIGN_OR_RETURN(v1::BatchGetQParamsRequest request, options.qparams_options.ToRequest());
-  request.set_parent(global.RunName());
-  ASSIGN_OR_RETURN(const auto writer, SafetensorsWriter::Create(options.output.path));
-  ProgressBar bar =
-      global.Progress(ProgressBar::Unit::kSessionsRead, static_cast<std::int64_t>(sessions.size()));
-  Counts counts;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    names.push_back(sessions[i].name());
-    if (names.size() < kQParamsBatch && i + 1 < sessions.size()) continue;
-    RETURN_IF_ERROR(WriteBatch(client, request, names, *writer, counts));
-    names.clear();
-    bar.Update(static_cast<std::int64_t>(i + 1));
-  }
-  // "pt" as in checkpoints that PyTorch writes, which loaders of models ask for.
-  RETURN_IF_ERROR(writer->Finish({{"format", "pt"},
-                                  {"calipers_run", global.run},
-                                  {"calipers_qparams", options.qparams_options.SpecNames()[0]}}));
-  bar.Done(static_cast<std::int64_t>(sessions.size()));
-  return counts;
-}
-
-absl::StatusOr<Counts> ExportRun(const Global& global, const ExportOptions& options) {
+absl::Status ExportSelected(const Global& global, const ExportOptions& options) {
   ASSIGN_OR_RETURN(const auto client, global.Connect());
   ASSIGN_OR_RETURN(const auto sessions, client->ListSessions(global.RunName(), options.glob));
   if (sessions.empty()) {
@@ -161,24 +135,15 @@ absl::StatusOr<Counts> ExportRun(const Global& global, const ExportOptions& opti
         absl::StrCat("no session of ", global.RunName(),
                      options.glob.empty() ? " is there" : absl::StrCat(" matches ", options.glob)));
   }
-  return options.qparams ? WriteQParamsFile(*client, global, options, sessions)
-                         : WriteFile(*client, global, options, sessions);
+  return options.qparams ? ExportQParams(*client, global, options.qparams_options,
+                                         options.output.path, sessions)
+                         : ExportRun(*client, global, options, sessions);
 }
 
 int Export(const Global& global, const ExportOptions& options) {
   if (const absl::Status usage = options.Check(); !usage.ok()) return FailUsage(usage);
-  const char* const what = options.qparams ? "tensors" : "records";
-  const absl::StatusOr<Counts> counts = ExportRun(global, options);
-  if (!counts.ok()) return Fail(counts.status());
-  if (global.json) {
-    const nlohmann::ordered_json json = {
-        {"path", options.output.path}, {"sessions", counts->sessions}, {what, counts->written}};
-    std::cout << json.dump() << '\n';
-  } else {
-    std::cout << options.output.path << ": " << counts->written << ' ' << what << " of "
-              << counts->sessions << " sessions\n";
-  }
-  return kDone;
+  const absl::Status status = ExportSelected(global, options);
+  return status.ok() ? kDone : Fail(status);
 }
 
 }  // namespace

@@ -64,14 +64,7 @@ nlohmann::ordered_json QParamsJson(const v1::QParams& qparams) {
   if (qparams.has_scale()) json["scale"] = ToJson(qparams.scale());
   if (qparams.has_zero_point()) json["zero_point"] = ToJson(qparams.zero_point());
   if (qparams.has_global_scale()) json["global_scale"] = ToJson(qparams.global_scale());
-  json["notes"] = nlohmann::ordered_json::array();
-  for (const v1::QParamsNote& note : qparams.notes()) {
-    json["notes"].push_back({{"trap", note.trap()},
-                             {"repaired", note.repaired()},
-                             {"count", note.count()},
-                             {"first", note.first()},
-                             {"text", note.text()}});
-  }
+  json["notes"] = ToJson(qparams.notes());
   json["fused_sessions"] =
       std::vector<std::string>(qparams.fused_sessions().begin(), qparams.fused_sessions().end());
   json["fallback_sessions"] = std::vector<std::string>(qparams.fallback_sessions().begin(),

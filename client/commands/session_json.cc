@@ -83,6 +83,18 @@ ordered_json ToJson(const v1::Session& session) {
   return json;
 }
 
+ordered_json ToJson(const google::protobuf::RepeatedPtrField<v1::QParamsNote>& notes) {
+  ordered_json json = ordered_json::array();
+  for (const v1::QParamsNote& note : notes) {
+    json.push_back({{"trap", note.trap()},
+                    {"repaired", note.repaired()},
+                    {"count", note.count()},
+                    {"first", note.first()},
+                    {"text", note.text()}});
+  }
+  return json;
+}
+
 ordered_json ToJson(const StreamTotals& totals) {
   return {{"stored", totals.stored},
           {"duplicates", totals.duplicates},

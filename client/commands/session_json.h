@@ -17,6 +17,9 @@ nlohmann::ordered_json ToJson(const v1::QuantizationArgs& args);
 /// {"code", "message"}
 nlohmann::ordered_json ToJson(const google::rpc::Status& status);
 
+/// [{"trap", "repaired", "count", "first", "text"}]
+nlohmann::ordered_json ToJson(const google::protobuf::RepeatedPtrField<v1::QParamsNote>& notes);
+
 /// What became of what a stream sent.
 nlohmann::ordered_json ToJson(const StreamTotals& totals);
 

@@ -23,8 +23,4 @@ absl::Status FromDisk(const rocksdb::Status& status, absl::string_view doing,
                    "is safe, send the rest again"));
 }
 
-absl::Status SeriesGone() {
-  return absl::NotFoundError("the session was deleted or reset in the meantime; nothing was kept");
-}
-
 }  // namespace calipers::server

@@ -16,9 +16,6 @@ namespace calipers::server {
 absl::Status FromDisk(const rocksdb::Status& status, absl::string_view doing,
                       const std::string& directory);
 
-/// What a series that was deleted or reset answers.
-absl::Status SeriesGone();
-
 }  // namespace calipers::server
 
 #endif  // CALIPERS_SERVER_EMBEDDED_ERRORS_H_

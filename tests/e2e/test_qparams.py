@@ -24,9 +24,10 @@ PRESETS = (
 FUSED = ("--fuse", "query,key,value")
 
 
-def observe_model(cli: Cli, workers: int = 4) -> None:
+def observe_model(cli: Cli, workers: int = 4, arithmetic: str = "exact") -> None:
     """The captured model, finely enough for every preset."""
     common = ("--workers", workers, "--weight-strategy", "group", "--group-size", 16)
+    common += ("--arithmetic", arithmetic)
     cli.json("observe", WEIGHTS, ACTIVATIONS, *common, "--attention-strategy", "attn_head")
 
 
@@ -180,11 +181,12 @@ def test_an_export_has_the_numbers_that_are_asked_for(cli, tmp_path):
         assert np.frombuffer(data, np.float32).tolist() == asked[what]["values"]
 
 
-def test_every_preset_has_the_same_bits_from_any_number_of_workers(cli, tmp_path):
+@pytest.mark.parametrize("arithmetic", ["exact", "reference"])
+def test_every_preset_has_the_same_bits_from_any_number_of_workers(cli, tmp_path, arithmetic):
     path = tmp_path / "qparams.safetensors"
     files: dict[int, dict[str, bytes]] = {}
     for workers in (1, 2, 8):
-        observe_model(cli, workers)
+        observe_model(cli, workers, arithmetic)
         files[workers] = {}
         for scheme in PRESETS:
             cli.json("export", "--qparams", path, "--scheme", scheme, "--force", *FUSED)
@@ -214,6 +216,42 @@ def test_what_has_no_answer_leaves_the_rest(cli, tmp_path):
     done = cli.run("export", "--qparams", path, "--scheme", "W8A8")
     assert done.returncode == 4 and not path.exists()
     assert [found.name for found in tmp_path.glob("qparams*")] == []
+
+
+def test_an_export_names_all_that_have_no_answer(cli, tmp_path):
+    observe_small(cli, tmp_path, m__weight=weight(1))
+    unseen = [f"experts.{i}.up/input" for i in range(8)]
+    for session in unseen:
+        cli.json("create", session)
+    path = tmp_path / "qparams.safetensors"
+    done = cli.run("export", "--qparams", path, "--scheme", "FP8")
+    assert done.returncode == 4 and not path.exists()
+    assert all(session in done.stderr for session in unseen[:6])
+    assert "and 2 more" in done.stderr
+    cli.json("export", "--qparams", path, "m", "--scheme", "FP8")
+    assert sorted(read_file(path)) == ["m.weight_scale", "m.weight_zero_point"]
+
+
+def test_an_export_says_what_rests_on_peers_and_what_was_repaired(cli, tmp_path):
+    observe_small(
+        cli,
+        tmp_path,
+        **{"experts.0.up/input/0": np.array([[1, 7]]), "experts.1.up/input/0": np.zeros((1, 2))},
+    )
+    cli.json("create", "experts.2.up/input")
+    path = tmp_path / "qparams.safetensors"
+    flags = ("--scheme", "FP8", "--peers-behind", "experts", "--force")
+    (said,) = cli.json("export", "--qparams", path, *flags)
+    peers = {"experts.2.up/input": ["experts.0.up/input", "experts.1.up/input"]}
+    assert said["fallback"] == peers
+    (note,) = said["notes"].pop("experts.1.up/input")
+    assert (note["trap"], note["count"]) == ("zero_range", 1) and not said["notes"]
+    with safetensors.safe_open(path, "np") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["calipers_fallback"]) == peers
+    assert json.loads(metadata["calipers_notes"]) == {"experts.1.up/input": [note]}
+    shown = cli.run("export", "--qparams", path, *flags).stdout
+    assert "experts.2.up/input" in shown and "zero_range" in shown and "experts.1.up/input" in shown
 
 
 def test_a_scheme_that_the_series_cannot_give_says_which_could(cli, tmp_path):

@@ -4,11 +4,8 @@ references.py as reference_worker.py is."""
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -23,6 +20,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from oneshot_schemes import SCHEMES, Scheme
 from qparams_tensors import DTYPES
+from worker_loop import answer_jobs
 
 PACKAGES = ("llmcompressor", "compressed-tensors", "transformers", "datasets", "torch")
 PARAMETERS = ("scale", "zero_point", "global_scale")
@@ -137,20 +135,5 @@ def run(job: dict) -> dict[str, int]:
     }
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    connection = Connection(int(sys.argv[1]))
-    connection.send({name: version(name) for name in PACKAGES})
-    while True:
-        try:
-            job = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("answers", run(job)))
-        except Exception:  # The other side reports it.
-            connection.send(("error", traceback.format_exc()))
-
-
 if __name__ == "__main__":
-    main()
+    answer_jobs(PACKAGES, run)

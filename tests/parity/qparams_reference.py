@@ -35,8 +35,13 @@ class QParamsReference(Worker):
     def __init__(self, environment: Path, log: Path) -> None:
         super().__init__(environment, log, SCRIPT)
 
-    def args(self, texts: list[str]) -> list[dict[str, str]]:
-        """Of each: `json` and `zp_dtype`, or why it is `refused`."""
+    def fused(self) -> list[list[str]]:
+        """The names of layers that share a global scale."""
+        self.start({"op": "fused"})
+        return self.answer()
+
+    def args(self, texts: list[str]) -> list[dict[str, Any]]:
+        """Of each: `json` and `zp_dtype`, or why it is `refused` and for which `members`."""
         self.start({"op": "args", "texts": texts})
         return self.answer()
 

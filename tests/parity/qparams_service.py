@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 
 import grpc
+import numpy as np
 from calipers.v1 import calibration_pb2 as calls
 from calipers.v1 import (
     calibration_pb2_grpc,
@@ -84,6 +85,21 @@ class QParamsService:
             _tensor(found.global_scale) if found.HasField("global_scale") else None,
         )
 
+    def fused(self, layers: list[str]) -> list[list[str]]:
+        """Which of the layers of one module are fused when nothing is said of it, sorted."""
+        args = {"strategy": "tensor_group", "group_size": 16}
+        sessions = {layer: self._create(f"layers.0.{layer}/weight", args) for layer in layers}
+        ones = Tensor.of("F32", (1, 1), np.ones(1))
+        reduced = [_reduced(name, args, Range(ones, ones)) for name in sessions.values()]
+        self._send(reduced)
+        request = qparams_pb2.BatchGetQParamsRequest(
+            parent=RUN, names=sessions.values(), specs=[qparams_pb2.QParamsSpec(scheme="NVFP4")]
+        )
+        results = self._stub.BatchGetQParams(request, timeout=SECONDS).results
+        groups = {tuple(result.qparams.fused_sessions) for result in results} - {()}
+        layer_of = {name: layer for layer, name in sessions.items()}
+        return [sorted(layer_of[name] for name in group) for group in groups]
+
     def _create(self, session_id: str, args: dict) -> str:
         session = session_pb2.Session(args=_session_args(args), arithmetic="ARITHMETIC_REFERENCE")
         request = calls.CreateSessionRequest(parent=RUN, session_id=session_id, session=session)
@@ -94,7 +110,9 @@ class QParamsService:
             _reduced(name, question.args, found)
             for name, found in zip(names, question.global_ranges, strict=True)
         ]
+        self._send(reduced)
 
+    def _send(self, reduced: list[observation_pb2.ReducedObservation]) -> None:
         def requests() -> Iterator[observation_pb2.ObserveRequest]:
             batch = observation_pb2.ReducedBatch(observations=reduced)
             yield observation_pb2.ObserveRequest(reduced=batch)
@@ -104,8 +122,8 @@ class QParamsService:
         for ack in acks:
             if ack.outcome != observation_pb2.ObservationAck.OUTCOME_STORED:
                 raise UnexpectedError(f"not stored: {ack}")
-        if len(acks) != len(names):
-            raise UnexpectedError(f"{len(names)} sent, {len(acks)} acknowledged")
+        if len(acks) != len(reduced):
+            raise UnexpectedError(f"{len(reduced)} sent, {len(acks)} acknowledged")
 
     @staticmethod
     def _fusion(members: int) -> qparams_pb2.Fusion:

@@ -4,10 +4,6 @@ another process: started by references.py as reference_worker.py is."""
 from __future__ import annotations
 
 import json
-import sys
-import traceback
-from importlib.metadata import version
-from multiprocessing.connection import Connection
 
 import torch
 from compressed_tensors.quantization import (
@@ -19,9 +15,12 @@ from compressed_tensors.quantization.quant_scheme import PRESET_SCHEMES
 from compressed_tensors.quantization.utils import calculate_qparams
 from llmcompressor.modifiers.quantization.calibration import initialize_observer, update_qparams
 from llmcompressor.observers import Observer
+from llmcompressor.observers.helpers import FUSED_LAYER_NAMES
+from pydantic import ValidationError
 
 from qparams_loading import compare_loaded
 from qparams_tensors import Raw, to_raw, to_tensor
+from worker_loop import answer_jobs
 
 
 def say_args(args: QuantizationArgs) -> dict:
@@ -32,8 +31,12 @@ def answer_args(text: str) -> dict:
     """What pydantic makes of a JSON object, or that it refuses it."""
     try:
         return say_args(QuantizationArgs.model_validate(json.loads(text)))
+    except ValidationError as error:
+        found = error.errors()
+        said = "; ".join(part["msg"] for part in found)
+        return {"refused": said, "members": [str(part["loc"][0]) for part in found if part["loc"]]}
     except Exception as error:  # Its validators raise what they like.
-        return {"refused": f"{type(error).__name__}: {error}"}
+        return {"refused": f"{type(error).__name__}: {error}", "members": []}
 
 
 def answer_presets() -> list[dict]:
@@ -121,26 +124,12 @@ def run(job: dict):
         return [answer_args(text) for text in job["texts"]]
     if job["op"] == "presets":
         return answer_presets()
+    if job["op"] == "fused":
+        return [list(names) for names in FUSED_LAYER_NAMES]
     if job["op"] == "load":
         return compare_loaded(job)
     return [answer_qparams(question) for question in job["questions"]]
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    connection = Connection(int(sys.argv[1]))
-    packages = ("compressed-tensors", "llmcompressor")
-    connection.send({**{name: version(name) for name in packages}, "torch": str(torch.__version__)})
-    while True:
-        try:
-            job = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("answers", run(job)))
-        except Exception:  # The other side reports it with the case.
-            connection.send(("error", traceback.format_exc()))
-
-
 if __name__ == "__main__":
-    main()
+    answer_jobs(("compressed-tensors", "llmcompressor", "torch"), run)

@@ -8,15 +8,13 @@ share no library.
 from __future__ import annotations
 
 import importlib.util
-import sys
-import traceback
-from importlib.metadata import version
-from multiprocessing.connection import Connection
 
 import torch
 from compressed_tensors.quantization import QuantizationArgs
 from llmcompressor.observers import MemorylessMinMaxObserver, Observer
 from llmcompressor.observers.helpers import flatten_for_calibration
+
+from worker_loop import answer_jobs
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -130,20 +128,5 @@ def run(job: dict) -> list[dict[str, tuple] | None]:
     return answers
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    connection = Connection(int(sys.argv[1]))
-    connection.send({"llmcompressor": version("llmcompressor"), "torch": str(torch.__version__)})
-    while True:
-        try:
-            job = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("answers", run(job)))
-        except Exception:  # The other side reports it with the case.
-            connection.send(("error", traceback.format_exc()))
-
-
 if __name__ == "__main__":
-    main()
+    answer_jobs(("llmcompressor", "torch"), run)
