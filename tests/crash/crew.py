@@ -122,21 +122,19 @@ class Crew:
 
     def fill_gaps(self, service: Service) -> list[str]:
         """Workers stop at different turns: sends what is missing in between, which no
-        seal may pass over."""
+        seal may pass over, and to a session that got nothing the first."""
         filler = self._folder / "filler"
         sent, acknowledged = Log(filler.with_suffix(".sent")), Log(filler.with_suffix(".acks"))
         wrong = []
         for number, oracle in enumerate(self.oracles):
-            progress = service.get(oracle.series.name).progress
-            missing = [at for gap in progress.missing for at in range(gap.start, gap.end)]
-            if not missing:
-                continue
-            wrong += _is_refused(service, oracle.series.name, progress.end_index)
-            sent.add([(number, 0, index) for index in missing])
-            acks = service.observe(oracle.series, missing)
-            acknowledged.add([(number, ack.outcome, ack.index) for ack in acks])
-            if any(ack.outcome != Outcome.OUTCOME_STORED for ack in acks):
-                wrong.append(f"{oracle.series.name}: a missing record was not stored")
+            # Some gaps at a time: that many does a session name.
+            while not wrong and (missing := _missing(service, oracle.series.name)):
+                wrong += _is_refused(service, oracle.series.name, missing[-1] + 1)
+                sent.add([(number, 0, index) for index in missing])
+                acks = service.observe(oracle.series, missing)
+                acknowledged.add([(number, ack.outcome, ack.index) for ack in acks])
+                if any(ack.outcome != Outcome.OUTCOME_STORED for ack in acks):
+                    wrong.append(f"{oracle.series.name}: a missing record was not stored")
         return wrong
 
     def seal(self, service: Service) -> dict[str, bytes]:
@@ -162,6 +160,13 @@ def _undrained(workers: list[WorkerProcess]) -> list[WorkerProcess]:
     for worker in workers:
         worker.ask_to_drain()
     return [worker for worker in workers if not worker.wait_until_drained()]
+
+
+def _missing(service: Service, name: str) -> list[int]:
+    progress = service.get(name).progress
+    if progress.end_index == 0:
+        return [0]
+    return [at for gap in progress.missing for at in range(gap.start, gap.end)]
 
 
 def _is_refused(service: Service, name: str, count: int) -> list[str]:

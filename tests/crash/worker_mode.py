@@ -19,6 +19,7 @@ STALL_KILLS = 4
 PATIENCE_SECONDS = 5.0
 LOOK_SECONDS = 0.01
 EXTRA_STALLS = 3
+SUCCESSOR_PAUSE = 0.003
 
 
 @dataclass
@@ -63,8 +64,9 @@ def _stall(arena: Arena, successor: str, until: int) -> Stalled:
     crew = arena.crew
     worker = arena.random.choice(crew.workers[: crew.round.shares])
     worker.stall()
-    # Without a pause, so that it catches up.
-    return Stalled(worker, crew.hire(successor, worker.assignment.share, pause=0), until)
+    # In less of a hurry a successor would not catch up.
+    hired = crew.hire(successor, worker.assignment.share, pause=SUCCESSOR_PAUSE)
+    return Stalled(worker, hired, until)
 
 
 def _come_back(arena: Arena, stalled: Stalled) -> None:
