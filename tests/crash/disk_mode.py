@@ -13,7 +13,7 @@ from .process import ServerProcess
 from .service import RefusedError, ServerDiedError, Service
 
 LIVES_A_ROUND = 15
-WORK_SECONDS = 0.25
+WORK_SECONDS = 0.1
 # A life that its fault does not meet is made up for by another: so many lives at most for
 # the faults that are asked for, and a few more.
 LIVES_A_FAULT = 3
@@ -22,7 +22,7 @@ SPARE_LIVES = 10
 # write tables and begin logs, to come to it.
 LOOKS = 16
 LOOK_SECONDS = 0.05
-LOOKS_WITHOUT_BACKUP = 3
+LOOKS_WITHOUT_BACKUP = 2
 # Operations, and at which at most.
 OPERATIONS = {
     "wal-append": 60,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from . import server_mode
+from . import backup_mode, server_mode
 from .__main__ import MODES, counts
 from .arena import Arena
+from .service import Service
 
 SEED = 1
 KILLS = counts(200, None)
@@ -43,3 +45,21 @@ def test_what_a_power_cut_takes_is_noticed(durability: str, tmp_path: Path) -> N
     lost = ("missing", "was lost in between", "NOT_FOUND", "expected", "sealed")
     said = there.tally.violations
     assert any(word in violation for violation in said for word in lost), said
+
+
+def test_a_backup_that_lacks_something_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups = tmp_path / "stale" / "data" / "backups"
+    take = Service.back_up
+
+    def take_the_first_again(service: Service, name: str) -> None:
+        if not (backups / "calm-0").exists():
+            take(service, name)
+        else:
+            shutil.copytree(backups / "calm-0", backups / name)
+
+    monkeypatch.setattr(Service, "back_up", take_the_first_again)
+    with arena(tmp_path / "stale") as there:
+        backup_mode.run(there, SELF_CHECK_KILLS)
+    assert any("acknowledged records are missing" in line for line in there.tally.violations)
