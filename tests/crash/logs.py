@@ -97,9 +97,7 @@ class Book:
 
     def silences(self) -> int:
         """How many streams were given up because nothing came."""
-        return sum(
-            len(path.read_text().splitlines()) for path in self._folder.glob("*.silent")
-        )
+        return sum(len(path.read_text().splitlines()) for path in self._folder.glob("*.silent"))
 
     def rejections(self) -> Counter[str]:
         """How often the service said what, by what it said."""

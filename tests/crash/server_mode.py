@@ -48,7 +48,7 @@ class Setting:
 
 
 # In turn, a round each.
-SETTINGS = (Setting("sync", 0.35), Setting("os", 0), Setting("sync", 0.35))
+SETTINGS = (Setting("sync", 0.5), Setting("os", 0), Setting("sync", 0.5))
 
 
 @dataclass(frozen=True)
