@@ -20,13 +20,13 @@ LIVES_A_FAULT = 3
 SPARE_LIVES = 10
 # How often a life looks whether its fault was met, and from when on it takes backups, which
 # write tables and begin logs, to come to it.
-LOOKS = 16
-LOOK_SECONDS = 0.05
+LOOKS = 20
+LOOK_SECONDS = 0.02
 LOOKS_WITHOUT_BACKUP = 2
 # Operations, and at which at most.
 OPERATIONS = {
-    "wal-append": 60,
-    "wal-sync": 60,
+    "wal-append": 30,
+    "wal-sync": 30,
     "wal-create": 2,
     "manifest-create": 1,
     "manifest-append": 4,
@@ -39,7 +39,7 @@ OPERATIONS = {
     "wal-read": 3,
     "manifest-read": 2,
     "directory-sync": 4,
-    "any-append": 60,
+    "any-append": 40,
     "any-create": 6,
 }
 ERRORS = ("EIO", "ENOSPC", "short")
