@@ -20,13 +20,15 @@ class Arena:
     """What all modes share; to be used in a `with`, which ends what was started."""
 
     def __init__(self, folder: Path, seed: int, step: Callable[[], None], *flags: str) -> None:
-        """`step` is called after each kill, fault or flip; `flags` go to every server."""
+        """`step` is called after each kill, fault or flip; `flags` go to every server.
+        Servers sync, until `durability` is something else."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.folder = folder
         self.random = random.Random(f"{seed} {folder.name}")
         self.tally = Tally()
         self.step = step
+        self.durability = "sync"
         self._flags = flags
         self._seed = seed
         self._rounds = 0
@@ -46,12 +48,18 @@ class Arena:
             self.crew.end()
 
     @property
+    def rounds(self) -> int:
+        """How many were begun."""
+        return self._rounds
+
+    @property
     def journal(self) -> Path:
         return self.folder / "journal"
 
     def start(self, *flags: str) -> ServerProcess:
         """A server on the directory; after a power cut it is as the cut left it."""
-        flags = (*self._flags, "--journal", str(self.journal), *flags)
+        flags = (*self._flags, "--durability", self.durability, *flags)
+        flags += ("--journal", str(self.journal))
         if self._cut_power and self.journal.exists():
             flags += ("--cut-power", str(self.random.getrandbits(32)))
         self._cut_power = False

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "server/config.h"
@@ -37,6 +39,7 @@ struct Flags {
   std::size_t cache_bytes = std::size_t{8} << 20;
   std::string kill_at;
   std::vector<std::string> faults;
+  std::string fired;
   std::string journal;
   std::optional<std::uint64_t> cut_power;
   std::int64_t forget_every = 0;
@@ -55,6 +58,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_status) {
   app.add_option("--cache-bytes", flags.cache_bytes, "Memory for what is read again");
   app.add_option("--kill-at", flags.kill_at, "POINT:N: SIGKILL at the Nth pass of a point");
   app.add_option("--fail", flags.faults, "OPERATION:ERROR:FIRST:COUNT: a fault of the disk");
+  app.add_option("--fired", flags.fired, "Where to write down each operation that failed so");
   app.add_option("--journal", flags.journal, "Where to write down what was synced");
   app.add_option("--cut-power", flags.cut_power,
                  "First drop what the life before had not synced, by this seed")
@@ -72,6 +76,11 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_status) {
 
 absl::StatusOr<FaultyFileSystem::Options> DiskOf(const Flags& flags, const AtPoint& at_point) {
   FaultyFileSystem::Options disk{.at_point = at_point};
+  if (!flags.fired.empty()) {
+    disk.on_fault = [file = flags.fired](absl::string_view operation) {
+      std::ofstream(file, std::ios::app) << absl::StrCat(operation, "\n");
+    };
+  }
   for (const std::string& text : flags.faults) {
     ASSIGN_OR_RETURN(Fault fault, Fault::Parse(text));
     disk.faults.push_back(std::move(fault));

@@ -13,11 +13,13 @@ from .process import WorkerProcess
 from .report import Tally
 from .service import RefusedError, Service
 from .wire import Outcome, session_pb2
-from .worker import Assignment
+from .worker import PAUSE, Assignment
 from .workload import KINDS, Round
 
 # Sessions that a check in passing looks at.
 GLANCE = 3
+# Indices by the number of a session.
+Acknowledged = dict[int, set[int]]
 
 
 class Crew:
@@ -38,9 +40,9 @@ class Crew:
         for kind in KINDS:
             service.create(self.round.run, kind)
 
-    def hire(self, name: str, share: int) -> WorkerProcess:
+    def hire(self, name: str, share: int, pause: float = PAUSE) -> WorkerProcess:
         """Another worker, for a share that another may have, too."""
-        assignment = Assignment(name, self.round, share, self._folder, self._port_file)
+        assignment = Assignment(name, self.round, share, self._folder, self._port_file, pause)
         self.workers.append(WorkerProcess(assignment))
         return self.workers[-1]
 
@@ -53,11 +55,20 @@ class Crew:
         """Looks at some sessions while workers go on; what is wrong."""
         return self._check(service, rng.sample(self.oracles, GLANCE))
 
+    def acknowledged(self) -> Acknowledged:
+        """What is, by now."""
+        self.book.read_acknowledgements()
+        return {number: set(self.book.acknowledged[number]) for number in range(len(KINDS))}
+
     def drain(self) -> list[str]:
-        """Waits until everything that was sent is acknowledged."""
-        for worker in self.workers:
-            worker.ask_to_drain()
-        stuck = [w.assignment.name for w in self.workers if not w.wait_until_drained()]
+        """Waits until everything that was sent is acknowledged. A worker that does not get
+        through has a process in its place once, which knows no more than its logs."""
+        stuck = _undrained(self.workers)
+        for worker in stuck:
+            worker.kill()
+            worker.restart()
+            self._tally.replaced += 1
+        stuck = [worker.assignment.name for worker in _undrained(stuck)]
         if not stuck:
             return []
         said = "; ".join(self.book.rejections()) or "nothing"
@@ -74,18 +85,27 @@ class Crew:
                 wrong.append(f"{oracle.series.name}: {len(left)} were sent and forgotten")
         return wrong + self._check(service, self.oracles)
 
+    def look_at_copy(self, service: Service, acknowledged: Acknowledged) -> list[str]:
+        """At all of a server whose data are of a time when this was acknowledged."""
+        return self._hold_against(service, acknowledged, self.oracles)
+
     def _check(self, service: Service, oracles: list[SeriesOracle]) -> list[str]:
-        self.book.read_acknowledgements()
-        wrong = list(self.book.violations)
+        acknowledged = self.acknowledged()
+        return self.book.violations + self._hold_against(service, acknowledged, oracles)
+
+    def _hold_against(
+        self, service: Service, acknowledged: Acknowledged, oracles: list[SeriesOracle]
+    ) -> list[str]:
+        wrong = []
         for oracle in oracles:
-            wrong += self._check_one(service, oracle)
+            number = self.oracles.index(oracle)
+            wrong += self._check_one(service, number, acknowledged[number])
         self._tally.verifications += 1
         return wrong
 
-    def _check_one(self, service: Service, oracle: SeriesOracle) -> list[str]:
-        number = self.oracles.index(oracle)
+    def _check_one(self, service: Service, number: int, acknowledged: set[int]) -> list[str]:
+        oracle = self.oracles[number]
         name = oracle.series.name
-        acknowledged = set(self.book.acknowledged[number])
         session = service.get(name)
         if session.HasField("problem"):
             raise RefusedError(grpc.StatusCode.DATA_LOSS, f"{name}: {session.problem.message}")
@@ -102,21 +122,19 @@ class Crew:
 
     def fill_gaps(self, service: Service) -> list[str]:
         """Workers stop at different turns: sends what is missing in between, which no
-        seal may pass over."""
+        seal may pass over, and to a session that got nothing the first."""
         filler = self._folder / "filler"
         sent, acknowledged = Log(filler.with_suffix(".sent")), Log(filler.with_suffix(".acks"))
         wrong = []
         for number, oracle in enumerate(self.oracles):
-            progress = service.get(oracle.series.name).progress
-            missing = [at for gap in progress.missing for at in range(gap.start, gap.end)]
-            if not missing:
-                continue
-            wrong += _is_refused(service, oracle.series.name, progress.end_index)
-            sent.add([(number, 0, index) for index in missing])
-            acks = service.observe(oracle.series, missing)
-            acknowledged.add([(number, ack.outcome, ack.index) for ack in acks])
-            if any(ack.outcome != Outcome.OUTCOME_STORED for ack in acks):
-                wrong.append(f"{oracle.series.name}: a missing record was not stored")
+            # Some gaps at a time: that many does a session name.
+            while not wrong and (missing := _missing(service, oracle.series.name)):
+                wrong += _is_refused(service, oracle.series.name, missing[-1] + 1)
+                sent.add([(number, 0, index) for index in missing])
+                acks = service.observe(oracle.series, missing)
+                acknowledged.add([(number, ack.outcome, ack.index) for ack in acks])
+                if any(ack.outcome != Outcome.OUTCOME_STORED for ack in acks):
+                    wrong.append(f"{oracle.series.name}: a missing record was not stored")
         return wrong
 
     def seal(self, service: Service) -> dict[str, bytes]:
@@ -135,6 +153,20 @@ class Crew:
         self.book.read_acknowledgements()
         self._tally.acknowledged += sum(map(len, self.book.acknowledged.values()))
         self._tally.duplicates += self.book.duplicates
+        self._tally.silences += self.book.silences()
+
+
+def _undrained(workers: list[WorkerProcess]) -> list[WorkerProcess]:
+    for worker in workers:
+        worker.ask_to_drain()
+    return [worker for worker in workers if not worker.wait_until_drained()]
+
+
+def _missing(service: Service, name: str) -> list[int]:
+    progress = service.get(name).progress
+    if progress.end_index == 0:
+        return [0]
+    return [at for gap in progress.missing for at in range(gap.start, gap.end)]
 
 
 def _is_refused(service: Service, name: str, count: int) -> list[str]:

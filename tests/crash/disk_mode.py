@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 
@@ -10,12 +12,21 @@ from .arena import Arena
 from .process import ServerProcess
 from .service import RefusedError, ServerDiedError, Service
 
-FAULTS_A_ROUND = 15
-WORK_SECONDS = 0.25
+LIVES_A_ROUND = 15
+WORK_SECONDS = 0.1
+# A life that its fault does not meet is made up for by another: so many lives at most for
+# the faults that are asked for, and a few more.
+LIVES_A_FAULT = 3
+SPARE_LIVES = 10
+# How often a life looks whether its fault was met, and from when on it takes backups, which
+# write tables and begin logs, to come to it.
+LOOKS = 20
+LOOK_SECONDS = 0.02
+LOOKS_WITHOUT_BACKUP = 2
 # Operations, and at which at most.
 OPERATIONS = {
-    "wal-append": 60,
-    "wal-sync": 60,
+    "wal-append": 30,
+    "wal-sync": 30,
     "wal-create": 2,
     "manifest-create": 1,
     "manifest-append": 4,
@@ -28,7 +39,7 @@ OPERATIONS = {
     "wal-read": 3,
     "manifest-read": 2,
     "directory-sync": 4,
-    "any-append": 60,
+    "any-append": 40,
     "any-create": 6,
 }
 ERRORS = ("EIO", "ENOSPC", "short")
@@ -54,6 +65,21 @@ class Fault:
         return ("--fail", f"{self.operation}:{self.error}:{self.first}:{self.count}")
 
 
+class Fired:
+    """The operations that failed as a server was told to let them, which it writes down."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return ("--fired", str(self._path))
+
+    def __bool__(self) -> bool:
+        return self._path.exists() and self._path.stat().st_size > 0
+
+
 def _fault(arena: Arena) -> Fault:
     rng = arena.random
     operation = rng.choice(list(OPERATIONS))
@@ -64,13 +90,14 @@ def _fault(arena: Arena) -> Fault:
     return Fault(operation, rng.choice(errors), first, rng.choice([1, 3, 0]))
 
 
-def _work(arena: Arena, server: ServerProcess) -> str:
+def _work(arena: Arena, server: ServerProcess, fired: Fired) -> str:
     """Asks a server with a fault this and that; what it refused to do, or nothing."""
     try:
         with Service(server) as service:
             arena.side_run.use(service)
             arena.side_run.change()
             arena.check(service)
+            _await_fault(server, service, fired)
             server.is_dead_within(WORK_SECONDS)
             arena.check(service)
     except RefusedError as refused:
@@ -81,6 +108,14 @@ def _work(arena: Arena, server: ServerProcess) -> str:
     except ServerDiedError:
         pass
     return ""
+
+
+def _await_fault(server: ServerProcess, service: Service, fired: Fired) -> None:
+    for look in range(LOOKS):
+        if fired or server.is_dead_within(LOOK_SECONDS):
+            return
+        if look >= LOOKS_WITHOUT_BACKUP:
+            service.back_up(f"look-{look}")
 
 
 def _end(arena: Arena, server: ServerProcess, fault: Fault) -> None:
@@ -100,39 +135,51 @@ def _end(arena: Arena, server: ServerProcess, fault: Fault) -> None:
         arena.tally.power_cuts += 1
 
 
-def _suffer(arena: Arena) -> None:
-    """One life of a server on a disk with one fault."""
-    fault = _fault(arena)
-    server = arena.start(*fault.flags)
+def _suffer(arena: Arena) -> bool:
+    """One life of a server on a disk with one fault. False if it never came to it."""
+    fault, fired = _fault(arena), Fired(arena.folder / "fired")
+    server = arena.start(*fault.flags, *fired.flags)
     before = arena.crew.book.rejections()
     if server.wait_until_serving() is None:
         outcome, said = "did not start", server.said()
         if not said:
             arena.report([f"{fault.name}: did not start and did not say why"])
     else:
-        said = _work(arena, server)
+        said = _work(arena, server, fired)
         told = arena.crew.book.rejections() - before
         outcome = "refused" if told or said else "served on"
         said = next(iter(told), said)
+    _end(arena, server, fault)
+    shutil.rmtree(arena.folder / "data" / "backups", ignore_errors=True)
+    # Now that it is over: what it came to in its last moments counts, too.
+    if not fired:
+        arena.tally.unfired[f"{fault.operation} {fault.error}"] += 1
+        if said:
+            arena.report([f"{fault.name}: was not met, and yet the server said: {said}"])
+        return False
     name = f"{fault.operation} {fault.error}: {outcome}"
     arena.tally.faults[name] += 1
     if said:
         arena.tally.said.setdefault(name, said)
-    _end(arena, server, fault)
+    return True
 
 
 def run(arena: Arena, faults: int) -> None:
-    """So many faults, each in a life of its own; after each a server on a healthy disk."""
+    """So many faults that were met, each in a life of its own; after each a server on a
+    healthy disk."""
     arena.calmly(arena.begin_round)
-    for number in range(1, faults + 1):
-        _suffer(arena)
-        if number % FAULTS_A_ROUND == 0 or number == faults:
-            arena.calmly(lambda service: _turn_over(arena, service, last=number == faults))
+    met = 0
+    for life in range(1, LIVES_A_FAULT * faults + SPARE_LIVES + 1):
+        if _suffer(arena):
+            met += 1
+            arena.step()
+        if life % LIVES_A_ROUND == 0 or met == faults:
+            arena.calmly(lambda service: _turn_over(arena, service, last=met == faults))
         elif not arena.tally.violations:
             arena.calmly(arena.check)
-        arena.step()
-        if arena.tally.violations:
-            break
+        if arena.tally.violations or met == faults:
+            return
+    arena.tally.shortfalls.append(f"{met} faults were met of {faults}")
 
 
 def _turn_over(arena: Arena, service: Service, last: bool) -> None:

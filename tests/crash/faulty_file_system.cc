@@ -40,13 +40,14 @@ class FaultyFileSystem::Core {
   explicit Core(Options options)
       : faults(std::move(options.faults)),
         at_point(std::move(options.at_point)),
+        on_fault(std::move(options.on_fault)),
         journal(std::move(options.journal)) {}
 
   /// Does it between its two points, unless it is to fail.
   IOStatus Do(const std::string& path, absl::string_view kind, absl::string_view operation,
               absl::FunctionRef<IOStatus()> work) {
     at_point(absl::StrCat("before-", kind, "-", operation));
-    const std::optional<Fault::Error> error = faults.Next(kind, operation);
+    const std::optional<Fault::Error> error = NextFault(kind, operation);
     if (error) return ToStatus(*error, path);
     IOStatus status = work();
     if (status.ok()) at_point(absl::StrCat("after-", kind, "-", operation));
@@ -55,12 +56,20 @@ class FaultyFileSystem::Core {
 
   /// Without points.
   IOStatus Read(const std::string& path, absl::FunctionRef<IOStatus()> work) {
-    const std::optional<Fault::Error> error = faults.Next(KindOf(path), "read");
+    const std::optional<Fault::Error> error = NextFault(KindOf(path), "read");
     return error ? ToStatus(*error, path) : work();
+  }
+
+  /// For each operation once: how it is to fail, if it is.
+  std::optional<Fault::Error> NextFault(absl::string_view kind, absl::string_view operation) {
+    const std::optional<Fault::Error> error = faults.Next(kind, operation);
+    if (error) on_fault(absl::StrCat(kind, "-", operation));
+    return error;
   }
 
   FaultPlan faults;
   const AtPoint at_point;
+  const AtPoint on_fault;
   const std::shared_ptr<SyncJournal> journal;
 };
 
@@ -78,7 +87,7 @@ class WritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
     core_->at_point(absl::StrCat("before-", KindOf(path_), "-append"));
-    const std::optional<Fault::Error> error = core_->faults.Next(KindOf(path_), "append");
+    const std::optional<Fault::Error> error = core_->NextFault(KindOf(path_), "append");
     // RocksDB does not look at how much of a failed append came through.
     const Slice part(data.data(), error == Fault::kShort ? data.size() / 2 : data.size());
     if (!error || error == Fault::kShort) {

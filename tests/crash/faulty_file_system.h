@@ -24,6 +24,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     std::vector<Fault> faults = {};
     /// May not return.
     AtPoint at_point = [](absl::string_view) {};
+    /// Told of each operation that is about to fail, by its name.
+    AtPoint on_fault = [](absl::string_view) {};
     /// Kept up to date, if there is one.
     std::shared_ptr<SyncJournal> journal = nullptr;
   };

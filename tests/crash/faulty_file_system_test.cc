@@ -15,7 +15,9 @@ namespace calipers::crash {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // A database of RocksDB's own on a faulty disk, in a folder of this test's own.
 class FaultyFileSystemTest : public ::testing::Test {
@@ -75,6 +77,17 @@ class FaultyFileSystemTest : public ::testing::Test {
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
 };
+
+TEST_F(FaultyFileSystemTest, TellsOfTheOperationsThatFailAndOfNoOthers) {
+  std::vector<std::string> failed;
+  FaultyFileSystem::Options options{.faults = {*Fault::Parse("wal-sync:EIO:2:1")}};
+  options.on_fault = [&](absl::string_view operation) { failed.emplace_back(operation); };
+  ASSERT_TRUE(Open(std::move(options)).ok());
+  EXPECT_THAT(failed, IsEmpty());
+  EXPECT_TRUE(Put("a").ok());
+  EXPECT_FALSE(Put("b").ok());
+  EXPECT_THAT(failed, ElementsAre("wal-sync"));
+}
 
 TEST_F(FaultyFileSystemTest, ChangesNothingWithoutFaults) {
   ASSERT_TRUE(Open({}).ok());

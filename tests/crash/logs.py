@@ -45,6 +45,11 @@ def observations(path: Path) -> list[tuple[int, int]]:
     return list(dict.fromkeys(pairs))
 
 
+def duplicates(acks: Path, offset: int = 0) -> int:
+    """How many acknowledgements from the byte `offset` on say that it was there."""
+    return int((read(acks, offset)["outcome"] == Outcome.OUTCOME_DUPLICATE).sum())
+
+
 class Book:
     """What the workers of a round, together, sent and had acknowledged."""
 
@@ -89,6 +94,10 @@ class Book:
         for path in sorted(self._folder.glob("*.sent")):
             for session, _, index in self._new(path).tolist():
                 self.sent[session].add(index)
+
+    def silences(self) -> int:
+        """How many streams were given up because nothing came."""
+        return sum(len(path.read_text().splitlines()) for path in self._folder.glob("*.silent"))
 
     def rejections(self) -> Counter[str]:
         """How often the service said what, by what it said."""

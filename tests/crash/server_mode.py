@@ -1,4 +1,5 @@
-"""Kills of the server: at random moments, at named points, with and without power."""
+"""Kills of the server: at random moments, at named points, with and without power, and
+with logs that nobody syncs, which a kill alone must not harm."""
 
 from __future__ import annotations
 
@@ -35,6 +36,19 @@ POINTS = {
     "seal": 1,
 }
 CHANGES = ("create", "reset", "delete-session", "delete-run", "seal")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a round of kills is done at."""
+
+    durability: str
+    # How many of the kills take what was not synced with them.
+    power_cuts: float
+
+
+# In turn, a round each.
+SETTINGS = (Setting("sync", 0.5), Setting("os", 0), Setting("sync", 0.5))
 
 
 @dataclass(frozen=True)
@@ -97,14 +111,19 @@ def _live(arena: Arena, plan: Plan) -> None:
         status = server.process.poll()
         arena.report([f"{plan.name}: ended by itself with {status}: {server.said()}"])
     arena.tally.kills[name] += 1
+    arena.tally.kills_at_os += arena.durability == "os"
 
 
-def run(arena: Arena, kills: int, power_cuts: float = 0.35) -> None:
-    """So many kills; `power_cuts` of them take what was not synced with them."""
+def run(arena: Arena, kills: int, settings: tuple[Setting, ...] = SETTINGS) -> None:
+    """So many kills. A round ends with a clean stop, which syncs everything, so that a
+    power cut in the next one has nothing of it to take."""
+    arena.durability = settings[0].durability
     arena.calmly(arena.begin_round)
     for number in range(1, kills + 1):
+        setting = settings[(number - 1) // KILLS_A_ROUND % len(settings)]
+        arena.durability = setting.durability
         _live(arena, _plan(arena))
-        if arena.random.random() < power_cuts:
+        if arena.random.random() < setting.power_cuts:
             arena.cut_power()
             arena.tally.power_cuts += 1
         if number % KILLS_A_ROUND == 0 or number == kills:

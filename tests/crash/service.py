@@ -121,6 +121,10 @@ class Service:
         request = calls.DeleteRunRequest(name=run)
         self._call(lambda: self._stub.DeleteRun(request, timeout=SECONDS))
 
+    def back_up(self, backup_id: str) -> None:
+        request = calls.CreateBackupRequest(backup_id=backup_id)
+        self._call(lambda: self._stub.CreateBackup(request, timeout=SECONDS))
+
     def seal(self, name: str, count: int) -> None:
         request = calls.SealSessionRequest(name=name, count=count)
         self._call(lambda: self._stub.SealSession(request, timeout=SECONDS))

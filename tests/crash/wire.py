@@ -18,12 +18,16 @@ with tempfile.TemporaryDirectory() as made:
 
     sys.path.remove(made)
 
+CalibrationServicer = calibration_pb2_grpc.CalibrationServicer
 CalibrationStub = calibration_pb2_grpc.CalibrationStub
+add_to_server = calibration_pb2_grpc.add_CalibrationServicer_to_server
 Outcome = observation_pb2.ObservationAck
 
 __all__ = [
+    "CalibrationServicer",
     "CalibrationStub",
     "Outcome",
+    "add_to_server",
     "calls",
     "observation_pb2",
     "range_pb2",

@@ -25,6 +25,19 @@ from .workload import Round, requests
 WINDOW = 64
 RETRY_SECONDS = 0.02
 POLL_SECONDS = 0.003
+PAUSE = 0.008
+# A stream that owes an acknowledgement and stays silent for so many looks is given up. Not
+# by the clock, which goes on while a process is stopped.
+LOOK_SECONDS = 0.1
+SILENT_LOOKS = 50
+CHANNEL = (
+    # Not more often than the server allows.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Channels to one address share a connection, and how it fails, unless told not to.
+    ("grpc.use_local_subchannel_pool", 1),
+)
 Observation = tuple[int, int]
 
 
@@ -38,7 +51,16 @@ class Assignment:
     folder: Path
     port_file: Path
     # Seconds between two units, at most.
-    pause: float = 0.008
+    pause: float = PAUSE
+    silent_looks: int = SILENT_LOOKS
+
+    @property
+    def sent_log(self) -> Path:
+        return (self.folder / self.name).with_suffix(".sent")
+
+    @property
+    def ack_log(self) -> Path:
+        return (self.folder / self.name).with_suffix(".acks")
 
 
 class Worker:
@@ -48,18 +70,22 @@ class Worker:
         self._assignment = assignment
         self._series = assignment.round.series()
         path = assignment.folder / assignment.name
-        self._sent_log = logs.Log(path.with_suffix(".sent"))
-        self._ack_log = logs.Log(path.with_suffix(".acks"))
+        self._sent_log = logs.Log(assignment.sent_log)
+        self._ack_log = logs.Log(assignment.ack_log)
         self._rejected_log = path.with_suffix(".rejected").open("a")
+        self._silent_log = path.with_suffix(".silent").open("a")
         self._random = random.Random(os.getpid())
         self._changed = threading.Condition()
         self._draining = False
         self._connection = 0
+        self._call: grpc.Call | None = None
+        # How often it was connected or heard something.
+        self._heard = 0
         self._retry_at = 0.0
         # Of this connection, in the order in which it was sent.
         self._in_flight: deque[Observation] = deque()
-        sent = logs.observations(path.with_suffix(".sent"))
-        done = set(logs.observations(path.with_suffix(".acks")))
+        sent = logs.observations(assignment.sent_log)
+        done = set(logs.observations(assignment.ack_log))
         # What a killed predecessor left behind, in its order.
         self._again = deque(
             (number, (index,)) for number, index in sent if (number, index) not in done
@@ -100,14 +126,36 @@ class Worker:
         with self._changed:
             self._connection += 1
             connection = self._connection
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", CHANNEL) as channel:
             call = CalibrationStub(channel).Observe(self._requests(connection))
+            self._note_connected(call)
             try:
                 for response in call:
                     self._take(response.acks)
             finally:
                 call.cancel()
                 self._send_again()
+
+    def _note_connected(self, call: grpc.Call) -> None:
+        with self._changed:
+            self._call = call
+            self._heard += 1
+
+    def watch(self) -> None:
+        """Never returns. What is in flight on a stream that is given up is sent again, over
+        a channel of its own; nothing is taken for acknowledged."""
+        heard, looks = 0, 0
+        while True:
+            time.sleep(LOOK_SECONDS)
+            with self._changed:
+                if not self._in_flight or heard != self._heard:
+                    heard, looks = self._heard, 0
+                    continue
+                looks += 1
+                call = self._call if looks % self._assignment.silent_looks == 0 else None
+            if call is not None:
+                print(f"heard nothing for {looks} looks", file=self._silent_log, flush=True)
+                call.cancel()
 
     def _send_again(self) -> None:
         """What a connection left behind."""
@@ -149,6 +197,7 @@ class Worker:
 
     def _take(self, acks) -> None:
         with self._changed:
+            self._heard += 1
             entries = []
             for ack in acks:
                 if ack.ordinal < 0:
@@ -176,6 +225,7 @@ def main(assignment: Assignment, pipe: Connection) -> None:
     """The process."""
     worker = Worker(assignment)
     threading.Thread(target=worker.run, daemon=True).start()
+    threading.Thread(target=worker.watch, daemon=True).start()
     try:
         while True:
             if pipe.recv() == "drain":

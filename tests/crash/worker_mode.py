@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import logs
 from .arena import Arena
 from .process import WorkerProcess
+from .report import Tally
 from .service import Service
 
 KILLS_A_ROUND = 20
 STALL_KILLS = 4
+# What a worker that comes back has to wait for, at most; and how often a run that kills too
+# few workers to meet one tries.
+PATIENCE_SECONDS = 5.0
+LOOK_SECONDS = 0.01
+EXTRA_STALLS = 3
+SUCCESSOR_PAUSE = 0.003
 
 
 @dataclass
 class Stalled:
-    """A worker that was stopped, and when it is to go on."""
+    """A worker that was stopped, who took its share over, and when it is to go on."""
 
     worker: WorkerProcess
+    successor: WorkerProcess
     until: int
 
 
@@ -29,10 +39,10 @@ def _kill_some(arena: Arena, service: Service, kills: int) -> None:
     stalled: Stalled | None = None
     for kill in range(kills):
         if stalled and kill == stalled.until:
-            stalled.worker.go_on()
+            _come_back(arena, stalled)
             stalled = None
         if kill % (2 * STALL_KILLS) == 1 and stalled is None:
-            stalled = _stall(arena, kill)
+            stalled = _stall(arena, f"successor-{kill}", kill + STALL_KILLS)
         awake = [worker for worker in crew.workers if not stalled or worker != stalled.worker]
         victim = rng.choice(awake)
         time.sleep(rng.uniform(0.02, 0.2))
@@ -43,17 +53,43 @@ def _kill_some(arena: Arena, service: Service, kills: int) -> None:
         if kill % 4 == 3:
             arena.check(service)
     if stalled:
-        stalled.worker.go_on()
+        _come_back(arena, stalled)
+    for extra in range(EXTRA_STALLS):
+        if arena.tally.comebacks == 0:
+            _come_back(arena, _stall(arena, f"extra-{extra}", kills))
 
 
-def _stall(arena: Arena, kill: int) -> Stalled:
+def _stall(arena: Arena, successor: str, until: int) -> Stalled:
     """Stops a worker in the midst of its work; another takes its share over."""
     crew = arena.crew
     worker = arena.random.choice(crew.workers[: crew.round.shares])
     worker.stall()
-    crew.hire(f"successor-{kill}", worker.assignment.share)
+    # In less of a hurry a successor would not catch up.
+    hired = crew.hire(successor, worker.assignment.share, pause=SUCCESSOR_PAUSE)
+    return Stalled(worker, hired, until)
+
+
+def _come_back(arena: Arena, stalled: Stalled) -> None:
+    """Lets it go on once its successor has sent what it has not, and waits until it is told
+    that something which it sent was there."""
+    sent = set(logs.observations(stalled.worker.assignment.sent_log))
+    went_past = _comes_true(
+        lambda: not sent.issuperset(logs.observations(stalled.successor.assignment.ack_log))
+    )
+    before = logs.read(stalled.worker.assignment.ack_log).nbytes
+    stalled.worker.go_on()
+    if not went_past:
+        return
     arena.tally.takeovers += 1
-    return Stalled(worker, kill + STALL_KILLS)
+    if _comes_true(lambda: logs.duplicates(stalled.worker.assignment.ack_log, before) > 0):
+        arena.tally.comebacks += 1
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (true := condition()) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    return true
 
 
 def _round(arena: Arena, service: Service, kills: int) -> None:
@@ -69,3 +105,16 @@ def run(arena: Arena, kills: int) -> None:
         some = min(kills, KILLS_A_ROUND)
         kills -= some
         arena.calmly(lambda service, some=some: _round(arena, service, some))
+    if arena.crew:
+        arena.crew.end()
+    arena.tally.shortfalls += shortfalls(arena.tally)
+
+
+def shortfalls(tally: Tally) -> list[str]:
+    """What this mode is for and did not come about."""
+    found = []
+    if tally.comebacks == 0:
+        found.append("no stalled worker came back after another took its share over")
+    if tally.duplicates == 0:
+        found.append("no duplicate was acknowledged")
+    return found
