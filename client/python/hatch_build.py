@@ -1,5 +1,5 @@
 """The build's own step: generates `calipers._wire`, and puts what lies above this
-folder, the contract and the license, into an sdist."""
+folder, the contract, the core and the license, into an sdist."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class ContractHook(BuildHookInterface):
         if self.target_name == "sdist":
             protos = generate_wire.find_protos()
             build_data["force_include"][str(protos)] = "proto"
+            build_data["force_include"][str(protos.parent / "core")] = "core"
             build_data["force_include"][str(protos.parent / "LICENSE")] = "LICENSE"
         else:
             generate_wire.generate()

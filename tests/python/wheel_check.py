@@ -9,14 +9,16 @@ import sys
 import numpy as np
 
 import calipers
+import calipers.reduce
 
 
-def main(address: str) -> None:
+def main(address: str, backend: str) -> None:
     """Observes, asks, and compares with numpy."""
     assert importlib.util.find_spec("torch") is None, "the environment is not empty"
+    assert calipers.reduce.BACKEND.startswith(backend), calipers.reduce.BACKEND
     rng = np.random.default_rng(5)
     batches = [rng.normal(size=(2, 8, 64)).astype(np.float32) for _ in range(4)]
-    run = f"wheel-{platform.python_version()}"
+    run = f"wheel-{backend}-{platform.python_version()}"
     with calipers.connect(address, run=run) as client:
         session = client.session(
             "model.layers.0.mlp.down_proj/input",
@@ -37,4 +39,4 @@ def main(address: str) -> None:
         print(client.sessions())
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

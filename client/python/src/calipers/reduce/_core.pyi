@@ -1,0 +1,14 @@
+# The reducers of Calipers' core; extension/reduce.cc has what it says of itself.
+
+from typing_extensions import Buffer
+
+def reduce(
+    elements: Buffer,
+    dtype: str,
+    *,
+    rows: int,
+    row_length: int,
+    reduced_outer: int,
+    reduced_inner: int,
+) -> tuple[bytes, bytes, bytes, bytes]: ...
+def target_name() -> str: ...
