@@ -45,7 +45,8 @@ def _same_json(a: str, b: str) -> bool:
     return list(json.loads(a).items()) == list(json.loads(b).items())
 
 
-def _args_difference(expected: dict[str, Any], given: dict[str, str] | Refusal) -> str | None:
+def args_difference(expected: dict[str, Any], given: dict[str, str] | Refusal) -> str | None:
+    """What differs, in words; None if both refuse the same or come to the same."""
     if ("refused" in expected) != isinstance(given, Refusal):
         return f"expected {expected}, got {given}"
     if isinstance(given, Refusal):
@@ -65,7 +66,7 @@ def _compare_args(
     for text, expected in zip(texts, newest.args(texts), strict=True):
         given = probe.args(text)
         found.compared += 1
-        if difference := _args_difference(expected, given):
+        if difference := args_difference(expected, given):
             found.differences.append(f"args {text}: {difference}")
         if isinstance(given, Refusal):
             found.refused += 1

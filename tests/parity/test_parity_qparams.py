@@ -11,7 +11,7 @@ import pytest
 
 from qparams_cases import COMBINATIONS, make_case
 from qparams_forms import Answer, QParams, Question, Range, Refusal, Tensor
-from qparams_layer import tensor_difference
+from qparams_layer import args_difference, tensor_difference
 from qparams_observed import as_observed, weight_shape
 from qparams_oracle import FORMATS, check_exact
 
@@ -46,6 +46,15 @@ def test_one_nan_is_like_another() -> None:
     negative = Tensor("F32", (1,), bytes.fromhex("0100c0ff"))
     assert tensor_difference("", tensor("F32", [np.nan]), negative) is None
     assert tensor_difference("", tensor("F32", [1.0]), negative)
+
+
+def test_a_refusal_has_to_be_for_what_the_reference_refuses() -> None:
+    expected = {"refused": "not a valid type", "members": ["type", "strategy"]}
+    assert args_difference(expected, Refusal('strategy "row" is not known')) is None
+    assert "symmetric" in args_difference(expected, Refusal("symmetric 2 is not known"))
+    assert args_difference(expected, {"json": "{}", "zp_dtype": "torch.int8"})
+    # A rule that joins two is nobody's alone.
+    assert args_difference({"refused": "", "members": []}, Refusal("group_size 1 ...")) is None
 
 
 def test_every_combination_is_among_the_cases() -> None:
