@@ -59,7 +59,7 @@ absl::Status CheckBackup(rocksdb::FileSystem& files, const std::string& from) {
 
 absl::Status Fill(rocksdb::FileSystem& files, const std::string& from,
                   const std::string& data_dir) {
-  const std::string unfinished = data_dir + "/db.part";
+  const std::string unfinished = UnfinishedRestore(data_dir);
   RETURN_IF_ERROR(RemoveAll(unfinished));
   absl::Status status = CopyDatabase(files, from + "/db", unfinished);
   if (status.ok()) status = VerifyDatabase(unfinished);

@@ -44,6 +44,16 @@ absl::Status VisitAll(const Database& database, RowKind kind, Database::Cursor::
   }
 }
 
+// FAILED_PRECONDITION if a restore into `directory` was cut short, so that nobody takes what is
+// there for a server that never held anything.
+absl::Status CheckNoRestoreUnfinished(rocksdb::FileSystem& files, const std::string& directory) {
+  ASSIGN_OR_RETURN(const bool unfinished, FileExists(files, UnfinishedRestore(directory)));
+  if (!unfinished) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("a restore into ", directory,
+                   " did not end (give --restore-from again, or empty the directory)"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> EmbeddedStore::Open(const EmbeddedOptions& options) {
@@ -54,7 +64,10 @@ absl::StatusOr<std::unique_ptr<Store>> EmbeddedStore::Open(const EmbeddedOptions
   RETURN_IF_ERROR(MakeDirectory(*files, directory));
   ASSIGN_OR_RETURN(auto lock, DirectoryLock::Take(files, directory));
   ASSIGN_OR_RETURN(const bool marked, IsDataDirectory(*files, directory));
-  if (!marked) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
+  if (!marked) {
+    RETURN_IF_ERROR(CheckNoRestoreUnfinished(*files, directory));
+    RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
+  }
   ASSIGN_OR_RETURN(auto database,
                    Database::Open({directory, options.durability, options.cache_bytes, files}));
   RETURN_IF_ERROR(RemoveUnfinishedBackups(*database));

@@ -65,6 +65,8 @@ absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::stri
   return false;
 }
 
+std::string UnfinishedRestore(const std::string& directory) { return directory + "/db.part"; }
+
 absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory) {
   return WriteFileDurably(files, FormatFile(directory),
                           absl::StrCat("calipers ", kDataFormat, "\n"));

@@ -21,6 +21,9 @@ absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::stri
 /// Makes it say so, durably.
 absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
 
+/// Where a restore gathers a database before the directory gets it.
+std::string UnfinishedRestore(const std::string& directory);
+
 }  // namespace calipers::server
 
 #endif  // CALIPERS_SERVER_EMBEDDED_FORMAT_H_

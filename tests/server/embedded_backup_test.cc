@@ -179,6 +179,8 @@ TEST_F(BackupTest, ARestoreThatWasCutShortIsBegunAgain) {
   const std::string backup = store_->CreateBackup("b")->path;
   std::filesystem::create_directories(target_.path() + "/db.part");
   testing::WriteFile(target_.path() + "/db.part/CURRENT", "half");
+  EXPECT_THAT(EmbeddedStore::Open({.directory = target_.path()}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("--restore-from again")));
   EXPECT_OK(RestoreBackup(backup, target_.path()));
   ExpectFilled(target_.path());
 }
