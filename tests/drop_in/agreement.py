@@ -83,16 +83,6 @@ def worst(distances: Iterable[Distance]) -> Distance:
     )
 
 
-def on_some_process(found: list[Parameters], expected: Parameters) -> Parameters:
-    """Every parameter of the process that has it right, else of the first: on CPUs each process
-    of llm-compressor 0.14 calibrates its part of the weights, and leaves the others as they
-    are."""
-    return {
-        name: next((each[name] for each in found if each[name] == wanted), found[0][name])
-        for name, wanted in expected.items()
-    }
-
-
 def _differing(expected: Tensor, given: Tensor) -> int:
     if (expected.dtype, expected.shape) != (given.dtype, given.shape):
         return int(expected.elements().size)

@@ -64,18 +64,21 @@ class Group:
         size: int,
         jobs: Sequence[Mapping[str, Any]],
         name: str,
+        *,
         together: bool = True,
+        changes: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
         """Every process does the jobs in order and leaves PLACE-RANK.safetensors in the folder
         work/NAME. With `together` torch.distributed connects them; else they know their rank
-        and how many they are, and no more."""
+        and how many they are, and no more. `changes` are of the orders of some ranks."""
         self.folder = places.work / name
         self.folder.mkdir(parents=True)
         self.size = size
         self._places, self._environment = places, environment
         rendezvous = str(self.folder / "rendezvous") if together and size > 1 else None
         self._orders = {"rendezvous": rendezvous, "model": str(places.model), "jobs": list(jobs)}
-        self._processes = [self.start(rank) for rank in range(size)]
+        changes = changes or {}
+        self._processes = [self.start(rank, **changes.get(rank, {})) for rank in range(size)]
 
     def start(self, rank: int, **changes: Any) -> subprocess.Popen[bytes]:
         """A process of this rank; `changes` are of its orders."""
@@ -92,9 +95,9 @@ class Group:
                 stderr=output,
             )
 
-    def replace(self, rank: int, process: subprocess.Popen[bytes]) -> None:
-        """Has another process in a rank's place."""
-        self._processes[rank] = process
+    def replace(self, rank: int) -> None:
+        """Starts another process in a rank's place."""
+        self._processes[rank] = self.start(rank)
 
     def wait_for(self, rank: int) -> int:
         """The exit status of one, once it ends."""

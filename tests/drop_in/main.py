@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 TOP = Path(__file__).resolve().parents[2]
 sys.path.append(str(TOP / "tests" / "parity"))
 
-from agreement import Distance, Parameters, measure, of_side, on_some_process, read, worst
+from agreement import Distance, Parameters, measure, of_side, read, worst
 from group import Group, GroupError, Places, find_model
 from recipes import DTYPES, OWN, QUICK, REFERENCE, SIDES, VERSIONS, WHOLE, Plan, Recipe, Side
 from server import running
@@ -155,12 +155,15 @@ def compare(found: Found, seconds: dict[tuple, float]) -> list[Row]:
             for each in SIDES
             for wanted in [single if each in (OWN, REFERENCE) else found[case, each, 1][0]]
         }
-        weights = on_some_process(found[case, REFERENCE, processes], single)
+        weights = worst(
+            measure(of_side(single, "weight"), of_side(given, "weight"))
+            for given in found[case, REFERENCE, processes]
+        )
         rows.append(
             Row(
                 case,
                 processes,
-                measure(of_side(single, "weight"), of_side(weights, "weight")),
+                weights,
                 seconds={each.name: seconds[case, each, processes] for each in SIDES},
                 **inputs,
             )

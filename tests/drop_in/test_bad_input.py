@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from calibrating import INT8, Attention, batches_of, calibrate, static
+from compressed_tensors.quantization import QuantizationArgs
 from llmcompressor.core import active_session
 from llmcompressor.observers import Observer
 
@@ -72,8 +73,6 @@ def test_one_run_for_two_calibrations(monkeypatch):
 
 
 def observer_of(module, kwargs=None):
-    from compressed_tensors.quantization import QuantizationArgs
-
     args = QuantizationArgs(**INT8, observer_kwargs=kwargs or {})
     if hasattr(Observer, "get_global_min_max"):
         return Observer.load_from_registry(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from calibrating import INT8, Attention, Experts, assert_same, batches_of, calibrate, static
+from compressed_tensors.quantization import QuantizationArgs
 from llmcompressor.core import active_session
 from llmcompressor.observers import Observer
 
 import calipers
 from calipers.llmcompressor import OBSERVERS
+from calipers.llmcompressor.series import Series
 
 KINDS = ("minmax", "static_minmax", "memoryless_minmax")
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -138,6 +142,33 @@ def test_the_same_calibration_again_changes_nothing(client):
     assert {row.count for row in client.sessions()} == {4}
 
 
+def test_batches_that_are_not_named_are_counted(client, monkeypatch):
+    """As in llm-compressor 0.9."""
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    state = SimpleNamespace(model=model, data=SimpleNamespace(calib=[0, 0, 0]))
+    session = SimpleNamespace(state=state)
+    monkeypatch.setattr("calipers.llmcompressor.calibration.active_session", lambda: session)
+    args = QuantizationArgs(**INT8)
+    series = [Series(module, "minmax", "input", args) for module in model]
+    for seen in torch.randn(3, 1, 2, 4):
+        series[0].observe(seen)
+    assert series[0].answer().progress.contiguous_prefix == 3
+    assert series[1].answer() is None
+    with pytest.raises(calipers.InvalidArgumentError, match="batch 3 is not among the 3"):
+        series[0].observe(seen)
+
+
+def test_batches_that_are_not_named_have_to_be_all(client, monkeypatch):
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    state = SimpleNamespace(model=model, data=SimpleNamespace(calib=[0, 0, 0]))
+    session = SimpleNamespace(state=state)
+    monkeypatch.setattr("calipers.llmcompressor.calibration.active_session", lambda: session)
+    series = Series(model[0], "minmax", "input", QuantizationArgs(**INT8))
+    series.observe(torch.randn(1, 2, 4))
+    with pytest.raises(calipers.FailedPreconditionError, match="1 times, not once for each of 3"):
+        series.answer()
+
+
 @pytest.mark.parametrize(
     ("base_name", "shape", "args"),
     [
@@ -148,8 +179,6 @@ def test_the_same_calibration_again_changes_nothing(client):
     ],
 )
 def test_ranges_have_the_shape_that_llm_compressor_expects(base_name, shape, args, client):
-    from compressed_tensors.quantization import QuantizationArgs
-
     model = torch.nn.Sequential(torch.nn.Linear(4, 4))
     session = active_session()
     session.state.update(model=model, calib_data=[0])

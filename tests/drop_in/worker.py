@@ -110,6 +110,9 @@ def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
         **without_scales_in_between(),
     )
     seconds = time.monotonic() - begin
+    if dist.is_initialized():
+        # They share what is offloaded, weights' scales among it, of which each puts a part.
+        dist.barrier()
     save_file(left_on_modules(model), out, metadata={"seconds": f"{seconds:.3f}"})
 
 

@@ -14,6 +14,10 @@ from calipers.llmcompressor.settings import Settings
 from calipers.llmcompressor.share import find_share
 
 
+# Seconds; that others are waited for longer is said where it is.
+_LONGEST_QUESTION = 60.0
+
+
 class Calibration:
     """A connection to the server, and this worker's place among others, for one state of
     llm-compressor's session and one set of settings. It goes with the last of its observers."""
@@ -23,7 +27,8 @@ class Calibration:
         self.share = find_share(settings, _length(state.data.calib))
         """This worker's batches."""
         worker = f"{resolve_worker(None)}-batches-from-{self.share.first}"
-        self.client = connect(settings.server, run=settings.run, worker=worker)
+        timeout = min(settings.timeout, _LONGEST_QUESTION)
+        self.client = connect(settings.server, run=settings.run, worker=worker, timeout=timeout)
         """Of the run."""
         self._state = state
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
@@ -50,13 +55,14 @@ class Calibration:
             )
         return self._names[module] or "model"
 
-    def current_batch(self) -> int:
-        """Which of this worker's batches the model is being given, from 0 on.
+    def current_batch(self) -> int | None:
+        """Which of this worker's batches the model is being given, from 0 on; None if this
+        llm-compressor, 0.9, never says.
 
-        Raises FailedPreconditionError if llm-compressor does not say.
+        Raises FailedPreconditionError if it does not say now.
         """
-        batch = int(self._state.current_batch_idx)
-        if batch < 0:
+        batch: int | None = getattr(self._state, "current_batch_idx", None)
+        if batch is not None and batch < 0:
             raise FailedPreconditionError(
                 "which batch this is cannot be told: llm-compressor's pipelines set "
                 "active_session().state.current_batch_idx; a loop of your own has to do so, too"

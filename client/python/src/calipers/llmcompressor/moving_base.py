@@ -23,6 +23,7 @@ from llmcompressor.observers import (
 
 from calipers.answers import MinMax
 from calipers.llmcompressor.series import Series
+from calipers.llmcompressor.share import process_group
 
 _BASE_NAMES = ("input", "output", "q", "k", "v")
 
@@ -117,6 +118,10 @@ def _ask_at_the_end() -> None:
 @torch.no_grad()
 def put_answers(model: Any) -> None:
     """Gives every module of the model what the server has of its observers."""
+    if (group := process_group()) is not None:
+        # Processes of one machine share the parameters that are offloaded: none may go on
+        # putting its scales of a batch there.
+        group.barrier()
     for module in model.modules():
         for base_name in _BASE_NAMES:
             observer = getattr(module, f"{base_name}_observer", None)

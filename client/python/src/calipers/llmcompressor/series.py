@@ -52,6 +52,8 @@ class Series:
         parameter = next(module.parameters(), torch.empty(0))
         self._dtype, self._device = parameter.dtype, parameter.device
         self._calls: Counter[int] = Counter()
+        # No one says which batch it is: calls are counted.
+        self._is_counting = False
         self._opened: Session | None = None
 
     def observe(self, observed: Any) -> None:
@@ -61,6 +63,9 @@ class Series:
         than a batch may have; AlreadyExistsError if the run has the session with other args.
         """
         batch = self._calibration.current_batch()
+        if batch is None:
+            self._is_counting = True
+            batch = self._calls.total() // self._settings.calls_per_batch
         self._session().observe(observed, index=self._index(batch, self._calls[batch]))
         self._calls[batch] += 1
         self._dtype, self._device = observed.dtype, observed.device
@@ -119,6 +124,8 @@ class Series:
         return self._calibration.share.index(batch) * calls + call
 
     def _send_unseen(self) -> None:
+        if self._is_counting:
+            self._check_calls()
         # Of no tokens, in a shape that every strategy takes: it counts and changes no fold.
         rank = 4 if self._name.rpartition("/")[2] in ("q", "k", "v") else 2
         nothing = torch.empty((0,) * rank, dtype=self._dtype)
@@ -127,6 +134,15 @@ class Series:
             for call in range(self._calls[batch], calls):
                 self._session().observe(nothing, index=self._index(batch, call))
             self._calls[batch] = calls
+
+    def _check_calls(self) -> None:
+        calls = self._calibration.share.count * self._settings.calls_per_batch
+        if self._calls.total() != calls:
+            raise FailedPreconditionError(
+                f"{self._name} was observed {self._calls.total()} times, not once for each of "
+                f"{calls} calls, and this llm-compressor does not say in which batches: set "
+                "active_session().state.current_batch_idx in a loop of your own, or take 0.10"
+            )
 
     def _too_few(self, expected: int) -> DeadlineExceededError:
         progress = self._session().progress()

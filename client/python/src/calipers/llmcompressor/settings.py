@@ -37,7 +37,8 @@ class Settings:
     calls_per_batch: int
     """How often a module may be called for one batch."""
     timeout: float
-    """Seconds to wait for the records of other workers."""
+    """Seconds to wait for the records of other workers: one that takes the place of another
+    begins anew."""
 
 
 def read_settings(observer_kwargs: Mapping[str, Any]) -> Settings:
@@ -106,7 +107,7 @@ def _at_least_one(given: Any) -> int:
 
 
 def _seconds(given: Any) -> float:
-    seconds = 600.0 if given is None else float(given)
+    seconds = 3600.0 if given is None else float(given)
     if not 0 < seconds < float("inf"):
         raise ValueError("seconds above 0 are allowed")
     return seconds

@@ -70,7 +70,7 @@ def _share(order: Order, rank: int, counts: list[int]) -> Share:
 
 
 def _place() -> tuple[int, int]:
-    if (group := _process_group()) is not None:
+    if (group := process_group()) is not None:
         return group.get_rank(), group.get_world_size()
     rank, world_size = _variable("RANK", 0), _variable("WORLD_SIZE", 1)
     if not 0 <= rank < world_size:
@@ -89,7 +89,7 @@ def _variable(name: str, default: int) -> int:
 
 
 def _all_counts(own: int | None, world_size: int) -> list[int]:
-    if world_size > 1 and (group := _process_group()) is None:
+    if world_size > 1 and (group := process_group()) is None:
         raise InvalidArgumentError(
             f"WORLD_SIZE is {world_size}, and torch.distributed, which would tell how many "
             "batches the other workers have, is not initialised: set CALIPERS_BATCHES to the "
@@ -107,7 +107,7 @@ def _all_counts(own: int | None, world_size: int) -> list[int]:
     return counts
 
 
-def _process_group() -> Any:
+def process_group() -> Any:
     """torch.distributed, if it is initialised."""
     import torch.distributed as dist
 
