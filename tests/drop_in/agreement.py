@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
-
 from oneshot_compare import distance
 from qparams_forms import Tensor
 
@@ -31,7 +30,7 @@ class Distance:
         if not self.differing:
             return "0"
         steps = f", {self.zero_point:g} steps" if self.zero_point else ""
-        return f"{self.differing} of {self.values}, {100 * self.scale:.2g}%{steps}"
+        return f"{self.differing}, {100 * self.scale:.2g}%{steps}"
 
     def as_json(self) -> dict[str, float]:
         return asdict(self)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from llmcompressor.core import LifecycleCallbacks, active_session
 from llmcompressor.modifiers.quantization import QuantizationModifier
+from llmcompressor.observers import Observer
 from llmcompressor.utils.helpers import DisableQuantization, calibration_forward_context
 from torch import Tensor, nn
 
@@ -39,7 +40,9 @@ class Experts(nn.Module):
         self.experts = nn.ModuleList(nn.Linear(HIDDEN, HIDDEN, bias=False) for _ in range(count))
 
     def forward(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
-        return torch.stack([self.experts[int(place)](x * (1 + at)) for at, place in enumerate(chosen)])
+        return torch.stack(
+            [self.experts[int(place)](x * (1 + at)) for at, place in enumerate(chosen)]
+        )
 
 
 def batches_of(count: int, dtype: torch.dtype = torch.float32, **more: Any) -> list[Batch]:
@@ -55,22 +58,25 @@ def static(**inputs: Any) -> dict[str, Any]:
     """int8 weights and inputs, as a recipe's config_groups."""
     weights = {**INT8, "strategy": "channel"}
     args = {**INT8, "strategy": "tensor", **inputs}
-    return {"config_groups": {"a": {"targets": ["Linear"], "weights": weights, "input_activations": args}}}
+    return {
+        "config_groups": {
+            "a": {"targets": ["Linear"], "weights": weights, "input_activations": args}
+        }
+    }
 
 
 def run_pipeline(model: nn.Module, batches: Sequence[Batch]) -> None:
     """As llm-compressor's basic pipeline, which up to 0.10 wants an accelerator."""
-    is_old = hasattr(LifecycleCallbacks, "calibration_epoch_start")
-    (LifecycleCallbacks.calibration_epoch_start if is_old else LifecycleCallbacks.calibration_start)()
+    # Its name until 0.12.
+    epoch = "_epoch" if hasattr(LifecycleCallbacks, "calibration_epoch_start") else ""
+    getattr(LifecycleCallbacks, f"calibration{epoch}_start")()
     with calibration_forward_context(model), DisableQuantization(model):
         for place, batch in enumerate(batches):
             active_session().state.current_batch_idx = place
             model(**batch)
-    if is_old:
-        LifecycleCallbacks.calibration_epoch_end()
-    else:
+    if not hasattr(Observer, "get_global_min_max"):
         LifecycleCallbacks.sequential_epoch_end(list(model.modules()))
-        LifecycleCallbacks.calibration_end()
+    getattr(LifecycleCallbacks, f"calibration{epoch}_end")()
 
 
 def calibrate(

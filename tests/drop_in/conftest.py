@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run under each version of llm-compressor: `scripts/drop-in --tests`."""
+"""Fixtures of tests that run under each version of llm-compressor: `scripts/drop-in --tests`."""
 
 from __future__ import annotations
 

@@ -88,9 +88,7 @@ class Group:
         with log.open("a") as output:
             return subprocess.Popen(
                 [self._places.environments / self._environment / "bin" / "python", WORKER, orders],
-                env=variables(
-                    self._places.environments, RANK=str(rank), WORLD_SIZE=str(self.size)
-                ),
+                env=variables(self._places.environments, RANK=str(rank), WORLD_SIZE=str(self.size)),
                 stdout=output,
                 stderr=output,
             )

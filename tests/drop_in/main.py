@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,12 +25,14 @@ from tempfile import TemporaryDirectory
 TOP = Path(__file__).resolve().parents[2]
 sys.path.append(str(TOP / "tests" / "parity"))
 
-from agreement import Distance, Parameters, measure, of_side, read, worst
-from group import Group, GroupError, Places, find_model
-from recipes import DTYPES, OWN, QUICK, REFERENCE, SIDES, VERSIONS, WHOLE, Plan, Recipe, Side
 from server import running
 
+from agreement import Distance, Parameters, measure, of_side, read, worst
+from group import Group, GroupError, Places, find_model, variables
+from recipes import DTYPES, OWN, QUICK, REFERENCE, SIDES, VERSIONS, WHOLE, Plan, Recipe, Side
+
 BATCHES = 33
+ORDERS = ("contiguous", "interleaved")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,13 @@ def parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="one recipe, 1 and 2 processes")
+    parser.add_argument(
+        "--order",
+        choices=ORDERS,
+        default=ORDERS[0],
+        help="each process has a piece of the batches, or they are dealt one by one",
+    )
+    parser.add_argument("--version", choices=VERSIONS, help="of llm-compressor; both otherwise")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the table there, too")
     parser.add_argument(
         "--self-check", action="store_true", help="spoils one bit, which must be noticed"
@@ -94,7 +104,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def jobs_of(plan: Plan, version: str, processes: int, address: str) -> Iterator[tuple]:
+def jobs_of(plan: Plan, version: str, processes: int, order: str, address: str) -> Iterator[tuple]:
     """Each case and side with its job, in the order in which every process does them."""
     for recipe in plan.recipes:
         for dtype in plan.dtypes:
@@ -104,13 +114,13 @@ def jobs_of(plan: Plan, version: str, processes: int, address: str) -> Iterator[
                     "CALIPERS_SERVER": address,
                     "CALIPERS_RUN": run,
                     "CALIPERS_ARITHMETIC": side.arithmetic,
-                    "CALIPERS_ORDER": "contiguous",
+                    "CALIPERS_ORDER": order,
                 }
                 job = {
                     "dtype": dtype,
                     "arguments": recipe.arguments,
                     "observer": side.observer(recipe),
-                    "order": "contiguous",
+                    "order": order,
                     "batches": BATCHES,
                     "environment": environment,
                 }
@@ -118,13 +128,13 @@ def jobs_of(plan: Plan, version: str, processes: int, address: str) -> Iterator[
 
 
 def calibrate(
-    plan: Plan, places: Places, version: str, address: str
+    plan: Plan, places: Places, version: str, order: str, address: str
 ) -> tuple[Found, dict[tuple, float]]:
     """Of one version: what every process left, and the seconds of the slowest."""
     found: Found = {}
     seconds: dict[tuple, float] = {}
     for processes in plan.processes:
-        planned = list(jobs_of(plan, version, processes, address))
+        planned = list(jobs_of(plan, version, processes, order, address))
         jobs = [job for _, _, job in planned]
         name = f"{version}-{processes}"
         print(f"llm-compressor {version}, {processes} processes ...", file=sys.stderr, flush=True)
@@ -180,46 +190,39 @@ def spoil(found: Found) -> None:
     left[name] = replace(left[name], data=bytes([data[0] ^ 1]) + data[1:])
 
 
-HEAD = (
-    "llm-compressor",
-    "recipe",
-    "dtype",
-    "processes",
-    "its own observers",
-    "Calipers, reference",
-    "Calipers, exact",
-)
-
-
 def lines_of(rows: list[Row]) -> list[str]:
-    """Aligned, and Markdown."""
-    cells = [list(HEAD)]
+    """Aligned, and Markdown: a line for each case."""
+    sizes = sorted({row.processes for row in rows})
+    by_case: dict[Case, dict[int, Row]] = {}
     for row in rows:
-        own = "-" if row.processes == 1 else str(row.own)
-        cells.append(
-            [
-                row.case.version,
-                row.case.recipe.name,
-                DTYPES[row.case.dtype],
-                str(row.processes),
-                own,
-                str(row.reference),
-                "-" if row.processes == 1 else str(row.exact),
-            ]
-        )
+        by_case.setdefault(row.case, {})[row.processes] = row
+    head = ["llm-compressor", "recipe", "dtype", "values", "Calipers, 1"]
+    head += [f"{whose}, {size}" for size in sizes[1:] for whose in ("its own", "Calipers")]
+    cells = [head]
+    for case, found in by_case.items():
+        alone = found[1]
+        line = [case.version, case.recipe.name, DTYPES[case.dtype]]
+        line += [str(alone.reference.values), str(alone.reference)]
+        for size in sizes[1:]:
+            row = found[size]
+            line += [str(row.own), str(worst([row.reference, row.exact]))]
+        cells.append(line)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["-" * width for width in widths])
     return [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in cells
     ]
 
 
 def report(rows: list[Row]) -> int:
     """Prints it; 0 if the bits agree."""
-    print("Scales, zero points and global scales of inputs that are not, bit for bit, those of")
-    print("one process; the greatest relative difference of a scale, and of a zero point in")
-    print("steps. In the process that has the most:\n")
+    print("Scales, zero points and global scales of inputs that are not, bit for bit, those of one")
+    print("process: by llm-compressor's own observers, and by Calipers' in either arithmetic, in 1")
+    print("and more processes; the greatest relative difference of a scale, and of a zero point in")
+    print("steps. Of the process that has the most:\n")
     print("\n".join(lines_of(rows)))
     failed = sum(not row.agrees for row in rows)
     for row in rows:
@@ -230,11 +233,24 @@ def report(rows: list[Row]) -> int:
     return 1 if failed else 0
 
 
+def run_tests(environments: Path) -> int:
+    """Under each version; 0 if all pass."""
+    failed = 0
+    for version, environment in VERSIONS.items():
+        print(f"llm-compressor {version}:", flush=True)
+        command = [environments / environment / "bin" / "python", "-m", "pytest", "-q"]
+        command += ["-p", "no:cacheprovider", Path(__file__).parent]
+        failed += subprocess.run(command, env=variables(environments)).returncode != 0
+    return 1 if failed else 0
+
+
 def main() -> int:
     arguments = parse_arguments()
+    environments = Path(os.environ["CALIPERS_ENV_DIR"])
+    if arguments.tests:
+        return run_tests(environments)
     plan = QUICK if arguments.quick else WHOLE
     build = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
-    environments = Path(os.environ["CALIPERS_ENV_DIR"])
     work = TOP / "build" / "drop-in"
     work.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
@@ -243,9 +259,9 @@ def main() -> int:
         running(build / "server" / "calipers-server", work) as address,
     ):
         places = Places(environments, find_model(environments), Path(temporary))
-        for version in plan.versions:
+        for version in [arguments.version] if arguments.version else plan.versions:
             try:
-                found, seconds = calibrate(plan, places, version, address)
+                found, seconds = calibrate(plan, places, version, arguments.order, address)
             except GroupError as error:
                 print(f"scripts/drop-in: llm-compressor {version}: {error}", file=sys.stderr)
                 return 1

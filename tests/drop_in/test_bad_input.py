@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from calibrating import INT8, Attention, batches_of, calibrate, static
 from compressed_tensors.quantization import QuantizationArgs
 from llmcompressor.core import active_session
 from llmcompressor.observers import Observer
 
 import calipers
+from calibrating import INT8, Attention, batches_of, calibrate, static
 from calipers.llmcompressor.settings import read_settings
 from calipers.llmcompressor.share import find_share
 from server_process import fixed_address
@@ -24,7 +24,10 @@ def calibrated(**inputs):
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
-        ({"averaging_konstant": 0.1}, 'observer_kwargs has "averaging_konstant" (allowed: averagin'),
+        (
+            {"averaging_konstant": 0.1},
+            'observer_kwargs has "averaging_konstant" (allowed: averagin',
+        ),
         ({"arithmetic": "fast"}, "observer_kwargs.arithmetic is 'fast': allowed are reference, e"),
         ({"order": "random"}, "observer_kwargs.order is 'random': allowed are interleaved, cont"),
         ({"batches": 0}, "observer_kwargs.batches is 0: a whole number from 1 on"),
@@ -63,7 +66,9 @@ def test_no_server():
 
 def test_one_run_for_two_calibrations(monkeypatch):
     calibrate(Attention(), batches_of(3), input_observer="calipers_minmax", **static())
-    with pytest.raises(calipers.FailedPreconditionError, match=r"holds 3 records.*has 2.*CALIPERS_RUN"):
+    with pytest.raises(
+        calipers.FailedPreconditionError, match=r"holds 3 records.*has 2.*CALIPERS_RUN"
+    ):
         calibrated()
     with pytest.raises(calipers.AlreadyExistsError, match="set CALIPERS_RUN"):
         calibrated(symmetric=False)
@@ -87,6 +92,7 @@ def test_a_loop_of_ones_own_that_says_no_batch():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
     active_session().state.update(model=model, calib_data=[0])
     observer = observer_of(model[0])
+    active_session().state.current_batch_idx = -1
     with pytest.raises(calipers.FailedPreconditionError, match="current_batch_idx"):
         observer(torch.zeros(1, 1, 2))
 
@@ -116,7 +122,11 @@ def test_nobody_says_how_many_batches_there_are():
     ("variables", "own", "words"),
     [
         ({"WORLD_SIZE": "2"}, 3, "set CALIPERS_BATCHES to the number of all workers' batches"),
-        ({"WORLD_SIZE": "2", "RANK": "2", "CALIPERS_BATCHES": "4"}, 2, "RANK is 2 and WORLD_SIZE 2"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "2", "CALIPERS_BATCHES": "4"},
+            2,
+            "RANK is 2 and WORLD_SIZE 2",
+        ),
         ({"WORLD_SIZE": "two"}, 2, "WORLD_SIZE is 'two'"),
         ({"WORLD_SIZE": "2", "RANK": "0", "CALIPERS_BATCHES": "4"}, 3, "has 3 batches, and rank 0"),
     ],

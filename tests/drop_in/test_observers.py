@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from calibrating import INT8, Attention, Experts, assert_same, batches_of, calibrate, static
 from compressed_tensors.quantization import QuantizationArgs
 from llmcompressor.core import active_session
 from llmcompressor.observers import Observer
 
 import calipers
+from calibrating import INT8, Attention, Experts, assert_same, batches_of, calibrate, static
 from calipers.llmcompressor import OBSERVERS
 from calipers.llmcompressor.series import Series
 
@@ -100,7 +100,10 @@ def test_exact_arithmetic_rounds_once(client, monkeypatch):
 
 def test_experts_without_tokens(client):
     chosen = ([0], [0, 1], [1], [0], [0])
-    batches = [{**batch, "chosen": torch.tensor(at)} for batch, at in zip(batches_of(5), chosen, strict=True)]
+    batches = [
+        {**batch, "chosen": torch.tensor(at)}
+        for batch, at in zip(batches_of(5), chosen, strict=True)
+    ]
     wanted = calibrate(Experts(), batches, input_observer="minmax", **static())
     given = calibrate(Experts(), batches, input_observer="calipers_minmax", **static())
     # Nobody sees the last one's scale; what is there is not an answer.
@@ -124,7 +127,10 @@ def test_a_batch_without_tokens(client):
 
 def test_modules_that_are_called_again(client, monkeypatch):
     chosen = ([0, 0], [1, 0], [1, 1], [0, 2])
-    batches = [{**batch, "chosen": torch.tensor(at)} for batch, at in zip(batches_of(4), chosen, strict=True)]
+    batches = [
+        {**batch, "chosen": torch.tensor(at)}
+        for batch, at in zip(batches_of(4), chosen, strict=True)
+    ]
     with pytest.raises(calipers.InvalidArgumentError, match=r"CALIPERS_CALLS_PER_BATCH \(1\)"):
         calibrate(Experts(), batches, input_observer="calipers_minmax", **static())
     monkeypatch.setenv("CALIPERS_CALLS_PER_BATCH", "2")

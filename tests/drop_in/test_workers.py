@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from calibrating import Attention, Experts, assert_same, batches_of, calibrate, static
 
 import calipers
+from calibrating import Attention, Experts, assert_same, batches_of, calibrate, static
 
 INPUT = {"num_bits": 8, "type": "int", "strategy": "tensor", "symmetric": True}
 
 
 def another(client: calipers.Client, name: str) -> calipers.Session:
     """A session as this process's worker makes it."""
-    return client.session(
-        f"{name}/input", args=INPUT, observer="minmax", arithmetic="reference"
-    )
+    return client.session(f"{name}/input", args=INPUT, observer="minmax", arithmetic="reference")
 
 
 def observe(client: calipers.Client, name: str, batches: dict[int, torch.Tensor]) -> None:
@@ -46,7 +44,9 @@ def test_the_answer_is_that_of_all(order, own, client, monkeypatch):
 
 
 def test_experts_that_only_another_worker_saw(client, monkeypatch):
-    batches = [{**batch, "chosen": torch.tensor([at % 2])} for at, batch in enumerate(batches_of(6))]
+    batches = [
+        {**batch, "chosen": torch.tensor([at % 2])} for at, batch in enumerate(batches_of(6))
+    ]
     wanted = calibrate(Experts(2), batches, input_observer="minmax", **static())
     nothing = torch.empty(0, 0)
     for place in (0, 1):
@@ -66,5 +66,10 @@ def test_a_worker_that_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("CALIPERS_TIMEOUT", "0.2")
     with pytest.raises(calipers.DeadlineExceededError) as caught:
         calibrate(Attention(), batches_of(3), input_observer="calipers_minmax", **static())
-    for words in ("holds 3 of 5 records", "missing: 1 to 1, 3 to 3", "same RANK", "CALIPERS_TIMEOUT"):
+    for words in (
+        "holds 3 of 5 records",
+        "missing: 1 to 1, 3 to 3",
+        "same RANK",
+        "CALIPERS_TIMEOUT",
+    ):
         assert words in caught.value.message

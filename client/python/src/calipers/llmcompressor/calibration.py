@@ -13,7 +13,6 @@ from calipers.errors import FailedPreconditionError
 from calipers.llmcompressor.settings import Settings
 from calipers.llmcompressor.share import find_share
 
-
 # Seconds; that others are waited for longer is said where it is.
 _LONGEST_QUESTION = 60.0
 

@@ -109,13 +109,13 @@ def _ask_at_the_end() -> None:
 
     @functools.wraps(end_calibration)
     def end(self: Any, model: Any) -> None:
-        put_answers(model)
+        with torch.no_grad():
+            put_answers(model)
         end_calibration(self, model)
 
     QuantizationMixin.end_calibration = end
 
 
-@torch.no_grad()
 def put_answers(model: Any) -> None:
     """Gives every module of the model what the server has of its observers."""
     if (group := process_group()) is not None:

@@ -24,15 +24,17 @@ def register() -> None:
 
 def _maker() -> Callable[..., Any]:
     if hasattr(Observer, "update_statistics_from_observed"):
-        from calipers.llmcompressor.statistics import make_observer
-    elif hasattr(Observer, "get_global_min_max"):
-        from calipers.llmcompressor.moving_base import make_observer
-    else:
-        raise ImportError(
-            "the observers of this llm-compressor have another interface than those of 0.9 to "
-            "0.14, which calipers.llmcompressor knows"
-        )
-    return make_observer
+        from calipers.llmcompressor import statistics
+
+        return statistics.make_observer
+    if hasattr(Observer, "get_global_min_max"):
+        from calipers.llmcompressor import moving_base
+
+        return moving_base.make_observer
+    raise ImportError(
+        "the observers of this llm-compressor have another interface than those of 0.9 to 0.14, "
+        "which calipers.llmcompressor knows"
+    )
 
 
 def _factory(kind: str, make: Callable[..., Any]) -> Callable[..., Any]:
