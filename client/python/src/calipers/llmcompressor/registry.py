@@ -1,0 +1,51 @@
+"""Puts the observers into llm-compressor's registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmcompressor.observers import Observer
+
+KINDS = ("minmax", "static_minmax", "memoryless_minmax")
+"""What both llm-compressor and the server call them."""
+
+OBSERVERS = tuple(f"calipers_{kind}" for kind in KINDS)
+"""The same as a recipe has them."""
+
+
+def register() -> None:
+    """Registers every observer. Raises ImportError for an llm-compressor whose observers have
+    neither of the interfaces that are known."""
+    make = _maker()
+    for kind, name in zip(KINDS, OBSERVERS, strict=True):
+        Observer.register_value(_factory(kind, make), name=name)
+
+
+def _maker() -> Callable[..., Any]:
+    if hasattr(Observer, "update_statistics_from_observed"):
+        from calipers.llmcompressor import statistics
+
+        return statistics.make_observer
+    if hasattr(Observer, "get_global_min_max"):
+        from calipers.llmcompressor import moving_base
+
+        return moving_base.make_observer
+    raise ImportError(
+        "the observers of this llm-compressor have another interface than those of 0.9 to 0.14, "
+        "which calipers.llmcompressor knows"
+    )
+
+
+def _factory(kind: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    def observer(base_name: str, args: Any, **kwargs: Any) -> Any:
+        """What llm-compressor asks for by name."""
+        if base_name == "weight":
+            # Every worker has all of them: there is nothing to share.
+            return Observer.load_from_registry(
+                "memoryless_minmax", base_name=base_name, args=args, **kwargs
+            )
+        return make(kind, base_name, args, **kwargs)
+
+    observer.__name__ = f"calipers_{kind}"
+    return observer

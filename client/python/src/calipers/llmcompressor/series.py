@@ -1,0 +1,157 @@
+"""What one observer sends, and the answer it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Protocol
+
+import torch
+
+from calipers.answers import MinMax, Range
+from calipers.args import to_mapping
+from calipers.errors import (
+    AlreadyExistsError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+)
+from calipers.llmcompressor.calibration import current_calibration
+from calipers.llmcompressor.settings import read_settings
+from calipers.session import Session
+
+MinMaxTuple = tuple[Any, Any]
+"""Two torch.Tensors: what llm-compressor calls so."""
+
+
+class SupportsQuantizationArgs(Protocol):
+    """compressed-tensors' QuantizationArgs, as far as they are read here."""
+
+    observer_kwargs: dict[str, Any]
+
+    def model_dump(self) -> dict[str, Any]:
+        """Its fields by name."""
+        ...
+
+
+class Series:
+    """This worker's part of the session {module}/{base_name}.
+
+    A record's index is that of the batch in the whole calibration set, times the calls per
+    batch, plus the number of the call. Not thread-safe: a model is run by one thread.
+    """
+
+    def __init__(
+        self, module: Any, kind: str, base_name: str, args: SupportsQuantizationArgs
+    ) -> None:
+        """Raises as `current_calibration` and `read_settings` do."""
+        self._settings = read_settings(args.observer_kwargs)
+        self._calibration = current_calibration(self._settings)
+        self._kind = kind
+        self._args = args
+        self._name = f"{self._calibration.name_of(module)}/{base_name}"
+        parameter = next(module.parameters(), torch.empty(0))
+        self._dtype, self._device = parameter.dtype, parameter.device
+        self._calls: Counter[int] = Counter()
+        # No one says which batch it is: calls are counted.
+        self._is_counting = False
+        self._opened: Session | None = None
+
+    def observe(self, observed: Any) -> None:
+        """Takes what the module saw of the current batch, and returns before it is sent.
+
+        Raises InvalidArgumentError for a tensor that cannot be observed, and for more calls
+        than a batch may have; AlreadyExistsError if the run has the session with other args.
+        """
+        batch = self._calibration.current_batch()
+        if batch is None:
+            self._is_counting = True
+            batch = self._calls.total() // self._settings.calls_per_batch
+        self._session().observe(observed, index=self._index(batch, self._calls[batch]))
+        self._calls[batch] += 1
+        self._dtype, self._device = observed.dtype, observed.device
+
+    def answer(self) -> MinMax | None:
+        """The fold of all workers' records, once they are there; None if none of them saw
+        anything. What this worker did not see is sent as seen without tokens.
+
+        Raises DeadlineExceededError if records are missing; RefusedError if some were refused;
+        FailedPreconditionError if there are more than this calibration has.
+        """
+        self._send_unseen()
+        expected = self._calibration.share.total * self._settings.calls_per_batch
+        try:
+            progress = self._session().wait(expected, timeout=self._settings.timeout)
+        except DeadlineExceededError:
+            raise self._too_few(expected) from None
+        if progress.count > expected:
+            raise FailedPreconditionError(
+                f"session {self._name} of run {self._settings.run} holds {progress.count} records, "
+                f"and this calibration has {expected}: another calibration had this run's name; "
+                "set CALIPERS_RUN to another, or CALIPERS_BATCHES to the number of batches"
+            )
+        return self._session().minmax() if progress.folded_count else None
+
+    def tensors(self, found: Range) -> MinMaxTuple:
+        """A range on the device where the module was seen."""
+        low, high = found.min.torch(), found.max.torch()
+        return low.to(self._device), high.to(self._device)
+
+    def _session(self) -> Session:
+        if self._opened is None:
+            args = to_mapping(self._args)
+            theirs = args.get("observer_kwargs", {})
+            constant = theirs.get("averaging_constant")
+            args["observer"] = self._kind
+            args["observer_kwargs"] = {} if constant is None else {"averaging_constant": constant}
+            try:
+                self._opened = self._calibration.client.session(
+                    self._name, args=args, arithmetic=self._settings.arithmetic
+                )
+            except AlreadyExistsError as error:
+                raise AlreadyExistsError(
+                    f"{error.message}; another recipe needs another run: set CALIPERS_RUN"
+                ) from None
+        return self._opened
+
+    def _index(self, batch: int, call: int) -> int:
+        calls = self._settings.calls_per_batch
+        if call >= calls:
+            raise InvalidArgumentError(
+                f"{self._name} is observed a {call + 1}. time in batch {batch}; set "
+                f"CALIPERS_CALLS_PER_BATCH ({calls}) to the most calls that a module has for "
+                "one batch"
+            )
+        return self._calibration.share.index(batch) * calls + call
+
+    def _send_unseen(self) -> None:
+        if self._is_counting:
+            self._check_calls()
+        # Of no tokens, in a shape that every strategy takes: it counts and changes no fold.
+        rank = 4 if self._name.rpartition("/")[2] in ("q", "k", "v") else 2
+        nothing = torch.empty((0,) * rank, dtype=self._dtype)
+        calls = self._settings.calls_per_batch
+        for batch in range(self._calibration.share.count):
+            for call in range(self._calls[batch], calls):
+                self._session().observe(nothing, index=self._index(batch, call))
+            self._calls[batch] = calls
+
+    def _check_calls(self) -> None:
+        calls = self._calibration.share.count * self._settings.calls_per_batch
+        if self._calls.total() != calls:
+            raise FailedPreconditionError(
+                f"{self._name} was observed {self._calls.total()} times, not once for each of "
+                f"{calls} calls, and this llm-compressor does not say in which batches: set "
+                "active_session().state.current_batch_idx in a loop of your own, or take 0.10"
+            )
+
+    def _too_few(self, expected: int) -> DeadlineExceededError:
+        progress = self._session().progress()
+        missing = [f"{part.start} to {part.stop - 1}" for part in progress.missing]
+        if progress.end_index < expected:
+            missing.append(f"all from {progress.end_index} on")
+        return DeadlineExceededError(
+            f"session {self._name} of run {self._settings.run} holds {progress.count} of "
+            f"{expected} records after {self._settings.timeout:g} s (missing: "
+            f"{', '.join(missing)}): is every worker running? One that died is started again "
+            "with the same RANK and WORLD_SIZE; CALIPERS_TIMEOUT is how long to wait"
+        )

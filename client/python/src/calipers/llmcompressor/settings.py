@@ -1,0 +1,124 @@
+"""What a recipe's observer_kwargs and the environment say about a calibration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from calipers.client import Arithmetic
+from calipers.environment import resolve_address, resolve_run
+from calipers.errors import InvalidArgumentError
+from calipers.names import run_name
+
+Order = Literal["interleaved", "contiguous"]
+
+_ARITHMETICS = ("reference", "exact")
+_ORDERS = ("interleaved", "contiguous")
+# The reference's own.
+_THEIR_KWARGS = ("averaging_constant",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one observer; all observers of a model usually have the same."""
+
+    server: str
+    """HOST:PORT, or unix:PATH."""
+    run: str
+    """The calibration's name, the same for all its workers."""
+    arithmetic: Arithmetic
+    """"reference" has the bits of one process of llm-compressor."""
+    order: Order
+    """How batches are dealt: one by one, or each worker a part in one piece."""
+    batches: int | None
+    """Of the whole calibration set; None: as many as the workers say they have."""
+    calls_per_batch: int
+    """How often a module may be called for one batch."""
+    timeout: float
+    """Seconds to wait for the records of other workers: one that takes the place of another
+    begins anew."""
+
+
+def read_settings(observer_kwargs: Mapping[str, Any]) -> Settings:
+    """Of what a recipe gives an observer, else of the environment, else the defaults.
+
+    Raises InvalidArgumentError, naming where it comes from, for a value that cannot be one.
+    """
+    for name in observer_kwargs:
+        if name not in (*_FIELDS, *_THEIR_KWARGS):
+            raise InvalidArgumentError(
+                f'observer_kwargs has "{name}" (allowed: {", ".join((*_THEIR_KWARGS, *_FIELDS))})'
+            )
+    values = {name: _value(name, observer_kwargs) for name in _FIELDS}
+    return Settings(**values)
+
+
+def _value(name: str, observer_kwargs: Mapping[str, Any]) -> Any:
+    variable, convert = f"CALIPERS_{name.upper()}", _FIELDS[name]
+    given, where = observer_kwargs.get(name), f"observer_kwargs.{name}"
+    if given is None:
+        given, where = os.environ.get(variable) or None, variable
+    try:
+        return convert(given)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"{where} is {given!r}: {error}") from None
+
+
+def _server(given: Any) -> str:
+    return resolve_address(None if given is None else str(given))
+
+
+def _run(given: Any) -> str:
+    run = resolve_run(None if given is None else str(given))
+    run_name(run)
+    return run
+
+
+def _arithmetic(given: Any) -> Arithmetic:
+    return cast(Arithmetic, _choice(given, _ARITHMETICS))
+
+
+def _order(given: Any) -> Order:
+    return cast(Order, _choice(given, _ORDERS))
+
+
+def _choice(given: Any, allowed: tuple[str, ...]) -> str:
+    if given is None:
+        return allowed[0]
+    if given not in allowed:
+        raise ValueError(f"allowed are {', '.join(allowed)}; {allowed[0]} is the default")
+    return str(given)
+
+
+def _count(given: Any) -> int | None:
+    return None if given is None else _at_least_one(given)
+
+
+def _calls(given: Any) -> int:
+    return 1 if given is None else _at_least_one(given)
+
+
+def _at_least_one(given: Any) -> int:
+    if (number := int(given)) < 1 or number != float(given):
+        raise ValueError("a whole number from 1 on is allowed")
+    return number
+
+
+def _seconds(given: Any) -> float:
+    seconds = 3600.0 if given is None else float(given)
+    if not 0 < seconds < float("inf"):
+        raise ValueError("seconds above 0 are allowed")
+    return seconds
+
+
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "server": _server,
+    "run": _run,
+    "arithmetic": _arithmetic,
+    "order": _order,
+    "batches": _count,
+    "calls_per_batch": _calls,
+    "timeout": _seconds,
+}

@@ -1,0 +1,89 @@
+"""How far two sets of quantization parameters are from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors
+from oneshot_compare import distance
+from qparams_forms import Tensor
+
+Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Of some parameters from what they should be."""
+
+    values: int = 0
+    differing: int = 0
+    """In any bit."""
+    scale: float = 0.0
+    """The greatest relative difference of a scale or a global scale."""
+    zero_point: float = 0.0
+    """The greatest difference of a zero point, in steps."""
+
+    def __str__(self) -> str:
+        if not self.differing:
+            return "0"
+        steps = f", {self.zero_point:g} steps" if self.zero_point else ""
+        return f"{self.differing}, {100 * self.scale:.2g}%{steps}"
+
+    def as_json(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def read(path: Path) -> tuple[Parameters, float]:
+    """What a process left, and in how many seconds."""
+    with safetensors.safe_open(path, "numpy") as file:
+        seconds = float(file.metadata()["seconds"])
+    tensors = {
+        name: Tensor(raw["dtype"], tuple(raw["shape"]), bytes(raw["data"]))
+        for name, raw in safetensors.deserialize(path.read_bytes())
+    }
+    return tensors, seconds
+
+
+def of_side(found: Parameters, side: str) -> Parameters:
+    """Those whose names begin so: "weight", "input"."""
+    return {
+        name: tensor
+        for name, tensor in found.items()
+        if name.rpartition(".")[2].startswith(f"{side}_")
+    }
+
+
+def measure(expected: Parameters, given: Parameters) -> Distance:
+    """Raises ValueError if they are not of the same names."""
+    if expected.keys() != given.keys():
+        raise ValueError(f"other parameters: {sorted(expected.keys() ^ given.keys())[:5]}")
+    values = differing = 0
+    greatest = {"scale": 0.0, "zero_point": 0.0}
+    for name, wanted in expected.items():
+        parameter = name.rpartition(".")[2]
+        kind = "zero_point" if parameter.endswith("zero_point") else "scale"
+        greatest[kind] = max(greatest[kind], distance(parameter, wanted, given[name]))
+        values += wanted.elements().size
+        differing += _differing(wanted, given[name])
+    return Distance(values, differing, greatest["scale"], greatest["zero_point"])
+
+
+def worst(distances: Iterable[Distance]) -> Distance:
+    """Of several processes, which all should have the same."""
+    found = list(distances)
+    return Distance(
+        max(each.values for each in found),
+        max(each.differing for each in found),
+        max(each.scale for each in found),
+        max(each.zero_point for each in found),
+    )
+
+
+def _differing(expected: Tensor, given: Tensor) -> int:
+    if (expected.dtype, expected.shape) != (given.dtype, given.shape):
+        return int(expected.elements().size)
+    bits = np.dtype(f"u{expected.elements().itemsize}")
+    return int((np.frombuffer(expected.data, bits) != np.frombuffer(given.data, bits)).sum())
