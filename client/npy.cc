@@ -20,7 +20,7 @@ namespace calipers::client {
 namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kMaxHeader = std::size_t{1} << 20;
+constexpr std::size_t kMaxNpyHeader = std::size_t{1} << 20;
 
 absl::Status Bad(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("npy: ", what));
@@ -40,9 +40,9 @@ absl::StatusOr<std::string> TakeHeader(absl::Span<const std::byte>& file) {
   if (text.size() < begin) return Bad("the file ends in its header");
   std::uint32_t length = 0;
   std::memcpy(&length, text.data() + 8, length_bytes);
-  if (length > kMaxHeader || length > text.size() - begin) {
+  if (length > kMaxNpyHeader || length > text.size() - begin) {
     return Bad(absl::StrCat("the header claims ", length, " bytes; ", text.size() - begin,
-                            " follow and at most ", kMaxHeader, " are allowed"));
+                            " follow and at most ", kMaxNpyHeader, " are allowed"));
   }
   file.remove_prefix(begin + length);
   return std::string(text.substr(begin, length));

@@ -4,16 +4,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "client/as_bytes.h"
 #include "core/status_macros.h"
 
 namespace calipers::client {
-namespace {
-
-absl::Span<const std::byte> Bytes(const std::string& text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
-}  // namespace
 
 bool IsEmpty(const v1::SeriesRecord& record) {
   const auto& shape = record.observation().header().shape();
@@ -33,9 +27,9 @@ absl::StatusOr<Record> ToRecord(const v1::SeriesRecord& record) {
     return absl::InvalidArgumentError(
         absl::StrCat("the values of record ", header.index(), " were dropped"));
   }
-  return Record::Make(dtype, header.num_observations(), Bytes(observation.min()),
-                      Bytes(observation.max()), Bytes(observation.global_min()),
-                      Bytes(observation.global_max()));
+  return Record::Make(dtype, header.num_observations(), AsBytes(observation.min()),
+                      AsBytes(observation.max()), AsBytes(observation.global_min()),
+                      AsBytes(observation.global_max()));
 }
 
 }  // namespace calipers::client

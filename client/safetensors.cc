@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/quoted.h"
+#include "client/safetensors_format.h"
 #include "client/shallow_json.h"
 #include "core/dtype.h"
 #include "core/geometry.h"
@@ -20,12 +21,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLengthBytes = 8;
 constexpr char kMetadata[] = "__metadata__";
-// The limit of the safetensors library itself.
-constexpr std::uint64_t kMaxHeader = 100'000'000;
 // Deeper nesting than any header has.
-constexpr int kMaxDepth = 8;
+constexpr int kMaxHeaderDepth = 8;
 
 absl::Status Bad(const std::string& tensor, absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -97,18 +95,18 @@ struct Parts {
 
 absl::StatusOr<Parts> Split(absl::Span<const std::byte> file) {
   std::uint64_t length = 0;
-  if (file.size() < kLengthBytes) {
+  if (file.size() < safetensors::kLengthBytes) {
     return absl::InvalidArgumentError("safetensors: the file is shorter than its length field");
   }
-  std::memcpy(&length, file.data(), kLengthBytes);
-  file.remove_prefix(kLengthBytes);
-  if (length > file.size() || length > kMaxHeader) {
+  std::memcpy(&length, file.data(), safetensors::kLengthBytes);
+  file.remove_prefix(safetensors::kLengthBytes);
+  if (length > file.size() || length > safetensors::kMaxHeader) {
     return absl::InvalidArgumentError(absl::StrCat("safetensors: the header claims ", length,
                                                    " bytes; ", file.size(), " follow and at most ",
-                                                   kMaxHeader, " are allowed"));
+                                                   safetensors::kMaxHeader, " are allowed"));
   }
   const auto* const text = reinterpret_cast<const char*>(file.data());
-  json header = ParseShallowJson({text, static_cast<std::size_t>(length)}, kMaxDepth);
+  json header = ParseShallowJson({text, static_cast<std::size_t>(length)}, kMaxHeaderDepth);
   if (!header.is_object()) {
     return absl::InvalidArgumentError(
         "safetensors: the header is not a JSON object, or nests too deep");

@@ -13,6 +13,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "client/safetensors_format.h"
 #include "core/geometry.h"
 #include "core/status_macros.h"
 
@@ -21,9 +22,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLengthBytes = 8;
-// The limit of the safetensors library itself.
-constexpr std::size_t kMaxHeader = 100'000'000;
 constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 
 absl::Status Failed(absl::string_view doing, const std::string& path) {
@@ -145,7 +143,9 @@ std::string SafetensorsWriter::Header(const std::map<std::string, std::string>& 
   }
   // What is no UTF-8 shows as its replacement; nothing here is.
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
-  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
+  text.append((safetensors::kLengthBytes - text.size() % safetensors::kLengthBytes) %
+                  safetensors::kLengthBytes,
+              ' ');
   return text;
 }
 
@@ -168,10 +168,10 @@ absl::Status SafetensorsWriter::WriteTo(std::FILE* file, absl::string_view heade
 
 absl::Status SafetensorsWriter::Finish(const std::map<std::string, std::string>& metadata) {
   const std::string header = Header(metadata);
-  if (header.size() > kMaxHeader) {
-    return absl::ResourceExhaustedError(absl::StrCat("the header of ", path_, " would have ",
-                                                     header.size(), " bytes; safetensors allows ",
-                                                     kMaxHeader, ": write fewer sessions a file"));
+  if (header.size() > safetensors::kMaxHeader) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the header of ", path_, " would have ", header.size(), " bytes; safetensors allows ",
+        safetensors::kMaxHeader, ": write fewer sessions a file"));
   }
   const std::string unfinished = path_ + ".part";
   std::FILE* const file = std::fopen(unfinished.c_str(), "wbe");

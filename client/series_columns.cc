@@ -1,6 +1,7 @@
 #include "client/series_columns.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/as_bytes.h"
 #include "client/run_file_format.h"
 #include "core/status_macros.h"
 
@@ -9,12 +10,8 @@ namespace {
 
 namespace names = run_file;
 
-absl::Span<const std::byte> Bytes(const std::string& text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
 // Numbers are little-endian in the file, as in memory here (core/element_load.h).
-absl::Span<const std::byte> Bytes(const std::int64_t& number) {
+absl::Span<const std::byte> BytesOf(const std::int64_t& number) {
   return {reinterpret_cast<const std::byte*>(&number), sizeof(number)};
 }
 
@@ -32,7 +29,7 @@ absl::StatusOr<SeriesColumns> SeriesColumns::Make(SafetensorsWriter* file, std::
 }
 
 absl::Status SeriesColumns::AddNumber(Column column, std::int64_t number) {
-  return file_->Append(column, Bytes(number));
+  return file_->Append(column, BytesOf(number));
 }
 
 absl::Status SeriesColumns::Add(const v1::SeriesRecord& record) {
@@ -54,7 +51,7 @@ absl::Status SeriesColumns::Add(const v1::SeriesRecord& record) {
     RETURN_IF_ERROR(AddNumber(shape_, dimension));
   }
   dimensions_ += header.shape_size();
-  RETURN_IF_ERROR(file_->Append(digest_, Bytes(record.digest())));
+  RETURN_IF_ERROR(file_->Append(digest_, AsBytes(record.digest())));
   const std::byte has_values{!observation.min().empty()};
   RETURN_IF_ERROR(file_->Append(has_values_, {&has_values, 1}));
   ++size_;
@@ -69,10 +66,10 @@ absl::Status SeriesColumns::AddValues(const v1::ReducedObservation& observation)
     }
   }
   ++size_with_values_;
-  RETURN_IF_ERROR(file_->Append(values_[0], Bytes(observation.min())));
-  RETURN_IF_ERROR(file_->Append(values_[1], Bytes(observation.max())));
-  RETURN_IF_ERROR(file_->Append(values_[2], Bytes(observation.global_min())));
-  return file_->Append(values_[3], Bytes(observation.global_max()));
+  RETURN_IF_ERROR(file_->Append(values_[0], AsBytes(observation.min())));
+  RETURN_IF_ERROR(file_->Append(values_[1], AsBytes(observation.max())));
+  RETURN_IF_ERROR(file_->Append(values_[2], AsBytes(observation.global_min())));
+  return file_->Append(values_[3], AsBytes(observation.global_max()));
 }
 
 absl::Status SeriesColumns::EndColumn(Column column, const char* name,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/as_bytes.h"
 #include "client/commands/command.h"
 #include "client/commands/session_json.h"
 #include "core/status_macros.h"
@@ -18,8 +19,7 @@ absl::StatusOr<std::unique_ptr<QParamsFile>> QParamsFile::Create(const std::stri
 absl::Status QParamsFile::Write(const std::string& name, const v1::Tensor& tensor) {
   ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(tensor.dtype()));
   ASSIGN_OR_RETURN(SafetensorsWriter::Tensor* const written, writer_->Begin(dtype));
-  RETURN_IF_ERROR(writer_->Append(
-      written, {reinterpret_cast<const std::byte*>(tensor.data().data()), tensor.data().size()}));
+  RETURN_IF_ERROR(writer_->Append(written, AsBytes(tensor.data())));
   RETURN_IF_ERROR(writer_->End(written, name, {tensor.shape().begin(), tensor.shape().end()}));
   ++tensors_;
   return absl::OkStatus();
