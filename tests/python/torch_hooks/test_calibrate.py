@@ -355,6 +355,28 @@ def test_progress_is_told(client):
     assert told[-1].observed == told[-1].acknowledged == 6
 
 
+class Sometimes(nn.Module):
+    """Its second part runs for batches of two rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.always, self.sometimes = nn.Identity(), nn.Identity()
+
+    def forward(self, value: Tensor) -> Tensor:
+        value = self.always(value)
+        return self.sometimes(value) if len(value) == 2 else value
+
+
+def test_an_empty_observation_has_the_dtype_of_those_that_come(client):
+    batches = [torch.ones(rows, 4, dtype=torch.bfloat16) for rows in (1, 2, 1)]
+    found = calipers.torch.calibrate(
+        Sometimes(), batches, client, targets="Identity", scheme="FP8", observe="input"
+    )
+    assert found["sometimes.input_scale"].dtype == torch.bfloat16
+    progress = client.session("sometimes/input").progress()
+    assert (progress.count, progress.folded_count) == (3, 1)
+
+
 def test_a_second_run_brings_duplicates_and_the_same_bits(client):
     model, batches = make_model(), make_batches(6)
     options = {"scheme": "FP8", "ignore": "re:.*experts", "observe": "input"}

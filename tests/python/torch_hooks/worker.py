@@ -61,9 +61,12 @@ def main(address: str, run: str, out: str, *options: str) -> None:
         ran += 1
         model(batch)
 
+    model: nn.Module = make_model(torch.bfloat16)
+    if "init" in given:
+        model = nn.parallel.DistributedDataParallel(model)
     with calipers.connect(address, run=run) as client:
         found = calipers.torch.calibrate(
-            make_model(torch.bfloat16),
+            model,
             share(given, client),
             client,
             forward=forward,
