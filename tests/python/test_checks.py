@@ -15,7 +15,7 @@ PACKAGE = TOP / "client" / "python"
 CACHE = TOP / "build" / "mypy"
 
 CALLER = """
-import calipers, numpy as np
+import calipers, calipers.torch, numpy as np
 from calipers import Client
 
 def observe(client: Client, tensor: np.ndarray) -> calipers.MinMax:
@@ -31,6 +31,9 @@ MISTAKES = {
     "session.minmax().minimum": "no attribute",
     'client.session("m/input", arithmetic="fast")': "Literal",
     "calipers.connect(port=1)": "Unexpected keyword",
+    'calipers.torch.calibrate(None, [], client, finish="close")': "Literal",
+    'calipers.torch.calibrate(None, [], client, schema="FP8")': "Unexpected keyword",
+    'calipers.torch.calibrate(None, [], client, observe=("q",))': "tuple[Literal",
 }
 
 

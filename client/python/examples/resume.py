@@ -1,0 +1,77 @@
+"""A calibration that is killed, and goes on where it was.
+
+    calipers-server &
+    python resume.py
+
+Starts itself as a worker that dies before its twentieth batch, by a signal that it cannot catch,
+and then as one that resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+import calipers
+import calipers.torch
+from fingerprint import fingerprint
+from minilm import load_batches, load_model
+from static_int8 import SCHEME
+
+LAST = 20
+
+
+def batches(client: calipers.Client, dies: bool) -> Iterator[Tensor]:
+    """All of them, or as many as a worker has that dies."""
+    for number, batch in enumerate(load_batches()):
+        if dies and number == LAST:
+            client.flush()  # So that the number is the same each time.
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield batch
+
+
+def work(run: str, dies: bool) -> None:
+    """One worker."""
+    ran = 0
+
+    def forward(model: nn.Module, batch: Tensor) -> None:
+        nonlocal ran
+        ran += 1
+        model(batch)
+
+    with calipers.connect(run=run) as client:
+        qparams = calipers.torch.calibrate(
+            load_model(),
+            batches(client, dies),
+            client,
+            scheme=SCHEME,
+            resume=not dies,
+            forward=forward,
+        )
+    print(f"ran {ran} of {qparams.total} batches")
+    print(f"fingerprint {fingerprint(qparams)}")
+
+
+def main() -> None:
+    """Starts both workers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="resume", help="the calibration's name")
+    parser.add_argument("--worker", choices=["dies", "resumes"], help="be one of the two")
+    options = parser.parse_args()
+    if options.worker:
+        work(options.run, dies=options.worker == "dies")
+        return
+    worker = [sys.executable, __file__, "--run", options.run, "--worker"]
+    died = subprocess.run([*worker, "dies"], check=False)
+    print(f"the first worker ended by signal {-died.returncode}", flush=True)
+    subprocess.run([*worker, "resumes"], check=True)
+
+
+if __name__ == "__main__":
+    main()

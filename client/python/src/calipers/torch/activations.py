@@ -1,0 +1,172 @@
+"""Hooks that observe what modules are given and what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+
+import torch
+
+from calipers import names
+from calipers.errors import InvalidArgumentError
+from calipers.session import Session
+from calipers.torch.resume import Present
+
+Repeats: TypeAlias = Literal["refuse", "concatenate"]
+"""What becomes of a module that runs more than once in a batch: it is refused, or all that it saw
+is one observation."""
+
+
+class Activation:
+    """The input or the output of one module, through the batches of one process."""
+
+    def __init__(
+        self, module: torch.nn.Module, session: Session, present: Present, repeats: Repeats
+    ) -> None:
+        self.module = module
+        self.base_name = names.base_name(session.name)
+        self.present = present
+        self.dtype: torch.dtype | None = None
+        """Of what was seen last."""
+        self._session = session
+        self._repeats = repeats
+        self._calls = 0
+        self._held: list[torch.Tensor] = []
+
+    def see(self, tensor: torch.Tensor, index: int) -> None:
+        """Observes what the module saw in one call."""
+        self._calls += 1
+        self.dtype = tensor.dtype
+        if index in self.present:
+            return
+        if self._repeats == "concatenate":
+            # What comes behind the module may change it in place.
+            self._held.append(tensor.detach().clone())
+            return
+        if self._calls > 1:
+            raise InvalidArgumentError(
+                f"{self._session.name} was seen more than once in the batch at index {index}. "
+                'Observe it as one with repeats="concatenate", in another run: this one holds the '
+                "first part alone"
+            )
+        self._observe(tensor, index)
+
+    def end_batch(self, index: int, dtype: torch.dtype) -> None:
+        """Observes what is held, and of a module that did not run an empty tensor: a batch of
+        which it saw nothing is not a batch that is missing."""
+        held, calls = self._held, self._calls
+        self.drop_batch()
+        if index in self.present:
+            return
+        if calls == 0:
+            columns = self._session.args.get("group_size") or 1
+            self._observe(torch.empty((0, columns), dtype=dtype), index)
+        elif held:
+            self._observe(_joined(held, self._session.name), index)
+
+    def drop_batch(self) -> None:
+        """Forgets the batch at hand."""
+        self._held, self._calls = [], 0
+
+    def _observe(self, tensor: torch.Tensor, index: int) -> None:
+        try:
+            self._session.observe(tensor, index=index)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{self._session.name}: {error.message}") from None
+
+
+class ActivationHooks:
+    """Observes while a batch is at hand; what runs at other times goes by unseen."""
+
+    def __init__(self, activations: Iterable[Activation]) -> None:
+        self._activations = tuple(activations)
+        self._index: int | None = None
+        self._dtypes: dict[str, torch.dtype] = {}
+
+    @contextmanager
+    def registered(self) -> Iterator[None]:
+        """The modules have their hooks, whatever happens no longer than the block."""
+        handles = []
+        try:
+            for activation in self._activations:
+                handles.append(self._register(activation))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @contextmanager
+    def batch(self, index: int) -> Iterator[None]:
+        """The model runs on the batch at `index` within the block."""
+        self._index = index
+        try:
+            yield
+            for activation in self._activations:
+                activation.end_batch(index, self._dtype_of(activation))
+        finally:
+            self._index = None
+            for activation in self._activations:
+                activation.drop_batch()
+
+    def skip(self, index: int) -> None:
+        """A batch that others have and this process has not: every module saw nothing of it."""
+        with self.batch(index):
+            pass
+
+    def _register(self, activation: Activation) -> Any:
+        def before(_: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+            self._see(activation, (*args, *kwargs.values()))
+
+        def after(_: torch.nn.Module, __: tuple[Any, ...], output: Any) -> None:
+            self._see(activation, _values(output))
+
+        if activation.base_name == "input":
+            return activation.module.register_forward_pre_hook(before, with_kwargs=True)
+        return activation.module.register_forward_hook(after)
+
+    def _see(self, activation: Activation, values: tuple[Any, ...]) -> None:
+        if self._index is None:
+            return
+        tensor = next((value for value in values if isinstance(value, torch.Tensor)), None)
+        if tensor is None:
+            kinds = ", ".join(type(value).__qualname__ for value in values) or "nothing"
+            raise InvalidArgumentError(
+                f"the {activation.base_name} of a {type(activation.module).__qualname__} holds no "
+                f"tensor but {kinds}: leave the module out with ignore"
+            )
+        activation.see(tensor, self._index)
+        self._dtypes[activation.base_name] = tensor.dtype
+
+    def _dtype_of(self, activation: Activation) -> torch.dtype:
+        """What the activation would have had, had it run: as before, as others of the batch have,
+        as the module's weight has."""
+        if found := activation.dtype or self._dtypes.get(activation.base_name):
+            return found
+        weight = getattr(activation.module, "weight", None)
+        return weight.dtype if isinstance(weight, torch.Tensor) else torch.get_default_dtype()
+
+
+def _values(output: Any) -> tuple[Any, ...]:
+    if isinstance(output, Mapping):
+        return tuple(output.values())
+    return tuple(output) if isinstance(output, tuple | list) else (output,)
+
+
+def _joined(tensors: list[torch.Tensor], name: str) -> torch.Tensor:
+    """One tensor with the elements of all, (1, tokens, ..., hidden) unless it is but one."""
+    if len(tensors) == 1:
+        return tensors[0]
+    parts = [_as_one_batch(tensor) for tensor in tensors]
+    if len({part.shape[2:] for part in parts}) > 1 or len({part.dtype for part in parts}) > 1:
+        seen = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in tensors)
+        raise InvalidArgumentError(
+            f"{name} was seen in one batch as {seen}, which are not parts of one tensor"
+        )
+    return torch.cat(parts, 1)
+
+
+def _as_one_batch(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.dim() < 3:
+        return tensor.reshape(1, -1, tensor.shape[-1])
+    return tensor.reshape(1, -1, *tensor.shape[2:])

@@ -1,0 +1,139 @@
+"""The batches of a dataloader: which are whose, where they are moved, how the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+
+import torch
+
+from calipers.errors import InvalidArgumentError
+from calipers.torch.ranks import Rank, gather_counts
+
+Yields: TypeAlias = Literal["share", "all"]
+"""What a process's dataloader yields: its own batches alone, as DistributedSampler and accelerate
+deal them, or all of them."""
+
+Forward: TypeAlias = Callable[[torch.nn.Module, Any], object]
+"""Runs the model on a batch."""
+
+
+class NumberedBatches:
+    """The batches of one process, with their place in the whole calibration set."""
+
+    def __init__(
+        self, dataloader: Iterable[Any], rank: Rank, yields: Yields, total: int | None
+    ) -> None:
+        """Raises InvalidArgumentError if `total` or `yields` cannot be."""
+        if yields not in ("share", "all"):
+            raise InvalidArgumentError(f'yields is {yields!r} (allowed: "share", "all")')
+        if total is not None and total < 1:
+            raise InvalidArgumentError(f"total is {total}; a calibration has at least 1 batch")
+        self._dataloader = dataloader
+        self._rank = rank
+        self._yields = yields
+        self._total = total
+        self._seen = 0
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """(index, batch). Raises InvalidArgumentError for a batch beyond `total`."""
+        for position, batch in enumerate(self._dataloader):
+            index = self._rank.index(position) if self._yields == "share" else position
+            if self._total is not None and index >= self._total:
+                raise InvalidArgumentError(
+                    f"the dataloader of {self._who()} yields a batch for index {index}, and total "
+                    f"is {self._total}"
+                )
+            self._seen = position + 1
+            if self._rank.owns(index):
+                yield index, batch
+
+    def settle(self) -> tuple[int, range]:
+        """How many batches there are in all, and which of the process's own its dataloader did
+        not yield, once it ended. Waits for the other ranks if torch.distributed has to say it.
+
+        Raises InvalidArgumentError if there is none, if there are fewer than `total`, or nobody
+        knows how many the others have.
+        """
+        total = self._total
+        if total is None:
+            total = self._count_all()
+        elif self._seen < (expected := self._expected(total)):
+            raise InvalidArgumentError(
+                f"the dataloader of {self._who()} ended after {self._seen} batches; with total "
+                f"{total} it has {expected}"
+            )
+        if total == 0:
+            raise InvalidArgumentError("the dataloader yields no batch")
+        own = self._rank.indices(total)
+        return total, own[self._seen :] if self._yields == "share" else own[len(own) :]
+
+    def _expected(self, total: int) -> int:
+        return len(self._rank.indices(total)) if self._yields == "share" else total
+
+    def _count_all(self) -> int:
+        if self._yields == "all":
+            return self._seen
+        counts = gather_counts(self._rank, self._seen)
+        if counts is None:
+            raise InvalidArgumentError(
+                f"without torch.distributed {self._who()} does not know how many batches the "
+                'other ranks have: give total, or let each yield all (yields="all")'
+            )
+        world_size = self._rank.world_size
+        ends = [Rank(r, world_size).index(n - 1) + 1 for r, n in enumerate(counts) if n > 0]
+        return max(ends, default=0)
+
+    def _who(self) -> str:
+        return f"rank {self._rank.rank} of {self._rank.world_size}"
+
+
+def run_batch(model: torch.nn.Module, batch: Any) -> object:
+    """Gives a mapping as keywords, a tuple or list as positional arguments, a tensor as the one
+    argument. Raises InvalidArgumentError for anything else."""
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    if isinstance(batch, tuple | list):
+        return model(*batch)
+    if isinstance(batch, torch.Tensor):
+        return model(batch)
+    raise InvalidArgumentError(
+        f"a batch is a {type(batch).__qualname__}; allowed are a mapping, a tuple, a list and a "
+        "tensor. Give forward, a function of the model and the batch, for others"
+    )
+
+
+def model_device(model: torch.nn.Module) -> torch.device:
+    """Where its first tensor is that is anywhere; the CPU if it has none."""
+    for tensors in (model.parameters(), model.buffers()):
+        for tensor in tensors:
+            if tensor.device.type != "meta":
+                return tensor.device
+    return torch.device("cpu")
+
+
+def move(batch: Any, device: torch.device) -> Any:
+    """The batch with every tensor in it on the device; mappings, tuples and lists are copied."""
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, Mapping):
+        return {key: move(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        moved = [move(value, device) for value in batch]
+        # A named tuple takes its fields one by one.
+        return type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)
+    return batch
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """In evaluation mode and without gradients; each module is as it was afterwards."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,97 @@
+"""The sessions of a model's modules, and what they hold already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from calipers.client import Arithmetic, Client
+from calipers.errors import InvalidArgumentError
+from calipers.names import base_name
+from calipers.session import Session
+from calipers.torch.ranks import Rank
+from calipers.torch.resume import Present
+from calipers.torch.scheme import Granularity, Wanted, session_args
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is observed of one module under one base name."""
+
+    module: torch.nn.Module
+    session: Session
+    present: Present
+
+    @property
+    def is_weight(self) -> bool:
+        """Else an activation."""
+        return base_name(self.session.name) == "weight"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How sessions are opened."""
+
+    client: Client
+    wanted: Wanted
+    granularity: Granularity
+    arithmetic: Arithmetic
+    resume: bool
+
+    def open(
+        self, modules: Mapping[str, torch.nn.Module], base_names: Sequence[str]
+    ) -> list[Observed]:
+        """All that the scheme needs, by base name, each created unless it is there.
+
+        Raises InvalidArgumentError if it needs nothing.
+        """
+        found = [
+            one
+            for base in base_names
+            for name, module in modules.items()
+            if (one := self._open_one(name, module, base)) is not None
+        ]
+        if not found:
+            raise InvalidArgumentError(
+                f"scheme {self.wanted.preset or dict(self.wanted.args)} calibrates nothing of "
+                f"{', '.join(base_names) or 'observe'}: dynamic activations have no range to "
+                'calibrate (granularity="finest" observes them all the same)'
+            )
+        return found
+
+    def _open_one(self, name: str, module: torch.nn.Module, base: str) -> Observed | None:
+        columns = 0
+        if base == "weight":
+            if not isinstance(weight := getattr(module, "weight", None), torch.Tensor):
+                return None
+            columns = weight.shape[-1] if weight.dim() > 0 else 0
+        args = session_args(self.wanted, base, self.granularity, columns)
+        if args is None:
+            return None
+        session = self.client.session(f"{name}/{base}", args=args, arithmetic=self.arithmetic)
+        return Observed(module, session, Present(session.progress() if self.resume else None))
+
+
+def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:
+    """Each weight is observed by one rank, at index 0. Raises InvalidArgumentError, naming it,
+    for one that is not there as a whole."""
+    for weight in _dealt(weights, rank):
+        tensor = weight.module.weight
+        name = weight.session.name
+        if hasattr(tensor, "full_tensor"):
+            raise InvalidArgumentError(
+                f"{name} is sharded over processes (a DTensor); observe a model that is whole, or "
+                'leave "weight" out of observe'
+            )
+        try:
+            weight.session.observe(tensor, index=0)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{name}: {error.message}") from None
+
+
+def _dealt(weights: Iterable[Observed], rank: Rank) -> Iterator[Observed]:
+    for place, weight in enumerate(weights):
+        if rank.owns(place) and 0 not in weight.present:
+            yield weight

@@ -1,0 +1,112 @@
+"""Quantization parameters by the names of a module's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import torch
+
+from calipers.answers import QParams
+from calipers.client import Client
+from calipers.errors import FailedPreconditionError
+from calipers.names import base_name
+from calipers.session import FusionMode, Session
+from calipers.torch.scheme import Scheme, Wanted, resolve_scheme
+
+_PARTS = ("scale", "zero_point", "global_scale")
+
+
+class QParamsMapping(Mapping[str, torch.Tensor]):
+    """Tensors by the names that compressed-tensors gives them on a module: MODULE.weight_scale,
+    MODULE.input_zero_point, MODULE.weight_global_scale and so on, on the CPU, in the dtypes and
+    shapes that the module holds; model.load_state_dict(qparams, strict=False) takes them."""
+
+    def __init__(self, answers: Iterable[QParams], total: int | None = None) -> None:
+        self.answers = {answer.session: answer for answer in answers}
+        """By session: args, notes, and what each rests on."""
+        self.total = total
+        """How many batches were observed, by all ranks; None if no activation was."""
+        self._tensors = dict(_tensors(self.answers.values()))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __repr__(self) -> str:
+        return f"QParamsMapping({len(self)} tensors of {len(self.answers)} sessions)"
+
+
+def load_qparams(
+    client: Client,
+    scheme: Scheme,
+    pattern: str = "",
+    *,
+    fusion: FusionMode = "known",
+    fuse: Sequence[Sequence[str]] = (),
+    peers_behind: Sequence[str] = (),
+) -> QParamsMapping:
+    """The parameters of a run that was calibrated before, for a scheme of any kind that its
+    records are fine enough for.
+
+    `pattern` chooses sessions as `Client.sessions` does; what else may be given is that of
+    `Session.qparams`.
+
+    Raises FailedPreconditionError, with the first reason and the other names, if sessions have no
+    answer.
+    """
+    wanted = resolve_scheme(scheme)
+    sessions = [client.session(row.session) for row in client.sessions(pattern)]
+    return ask(sessions, wanted, fusion=fusion, fuse=fuse, peers_behind=peers_behind)
+
+
+def ask(
+    sessions: Iterable[Session],
+    wanted: Wanted,
+    *,
+    fusion: FusionMode,
+    fuse: Sequence[Sequence[str]],
+    peers_behind: Sequence[str],
+    total: int | None = None,
+) -> QParamsMapping:
+    """The answers of the sessions. As `load_qparams`."""
+
+    def one(session: Session) -> QParams:
+        return session.qparams(
+            wanted.preset,
+            args=wanted.asked_args(base_name(session.name)),
+            fusion=fusion,
+            fuse=fuse,
+            peers_behind=peers_behind,
+        )
+
+    having = [session for session in sessions if wanted.has_answer(base_name(session.name))]
+    return QParamsMapping(_all_or_none(having, one), total)
+
+
+def _all_or_none(sessions: Iterable[Session], one: Callable[[Session], QParams]) -> list[QParams]:
+    answers: list[QParams] = []
+    failed: dict[str, str] = {}
+    for session in sessions:
+        try:
+            answers.append(one(session))
+        except FailedPreconditionError as error:
+            failed[session.name] = error.message
+    if failed:
+        first, *others = failed
+        also = f" (nor have {', '.join(others[:20])})" if others else ""
+        more = f" and {len(others) - 20} more" if len(others) > 20 else ""
+        raise FailedPreconditionError(f"{first} has no answer: {failed[first]}{also}{more}")
+    return answers
+
+
+def _tensors(answers: Iterable[QParams]) -> Iterator[tuple[str, torch.Tensor]]:
+    for answer in answers:
+        module, _, base = answer.session.rpartition("/")
+        for part in _PARTS:
+            if (tensor := getattr(answer, part)) is not None:
+                yield f"{module}.{base}_{part}", tensor.torch()

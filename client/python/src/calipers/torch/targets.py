@@ -1,0 +1,80 @@
+"""Which modules of a model are meant, by llm-compressor's `targets` and `ignore`."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+
+import torch
+
+from calipers.errors import InvalidArgumentError
+
+_WRAPPERS = (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
+
+
+def unwrap(model: torch.nn.Module) -> torch.nn.Module:
+    """The model inside DistributedDataParallel, DataParallel or torch.compile, whose names and
+    whose forward pass are the model's own: without a collective a rank may have fewer batches."""
+    while True:
+        if isinstance(model, _WRAPPERS):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), torch.nn.Module):
+            model = inner
+        else:
+            return model
+
+
+def find_modules(
+    model: torch.nn.Module, targets: str | Sequence[str], ignore: str | Sequence[str]
+) -> dict[str, torch.nn.Module]:
+    """The modules that a target means and no `ignore` does, by name, in the model's order.
+
+    Each of both is a module's name, the name of its class or of one that this is derived from,
+    or "re:" and a pattern that matches from the name's beginning.
+
+    Raises InvalidArgumentError if there are none; warns of a target that means none.
+    """
+    wanted, unwanted = _patterns("targets", targets), _patterns("ignore", ignore)
+    unmatched = dict.fromkeys(wanted)
+    found = {}
+    for name, module in model.named_modules():
+        matching = [target for target in wanted if _matches(name, module, target)]
+        for target in matching:
+            unmatched.pop(target, None)
+        if matching and not any(_matches(name, module, pattern) for pattern in unwanted):
+            found[name] = module
+    if not found:
+        raise InvalidArgumentError(
+            f"targets {list(wanted)} without ignore {list(unwanted)} match no module of "
+            f"{type(model).__qualname__}, which has modules of {_classes(model)}"
+        )
+    if "" in found:
+        raise InvalidArgumentError(
+            f"targets {list(wanted)} match the model itself, a {type(model).__qualname__}, which "
+            "has no name: make it a part of another module"
+        )
+    for target in unmatched:
+        warnings.warn(f'target "{target}" matches no module', RuntimeWarning, stacklevel=3)
+    return found
+
+
+def _patterns(field: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    patterns = (given,) if isinstance(given, str) else tuple(given)
+    for pattern in patterns:
+        if pattern.startswith("re:"):
+            try:
+                re.compile(pattern[3:])
+            except re.error as error:
+                raise InvalidArgumentError(f'{field} has "{pattern}": {error}') from None
+    return patterns
+
+
+def _matches(name: str, module: torch.nn.Module, pattern: str) -> bool:
+    if pattern.startswith("re:"):
+        return re.match(pattern[3:], name) is not None
+    return pattern == name or pattern in (kind.__name__ for kind in type(module).__mro__)
+
+
+def _classes(model: torch.nn.Module) -> str:
+    return ", ".join(sorted({type(module).__name__ for module in model.modules()}))
