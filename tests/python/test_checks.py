@@ -76,7 +76,7 @@ def test_types_for_a_caller(tmp_path):
 
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=["lint", "format"])
 def test_lint(check):
-    folders = (TOP / "tests" / name for name in ("python", "drop_in"))
-    tests = (*folders, TOP / "tests" / "support" / "server_process.py")
+    names = ("python", "drop_in", "interop", "support/server_process.py")
+    tests = [TOP / "tests" / name for name in names]
     done = run("ruff", *check, "--no-cache", PACKAGE, *tests)
     assert done.returncode == 0, done.stdout + done.stderr
