@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
         calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
         calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete,
         calipers::client::AddExport, calipers::client::AddImport, calipers::client::AddMerge,
-        calipers::client::AddBackup}) {
+        calipers::client::AddPlot, calipers::client::AddBackup}) {
     add(app, selected);
   }
   app.footer(kFooter);

@@ -63,6 +63,7 @@ void AddBackup(CLI::App& app, Action& selected);
 void AddReset(CLI::App& app, Action& selected);
 void AddDelete(CLI::App& app, Action& selected);
 void AddPing(CLI::App& app, Action& selected);
+void AddPlot(CLI::App& app, Action& selected);
 
 /// A status from the wire.
 absl::Status ToStatus(const google::rpc::Status& status);

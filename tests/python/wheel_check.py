@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import platform
 import sys
@@ -37,6 +38,9 @@ def main(address: str, backend: str) -> None:
         assert scale.shape == (4,)
         assert session.seal() == len(batches)
         print(client.sessions())
+    # The program is there, and says what it lacks.
+    (program,) = importlib.metadata.entry_points(group="console_scripts", name="calipers-plot")
+    assert program.load()(["-o", "run.svg"]) == 4
 
 
 main(*sys.argv[1:])

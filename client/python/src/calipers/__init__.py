@@ -28,6 +28,7 @@ from calipers.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
+from calipers.series import Series
 from calipers.session import Session
 from calipers.stream import Totals, WindowOptions
 from calipers.table import SessionRow, SessionTable
@@ -48,6 +49,7 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "ResourceExhaustedError",
+    "Series",
     "Session",
     "SessionRow",
     "SessionTable",

@@ -184,11 +184,11 @@ def minmax_from(message: range_pb2.MinMax) -> MinMax:
     """The protocol's MinMax as this module's."""
     return MinMax(
         session=session_id(message.session),
-        range=_range_from(message.range),
-        current=_range_from(message.current),
-        global_=_range_from(getattr(message, "global")),
-        current_global=_range_from(message.current_global),
-        global_of_range=_range_from(message.global_of_range),
+        range=range_from(message.range),
+        current=range_from(message.current),
+        global_=range_from(getattr(message, "global")),
+        current_global=range_from(message.current_global),
+        global_of_range=range_from(message.global_of_range),
         progress=progress_from(message.progress),
     )
 
@@ -215,9 +215,10 @@ def qparams_from(message: qparams_pb2.QParams) -> QParams:
     )
 
 
+def range_from(message: range_pb2.Range) -> Range:
+    """The protocol's Range as this module's."""
+    return Range(_tensor_from(message.min), _tensor_from(message.max))
+
+
 def _tensor_from(message: range_pb2.Tensor) -> Tensor:
     return Tensor(message.dtype, tuple(message.shape), message.data)
-
-
-def _range_from(message: range_pb2.Range) -> Range:
-    return Range(_tensor_from(message.min), _tensor_from(message.max))

@@ -5,18 +5,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from calipers import args as quantization_args
-from calipers import names
-from calipers._wire import calibration_pb2, session_pb2
-from calipers.connection import CREATE_SESSION, GET_SESSION, LIST_SESSIONS, Connection
+from calipers import names, plot
+from calipers._wire import calibration_pb2, range_pb2, session_pb2
+from calipers.answers import Range, range_from
+from calipers.connection import (
+    BATCH_GET_MIN_MAX,
+    CREATE_SESSION,
+    GET_SESSION,
+    LIST_SESSIONS,
+    Connection,
+)
 from calipers.environment import resolve_address, resolve_run, resolve_worker
 from calipers.errors import InvalidArgumentError, NotFoundError
 from calipers.progress import Bar, ProgressBar, open_bar
 from calipers.session import ReduceAt, Session
 from calipers.stream import Sender, Totals, Window, WindowOptions
 from calipers.table import SessionRow, SessionTable, row_from
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
 
 _PAGE = 1000
 # A call with nothing on its way ends within a round trip.
@@ -155,6 +167,39 @@ class Client:
             if not page.next_page_token:
                 return SessionTable(rows)
             request.page_token = page.next_page_token
+
+    def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
+        """The ranges of the run's sessions in one picture, those that stand out marked: of all,
+        or of those that match the pattern as in `sessions`. A range is the least and the
+        greatest of what `Session.minmax().range` answers. Sessions without an answer are left
+        out, and counted. With a `path` it is written, as PNG or SVG by the path's suffix.
+
+        Raises ImportError without matplotlib; NotFoundError if no session matches;
+        FailedPreconditionError if none of them has an answer; InvalidArgumentError for another
+        suffix; OSError if the path cannot be written.
+        """
+        plot.require(path)
+        found = self._ranges([row.session for row in self.sessions(pattern)])
+        return plot.write(plot.draw_run(self.run, pattern, found), path)
+
+    def _ranges(self, sessions: list[str]) -> dict[str, Range | None]:
+        """global_of_range by {module}/{base_name}; None where there is no answer."""
+        found: dict[str, Range | None] = {}
+        for begin in range(0, len(sessions), _PAGE):
+            page = sessions[begin : begin + _PAGE]
+            request = range_pb2.BatchGetMinMaxRequest(
+                parent=self._parent,
+                names=[names.session_name(self.run, session) for session in page],
+            )
+            request.read_mask.paths.append("global_of_range")
+            results = self._connection.call(BATCH_GET_MIN_MAX, request).results
+            for session, result in zip(page, results, strict=True):
+                found[session] = (
+                    range_from(result.min_max.global_of_range)
+                    if result.HasField("min_max")
+                    else None
+                )
+        return found
 
     def flush(self, timeout: float | None = None) -> Totals:
         """Waits until every observation is acknowledged, which means that it is on the server's

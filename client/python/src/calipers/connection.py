@@ -41,8 +41,8 @@ _SILENT_SECONDS = 2.0
 
 
 class Method(Generic[_Request, _Response]):
-    """A unary method of the service. Every one of these may be called again: none of them
-    counts twice."""
+    """A method of the service that takes one request. Every one of these may be called again:
+    none of them counts twice."""
 
     def __init__(self, name: str, request: type[_Request], response: type[_Response]) -> None:
         self.name = name
@@ -58,6 +58,14 @@ LIST_SESSIONS = Method(
 GET_MIN_MAX = Method("GetMinMax", range_pb2.GetMinMaxRequest, range_pb2.MinMax)
 GET_QPARAMS = Method("GetQParams", qparams_pb2.GetQParamsRequest, qparams_pb2.GetQParamsResponse)
 SEAL_SESSION = Method("SealSession", calibration_pb2.SealSessionRequest, session_pb2.Session)
+BATCH_GET_MIN_MAX = Method(
+    "BatchGetMinMax", range_pb2.BatchGetMinMaxRequest, range_pb2.BatchGetMinMaxResponse
+)
+
+# Its answer comes in pieces: Connection.read_series.
+READ_SERIES = Method(
+    "ReadSeries", calibration_pb2.ReadSeriesRequest, calibration_pb2.ReadSeriesResponse
+)
 
 _METHODS: tuple[Method[Any, Any], ...] = (
     CREATE_SESSION,
@@ -66,6 +74,7 @@ _METHODS: tuple[Method[Any, Any], ...] = (
     GET_MIN_MAX,
     GET_QPARAMS,
     SEAL_SESSION,
+    BATCH_GET_MIN_MAX,
 )
 
 # gRPC makes the attempts, within the call's deadline: a server that is restarted meanwhile is
@@ -73,7 +82,9 @@ _METHODS: tuple[Method[Any, Any], ...] = (
 _RETRIES = {
     "methodConfig": [
         {
-            "name": [{"service": _SERVICE, "method": method.name} for method in _METHODS],
+            "name": [
+                {"service": _SERVICE, "method": method.name} for method in (*_METHODS, READ_SERIES)
+            ],
             "retryPolicy": {
                 "maxAttempts": 5,
                 "initialBackoff": "0.2s",
@@ -128,6 +139,11 @@ class Connection:
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        self._read_series = self._channel.unary_stream(
+            f"/{_SERVICE}/{READ_SERIES.name}",
+            request_serializer=READ_SERIES.request.SerializeToString,
+            response_deserializer=READ_SERIES.response.FromString,
         )
         self._observe: Any = self._channel.stream_stream(
             f"/{_SERVICE}/Observe",
@@ -186,6 +202,24 @@ class Connection:
         except grpc.RpcError as error:
             raise self._explained(from_rpc(error)) from None
         return answer
+
+    def read_series(
+        self, name: str, timeout: float | None = None
+    ) -> list[observation_pb2.SeriesRecord]:
+        """Every record of the session with this full name, by index, within `timeout` seconds
+        (None: the connection's).
+
+        Raises the CalipersError of the server's status.
+        """
+        if self._closed:
+            raise FailedPreconditionError("the client is closed")
+        seconds = self.timeout if timeout is None else timeout
+        request = calibration_pb2.ReadSeriesRequest(name=name)
+        try:
+            answers = self._read_series(request, timeout=seconds)
+            return [record for answer in answers for record in answer.records]
+        except grpc.RpcError as error:
+            raise self._explained(from_rpc(error)) from None
 
     def observe(self, requests: Iterator[bytes]) -> Any:
         """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse

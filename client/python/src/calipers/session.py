@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
-from calipers import answers, args, names
+from calipers import answers, args, names, plot
 from calipers._wire import (
     calibration_pb2,
     observation_pb2,
@@ -26,11 +26,15 @@ from calipers.connection import (
 from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
 from calipers.geometry import Layout, make_view
 from calipers.reduce import reduce_tensor
+from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
 from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
 
 if TYPE_CHECKING:
+    import os
+
     from google.protobuf.message import Message
+    from matplotlib.figure import Figure
 
     from calipers.stream import Pending
 
@@ -212,6 +216,49 @@ class Session:
         """How far the session has come: what is there, what is missing."""
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
         return answers.progress_from(self._ask(GET_SESSION, request).progress)
+
+    def series(self, *, timeout: float | None = None) -> Series:
+        """Every record that the server keeps of it, by index.
+
+        Raises FailedPreconditionError if their values were dropped: retention FOLDED.
+        """
+        return self._read(timeout)[1]
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        param: int | None = None,
+        averaging_constants: Iterable[float] = (),
+        exclude: Iterable[int | range] = (),
+        timeout: float | None = None,
+    ) -> Figure:
+        """The series as a picture: the range of each batch, the session's fold of them as it
+        grows, batches left out, missing, or not finite.
+
+        Of the whole tensors, or of one parameter: `param` is its position in the flattened
+        qparam shape. `averaging_constants`, each in [0, 1], draws other moving averages beside
+        it. `exclude` leaves indices or ranges of them out. With a `path` it is written, as PNG
+        or SVG by the path's suffix.
+
+        Raises ImportError without matplotlib; FailedPreconditionError if nothing was observed
+        or the values were dropped; InvalidArgumentError for what cannot be drawn; OSError if
+        the path cannot be written.
+        """
+        plot.require(path)
+        constants = plot.check_constants(averaging_constants)
+        excluded = [range(part.start, part.end) for part in _index_ranges(exclude)]
+        spec, series = self._read(timeout)
+        view = plot.view_of(series, spec, param, excluded)
+        return plot.write(plot.draw_series(view, constants), path)
+
+    def _read(self, timeout: float | None) -> tuple[session_pb2.Session, Series]:
+        self._flush(timeout)
+        # The session after the records: it then knows their shape.
+        records = self._connection.read_series(self._full_name, timeout)
+        request = calibration_pb2.GetSessionRequest(name=self._full_name)
+        spec = self._connection.call(GET_SESSION, request, timeout)
+        return spec, series_from(spec, records)
 
     def seal(self, count: int | None = None) -> int:
         """Closes the session at `count` records (None: as many as its records reach to), and

@@ -1,0 +1,95 @@
+"""Where pictures go, and in what dress."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calipers.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg")
+
+MUTED = "#6b6b6b"
+
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.labelcolor": "#333333",
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": "#999999",
+    "axes.titlelocation": "left",
+    "font.size": 9,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "svg.fonttype": "none",
+    # Without it every run would give another file.
+    "svg.hashsalt": "calipers",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+}
+
+
+def require(path: str | os.PathLike[str] | None) -> None:
+    """Looks at what does not need a server: raises ImportError without matplotlib, and
+    InvalidArgumentError for a path whose suffix says neither PNG nor SVG."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ImportError("drawing needs matplotlib: pip install 'calipers[plot]'") from None
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise InvalidArgumentError(
+            f'path "{os.fspath(path)}" ends in neither {" nor ".join(SUFFIXES)}'
+        )
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """How every picture looks, whatever the user's own settings, which come back after it."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def clean(axes: Axes) -> None:
+    """A faint grid for values, and no frame."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e8e8e8", linewidth=0.7)
+
+
+def number(value: float) -> str:
+    """To four places, with a minus sign as axes have it."""
+    large = 1000 <= abs(value) < 1e6
+    return (f"{value:,.0f}" if large else f"{value:.4g}").replace("-", "\u2212")
+
+
+def shortened(name: str, most: int) -> str:
+    """The name in at most so many characters, without some in its middle."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+def write(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+    """Writes the figure where there is a path: the same figure gives the same SVG. Raises
+    OSError."""
+    if path is None:
+        return figure
+    kind = Path(path).suffix.lower().removeprefix(".")
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else None
+    # A picture that cannot be drawn leaves no half of a file.
+    drawn = io.BytesIO()
+    with style():
+        figure.savefig(drawn, format=kind, metadata=metadata, facecolor="white")
+    Path(path).write_bytes(drawn.getvalue())
+    return figure

@@ -1,0 +1,173 @@
+"""The picture of a run: a bar a session, a panel a base name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calipers.answers import Range
+from calipers.errors import FailedPreconditionError, NotFoundError
+from calipers.plot.outliers import SessionRange, find_outliers, ranges_by_base_name
+from calipers.plot.output import MUTED, clean, shortened, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BAR, _OUTLIER = "#4c78a8", "#c81e1e"
+# As many have a line with their name each; more are numbered, and those that stand out named.
+_MOST_NAMED = 48
+_MOST_LISTED = 8
+_ROW_INCHES = 0.22
+# The height of a panel of sessions without names.
+_PANEL_ROWS = 11
+# Largest to median magnitude from which small ranges would vanish on a linear axis.
+_LINEAR_REACH = 30.0
+
+_RULE = (
+    "more than 3 interquartile ranges of log2(max - min), and a factor of 2, beyond the "
+    "quartiles of the panel; or NaN, infinity"
+)
+
+
+def draw_run(run: str, pattern: str, found: Mapping[str, Range | None]) -> Figure:
+    """The ranges, by session; None for those without an answer. Raises NotFoundError if there
+    are no sessions, FailedPreconditionError if none has an answer."""
+    if not found:
+        raise NotFoundError(
+            f'no session of run "{run}" matches "{pattern}"' if pattern else f'no run "{run}"'
+        )
+    panels = ranges_by_base_name(found)
+    if not panels:
+        raise FailedPreconditionError(
+            f'none of {len(found)} sessions of run "{run}" has an answer: nothing was observed'
+        )
+    with style():
+        return _draw(_title(run, pattern, found), panels)
+
+
+def _title(run: str, pattern: str, found: Mapping[str, Range | None]) -> str:
+    answered = sum(one is not None for one in found.values())
+    title = f"Run {run}" + (f", {pattern}" if pattern else "") + f": {answered:,} ranges"
+    silent = len(found) - answered
+    return title + (f" (left out, for they have no answer: {silent:,})" if silent else "")
+
+
+def _draw(title: str, panels: Mapping[str, Sequence[SessionRange]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    count = sum(map(len, panels.values()))
+    named = count <= _MOST_NAMED
+    heights = [len(ranges) if named else _PANEL_ROWS for ranges in panels.values()]
+    height = 0.9 + _ROW_INCHES * sum(heights) + 0.65 * len(panels)
+    figure = Figure(figsize=(10.5, height), layout="constrained")
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11)
+    outliers = {session for ranges in panels.values() for session in find_outliers(ranges)}
+    rule = f"Red: {_RULE}" if outliers else f"Nothing stands out, which would be {_RULE}"
+    figure.supxlabel(rule, x=0.01, horizontalalignment="left", fontsize=8, color=MUTED)
+    grid = figure.subplots(len(panels), squeeze=False, height_ratios=heights)
+    for axes, (base_name, ranges) in zip(grid[:, 0], panels.items(), strict=True):
+        axes.set_title(f"{base_name} ({len(ranges):,})", fontsize=9.5, pad=8)
+        (_draw_named if named else _draw_numbered)(axes, ranges, outliers)
+    return figure
+
+
+def _draw_named(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
+    """A line a session, from the top, with its name to the left and its numbers to the right."""
+    rows = np.arange(len(ranges))
+    for row, one in enumerate(ranges):
+        color = _OUTLIER if one.session in outliers else _BAR
+        if one.finite:
+            axes.hlines(row, one.low, one.high, color=color, linewidth=5)
+            axes.plot([one.low, one.high], [row, row], "|", color=color, markersize=8)
+        axes.annotate(
+            str(one),
+            (1.01, row),
+            xycoords=("axes fraction", "data"),
+            verticalalignment="center",
+            color=_OUTLIER if one.session in outliers else MUTED,
+            fontsize=8.5,
+            annotation_clip=False,
+        )
+    clean(axes)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color="#e8e8e8", linewidth=0.7)
+    axes.set_yticks(rows, [shortened(one.session, 60) for one in ranges])
+    axes.set_ylim(len(ranges) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.axvline(0, color="#999999", linewidth=0.8, zorder=0)
+    axes.set_xlabel(_scale(axes, "x", ranges), fontsize=8)
+
+
+def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
+    """A column a session; those that stand out are listed beside."""
+    from matplotlib.ticker import MaxNLocator
+
+    for is_outlier, color in ((False, _BAR), (True, _OUTLIER)):
+        chosen = [
+            (at, one)
+            for at, one in enumerate(ranges)
+            if one.finite and (one.session in outliers) == is_outlier
+        ]
+        at = [at for at, _ in chosen]
+        axes.vlines(
+            at,
+            [one.low for _, one in chosen],
+            [one.high for _, one in chosen],
+            color=color,
+            linewidth=max(1.0, min(4.0, 300 / len(ranges))),
+        )
+    _mark(axes, [at for at, one in enumerate(ranges) if one.session in outliers])
+    clean(axes)
+    axes.axhline(0, color="#999999", linewidth=0.8, zorder=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(-1, len(ranges))
+    axes.set_ylabel(_scale(axes, "y", ranges))
+    first, last = (shortened(one.session, 44) for one in (ranges[0], ranges[-1]))
+    axes.set_xlabel(f"in the order of names: 0 is {first}, {len(ranges) - 1} is {last}")
+    axes.annotate(
+        _listed(ranges, outliers),
+        (1.01, 1),
+        xycoords="axes fraction",
+        verticalalignment="top",
+        color=_OUTLIER,
+        fontsize=8,
+    )
+
+
+def _mark(axes: Axes, positions: Sequence[int]) -> None:
+    """Points at what stands out: a range may be too small to be seen, or have no ends."""
+    if positions:
+        axes.plot(
+            positions,
+            np.ones(len(positions)),
+            "v",
+            color=_OUTLIER,
+            markersize=5,
+            clip_on=False,
+            transform=axes.get_xaxis_transform(),
+        )
+
+
+def _listed(ranges: Sequence[SessionRange], outliers: set[str]) -> str:
+    lines = [
+        f"{at}: {shortened(one.session.rpartition('/')[0], 38)}\n      {one}"
+        for at, one in enumerate(ranges)
+        if one.session in outliers
+    ]
+    more = len(lines) - _MOST_LISTED
+    return "\n".join([*lines[:_MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])])
+
+
+def _scale(axes: Axes, side: str, ranges: Sequence[SessionRange]) -> str:
+    """Makes the axis logarithmic beyond the middle of the ranges if they are too far apart to be
+    seen beside each other, and returns its label."""
+    ends = [max(abs(one.low), abs(one.high)) for one in ranges if one.finite]
+    ends = [end for end in ends if end > 0]
+    if not ends or max(ends) <= _LINEAR_REACH * np.median(ends):
+        return "value"
+    linear = float(f"{np.median(ends):.1g}")
+    getattr(axes, f"set_{side}scale")("symlog", linthresh=linear)
+    return f"value (logarithmic beyond ±{linear:g})"
