@@ -114,7 +114,8 @@ def _annotate(axes: Axes, at: tuple[float, float], text: str, color: str, lift: 
 def _draw_folds(axes: Axes, view: SeriesView, averaging_constants: Sequence[float]) -> None:
     for end in _draw_fold(axes, view, view.fold, color=_FOLD, linewidth=2, zorder=5):
         if np.isfinite(end[1]):
-            _annotate(axes, end, number(end[1]), _FOLD)
+            place = (end[0], float(np.clip(end[1], -_LARGEST, _LARGEST)))
+            _annotate(axes, place, number(end[1]), _FOLD)
     for at, constant in enumerate(averaging_constants):
         other = dataclasses.replace(view.fold, observer="minmax", averaging_constant=constant)
         color = _OTHERS[at % len(_OTHERS)]
