@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -147,10 +149,15 @@ def test_fused_weights_share_a_global_scale(client):
     own = calipers.torch.load_qparams(client, "NVFP4", fusion="none")
     own_scales = {own[f"layers.0.attention.{name}.weight_global_scale"].item() for name in names}
     assert len(own_scales) == 3
-    declared = calipers.torch.load_qparams(client, "NVFP4", fuse=[("q_proj", "k_proj")])
+    pair = [("q_proj", "k_proj")]
+    declared = calipers.torch.load_qparams(client, "NVFP4", fuse=pair)
     scales = [declared[f"layers.0.attention.{name}.weight_global_scale"] for name in names]
     assert scales[0].equal(scales[1])
     assert not scales[0].equal(scales[2])
+    again = calipers.torch.calibrate(
+        model, batches, client, scheme="NVFP4", observe="weight", fuse=pair
+    )
+    assert all(same_bits(again[name], declared[name]) for name in declared)
 
 
 def test_the_finest_records_answer_for_every_scheme(client):
@@ -204,6 +211,9 @@ def test_a_module_that_runs_twice(client):
         low, high = average(series, 0.01)
         name = session.replace("/", ".")
         assert torch.equal(found[f"{name}_scale"], float32(max(-low, high) / 127.5))
+        # As it was, not as it became in place.
+        answer = client.session(session).minmax()
+        assert (answer.min.item(), answer.max.item()) == (low, high)
         # Tokens of both calls.
         assert client.session(session).progress().num_observations == 3 * (2 * 4 + 2 * 2)
 
@@ -290,6 +300,61 @@ def test_a_forward_of_the_callers(client):
         forward=lambda model, batch: model(torch.full((1, 4), float(batch))),
     )
     assert torch.equal(found["0.input_scale"], float32(7 / 448))
+
+
+def test_batches_are_on_the_models_device(client, monkeypatch):
+    where = []
+    module = sys.modules["calipers.torch.calibrate"]
+    monkeypatch.setattr(module, "model_device", lambda _: torch.device("meta"))
+
+    def forward(model: nn.Module, batch: dict[str, Tensor]) -> None:
+        where.append(batch["value"].device.type)
+        model(torch.ones(1, 4))
+
+    calipers.torch.calibrate(
+        nn.Sequential(nn.Linear(4, 4)),
+        [{"value": torch.ones(1, 4)}],
+        client,
+        scheme="FP8",
+        forward=forward,
+    )
+    assert where == ["meta"]
+
+
+def test_weights_are_dealt_to_the_ranks(client):
+    model = make_model()
+    linear = len([one for one in model.modules() if isinstance(one, nn.Linear)])
+    with pytest.raises(calipers.DeadlineExceededError, match="has 0 of 1 records"):
+        calipers.torch.calibrate(model, (), client, rank=1, world_size=2, timeout=0.1)
+    assert client.totals.observed == linear // 2
+    calipers.torch.calibrate(model, (), client, rank=0, world_size=2)
+    assert client.totals.observed == linear
+    calipers.torch.calibrate(model, (), client, resume=True)
+    assert client.totals.observed == linear
+
+
+def test_what_is_complete_needs_no_time(client):
+    model = nn.Sequential(nn.Linear(4, 4))
+    options = {"scheme": "FP8", "observe": "input"}
+    first = calipers.torch.calibrate(model, [torch.ones(1, 4)], client, **options)
+    again = calipers.torch.calibrate(model, [torch.ones(1, 4)], client, timeout=0.0, **options)
+    assert same_bits(first["0.input_scale"], again["0.input_scale"])
+
+
+def test_the_finest_of_a_row_that_groups_do_not_divide(client):
+    model = nn.Sequential(nn.Linear(20, 4))
+    options = {"observe": "weight", "granularity": "finest"}
+    found = calipers.torch.calibrate(model, (), client, scheme="W8A8", **options)
+    rows = model[0].weight.double().abs().amax(1, keepdim=True) / 127.5
+    assert torch.equal(found["0.weight_scale"], rows.float())
+    assert client.session("0/weight").args["strategy"] == "channel"
+
+
+def test_dynamic_args_of_a_mapping_are_not_observed(client):
+    token = {"num_bits": 8, "strategy": "token", "dynamic": True}
+    scheme = {"weights": {"num_bits": 8}, "input_activations": token}
+    calipers.torch.calibrate(nn.Sequential(nn.Linear(4, 4)), (), client, scheme=scheme)
+    assert [row.session for row in client.sessions()] == ["0/weight"]
 
 
 def test_wrapped_models_have_the_names_of_the_inner(client):

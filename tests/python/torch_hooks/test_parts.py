@@ -12,6 +12,7 @@ from torch import nn
 
 import calipers
 from calipers.torch.batches import NumberedBatches, evaluating, model_device, move, run_batch
+from calipers.torch.finish import complete
 from calipers.torch.ranks import Rank, resolve_rank
 from calipers.torch.resume import Present
 from calipers.torch.scheme import resolve_scheme
@@ -145,6 +146,30 @@ def test_a_model_in_parts_of_both_modes():
     with evaluating(model):
         assert not any(module.training for module in model.modules())
     assert [module.training for module in model.modules()] == [True, True, False, True]
+
+
+class LateSession:
+    """Its last record comes as the wait for it ends."""
+
+    name = "m/input"
+    sealed = 0
+
+    def wait(self, count: int, *, timeout: float) -> None:
+        raise calipers.DeadlineExceededError("too late")
+
+    def progress(self) -> calipers.Progress:
+        return calipers.Progress(3, 3, 3, 3, (), 0, 3, 0)
+
+    def seal(self, count: int) -> None:
+        self.sealed = count
+
+
+def test_what_came_as_the_wait_ended_is_there():
+    session = LateSession()
+    complete([(session, 3)], "seal", 0.0)  # type: ignore[list-item]
+    assert session.sealed == 3
+    with pytest.raises(calipers.DeadlineExceededError, match=r"3 of 5 records.*missing are 3 to 4"):
+        complete([(session, 5)], "seal", 0.0)  # type: ignore[list-item]
 
 
 class QuantizationScheme:
