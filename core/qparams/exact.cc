@@ -136,11 +136,17 @@ class Calculation {
 
   double ToScaleDtype(double scale) {
     if (!args_.scale_dtype) return scale;
-    if (scale > scale_limits_.greatest) {
-      Followed(QParamsTrap::kScaleSaturated);
-      return scale_limits_.greatest;
-    }
-    return RoundOnce(*args_.scale_dtype, scale);
+    if (scale <= scale_limits_.greatest) return RoundOnce(*args_.scale_dtype, scale);
+    if (!RoundsToGreatest(scale)) Followed(QParamsTrap::kScaleSaturated);
+    return scale_limits_.greatest;
+  }
+
+  // Of a scale above the greatest value of scale_dtype: the largest group of an NVFP4 tensor is
+  // at it but for the rounding of the global scale.
+  bool RoundsToGreatest(double scale) const {
+    return IsFloat(*args_.scale_dtype)
+               ? RoundOnce(*args_.scale_dtype, scale) == scale_limits_.greatest
+               : std::nearbyint(scale) == scale_limits_.greatest;
   }
 
   double MxScale(const Bounds& bounds) {

@@ -182,7 +182,7 @@ class Calculation {
 
   bool Saturated(std::size_t i) const {
     return rule_.args->scale_dtype && !(rule_.mx && rule_.args->symmetric) &&
-           to_scale_dtype_.Exceeds(unclamped_[i]);
+           to_scale_dtype_.Saturates(unclamped_[i]);
   }
   bool Wrapped(std::size_t i) const { return unrounded_[i] > 0 && zero_point_[i] < 0; }
 

@@ -42,6 +42,11 @@ class RoundingTo {
 
   /// True if it is clamped from above.
   bool Exceeds(Wide x) const { return x > high_; }
+  /// True if that changes what it becomes: it is not rounded to the greatest value anyway.
+  bool Saturates(Wide x) const {
+    if (!Exceeds(x)) return false;
+    return IsFloat(to_) ? Cast(x) != high_ : RoundHalfToEven(x) > greatest_;
+  }
 
   void Apply(Tile<Wide>& tile) const {
     for (Wide& x : tile) x = Clamp(x, low_, high_);

@@ -363,6 +363,36 @@ TEST(QParamsTrapTest, AScaleAboveItsDtypeIsItsGreatest) {
   }
 }
 
+TEST(QParamsTrapTest, AScaleThatRoundsToTheGreatestOfItsDtypeMetNoTrap) {
+  QuantizationArgs args = Float(4);
+  args.scale_dtype = Dtype::kF8E4M3;
+  // Halfway from 448 to what would be next, and the first float32 beyond.
+  for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
+    const QParams below = Calculated(RangeOf(Dtype::kF32, {0}, {464 * 6}), args, In(arithmetic));
+    EXPECT_EQ(below.scale.elements[0], 448);
+    EXPECT_THAT(below.notes, IsEmpty());
+    const QParams beyond =
+        Calculated(RangeOf(Dtype::kF32, {0}, {464.001 * 6}), args, In(arithmetic));
+    EXPECT_EQ(beyond.scale.elements[0], 448);
+    EXPECT_THAT(Followed(beyond.notes), ElementsAre(QParamsTrap::kScaleSaturated));
+  }
+}
+
+TEST(QParamsTrapTest, TheLargestGroupOfAnNvfp4TensorMeetsNone) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<double> reach(0.01, 1);
+  for (int i = 0; i < 200; ++i) {
+    const ElementRange range = RangeOf(Dtype::kF32, {0}, {reach(random)});
+    for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
+      const auto qparams =
+          DeriveQParams(range, Shape{1}, range, WeightsOf("NVFP4"), In(arithmetic));
+      ASSERT_TRUE(qparams.ok()) << qparams.status();
+      EXPECT_EQ(qparams->scale.elements[0], 448);
+      EXPECT_THAT(qparams->notes, IsEmpty());
+    }
+  }
+}
+
 TEST(QParamsTrapTest, AScaleAboveTheGreatestInt32Wraps) {
   QuantizationArgs args = Int(8, true);
   args.scale_dtype = Dtype::kI32;
