@@ -24,22 +24,33 @@ SIGTERM and SIGINT stop it: no new calls are taken, observations in flight are
 finished and acknowledged, and it exits with 0.
 Exit status: 0 stopped as asked, 1 could not start, 2 bad flags or config file.)";
 
+// A flag that takes one of these names. CLI11's own transformers show and take the enum's
+// numbers, too.
+template <typename Enum>
+CLI::Option* AddChoice(CLI::App& app, const std::string& flag,
+                       const std::map<std::string, Enum>& choices, const std::string& description,
+                       Enum& chosen) {
+  return app
+      .add_option_function<std::string>(
+          flag, [choices, &chosen](const std::string& name) { chosen = choices.at(name); },
+          description)
+      ->check(CLI::IsMember(choices));
+}
+
 void AddStore(CLI::App& app, Config& config) {
-  const std::map<std::string, StoreKind> stores = {{"embedded", StoreKind::kEmbedded},
-                                                   {"memory", StoreKind::kMemory}};
-  const std::map<std::string, Durability> durabilities = {
-      {"sync", Durability::kSync}, {"os", Durability::kOs}, {"none", Durability::kNone}};
-  app.add_option("--store", config.store,
-                 "embedded keeps everything in --data-dir; memory forgets it when it stops")
-      ->transform(CLI::CheckedTransformer(stores))
+  AddChoice<StoreKind>(
+      app, "--store", {{"embedded", StoreKind::kEmbedded}, {"memory", StoreKind::kMemory}},
+      "embedded keeps everything in --data-dir; memory forgets it when it stops", config.store)
       ->default_str("embedded");
   app.add_option("--data-dir", config.data_dir,
                  "Directory of the embedded store, made if it is not there; one server at a time")
       ->capture_default_str();
-  app.add_option("--durability", config.durability,
-                 "What an acknowledged observation survives: sync a loss of power, os the end of "
-                 "the process, none neither (docs/durability.md)")
-      ->transform(CLI::CheckedTransformer(durabilities))
+  AddChoice<Durability>(
+      app, "--durability",
+      {{"sync", Durability::kSync}, {"os", Durability::kOs}, {"none", Durability::kNone}},
+      "What an acknowledged observation survives: sync a loss of power, os the end of the process, "
+      "none neither (docs/durability.md)",
+      config.durability)
       ->default_str("sync");
   app.add_option("--cache-bytes", config.cache_bytes,
                  "Memory for what the embedded store read from disk")
@@ -121,6 +132,10 @@ std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status) 
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
+    if (config.store == StoreKind::kMemory && !config.restore_from.empty()) {
+      throw CLI::ValidationError("--restore-from",
+                                 "copies into --data-dir, of which --store memory knows nothing");
+    }
   } catch (const CLI::ParseError& error) {
     // CLI11 reports by exception; it ends here. Help and version are 0.
     exit_status = app.exit(error) == 0 ? 0 : 2;

@@ -1,12 +1,10 @@
 #ifndef CALIPERS_SERVER_DURABILITY_H_
 #define CALIPERS_SERVER_DURABILITY_H_
 
-#include <cstdint>
-
 namespace calipers::server {
 
 /// What an acknowledged record survives; docs/durability.md says it in full.
-enum class Durability : std::uint8_t {
+enum class Durability {
   kSync,  // a loss of power: the log was synced before
   kOs,    // the end of the process: the operating system has it
   kNone,  // nothing before the next flush

@@ -261,8 +261,8 @@ absl::Status Session::Deleted() const {
 
 absl::Status Session::NothingSeen() const {
   if (series_.counts.count == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("session ", name().full(), " has seen no observation"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "session ", name().full(), " has seen no observation (observe, or wait for its count)"));
   }
   return absl::FailedPreconditionError(
       absl::StrCat("session ", name().full(), " has nothing to fold: of ", series_.counts.count,

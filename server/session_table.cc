@@ -24,7 +24,8 @@ absl::StatusOr<std::shared_ptr<Session>> SameOrError(const std::shared_ptr<Sessi
   if (session->spec() == spec) return session;
   return absl::AlreadyExistsError(
       absl::StrCat("session ", session->name().full(),
-                   " exists with another spec: ", DescribeDifference(session->spec(), spec)));
+                   " exists with another spec: ", DescribeDifference(session->spec(), spec),
+                   " (give the one that it has, or take another run)"));
 }
 
 absl::Status NoSession(absl::string_view full_name) {

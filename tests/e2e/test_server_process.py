@@ -131,6 +131,10 @@ def test_a_port_in_use_is_refused_by_name(server_with, tmp_path):
         (["--max-streams", "0"], "max-streams"),
         (["--log-format", "xml"], "xml"),
         (["--config", "/nonexistent.toml"], "/nonexistent.toml"),
+        (["--durability", "bogus"], "bogus not in {none,os,sync}"),
+        (["--durability", "0"], "0 not in {none,os,sync}"),
+        (["--store", "disk"], "disk not in {embedded,memory}"),
+        (["--store", "memory", "--restore-from", "/nonexistent"], "--restore-from"),
     ],
 )
 def test_bad_flags_exit_with_2(arguments, said):
@@ -140,6 +144,14 @@ def test_bad_flags_exit_with_2(arguments, said):
     )
     assert done.returncode == 2
     assert said in done.stdout + done.stderr
+
+
+def test_help_is_text():
+    program = BUILD / "server" / "calipers-server"
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0
+    assert done.stdout.replace("\n", "").isprintable()
+    assert "--durability TEXT:{none,os,sync}=sync" in done.stdout
 
 
 def test_a_config_file_sets_flags_and_the_command_line_wins(server_with, tmp_path):
