@@ -23,7 +23,10 @@ int Backup(const Global& global, const std::string& name) {
   const auto client = global.Connect();
   if (!client.ok()) return Fail(client.status());
   const auto backup = (*client)->CreateBackup(name);
-  if (!backup.ok()) return Fail(backup.status());
+  if (!backup.ok()) {
+    const int status = Fail(backup.status());
+    return absl::IsFailedPrecondition(backup.status()) ? kSomeRefused : status;
+  }
   if (global.json) {
     const nlohmann::ordered_json json = {{"path", backup->path()},
                                          {"size_bytes", backup->size_bytes()}};

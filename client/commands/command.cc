@@ -19,10 +19,6 @@ const char* NextStep(absl::StatusCode code) {
       return "start one with calipers-server, or name another with --server HOST:PORT";
     case absl::StatusCode::kNotFound:
       return "calipers list shows what there is; --run names another run";
-    case absl::StatusCode::kFailedPrecondition:
-      return "calipers coverage shows what was never observed";
-    case absl::StatusCode::kAlreadyExists:
-      return "use the same options as before, another --run, or calipers delete";
     case absl::StatusCode::kDeadlineExceeded:
       return "--timeout SECONDS allows more";
     default:

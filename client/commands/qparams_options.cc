@@ -25,12 +25,15 @@ void QParamsOptions::AddTo(CLI::App& command) {
   command.add_option(
       "--args", args,
       "QuantizationArgs as JSON, as a recipe has them, or @FILE; may be given again");
-  command
-      .add_option("--fuse", groups,
-                  "Last parts of modules that share a global scale, besides q_proj,k_proj,v_proj, "
-                  "gate_proj,up_proj and others that are known: --fuse query,key,value")
-      ->take_all();
-  command.add_flag("--no-fusion", no_fusion, "Every weight has a global scale of its own");
+  CLI::Option* const fuse =
+      command
+          .add_option(
+              "--fuse", groups,
+              "Last parts of modules that share a global scale, besides q_proj,k_proj,v_proj, "
+              "gate_proj,up_proj and others that are known: --fuse query,key,value")
+          ->take_all();
+  command.add_flag("--no-fusion", no_fusion, "Every weight has a global scale of its own")
+      ->excludes(fuse);
   command.add_option("--peers-behind", peers_behind,
                      "A session that saw nothing takes the range of those that differ in the part "
                      "behind this one: experts");

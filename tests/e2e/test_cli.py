@@ -331,8 +331,15 @@ def test_another_server_begins_from_a_backup(cli, server_with, tmp_path):
     assert restored.run("list", "--json").stdout == sessions
     again = cli.run("backup", "friday")
     assert again.returncode == 1 and "friday" in again.stderr
+    # What it says is about backups, and not about sessions.
+    assert "delete" not in again.stderr
     assert backup["path"] in cli.run("backup", "friday-2").stdout
     assert cli.run("backup", "../friday").returncode == 1
+
+
+def test_a_server_that_keeps_nothing_refuses_a_backup(server_with):
+    done = Cli(server_with("--store", "memory").address).run("backup", "friday")
+    assert done.returncode == 1 and "--data-dir" in done.stderr
 
 
 def test_errors_say_what_to_do_next(cli, tmp_path):

@@ -276,6 +276,7 @@ def test_a_scheme_that_the_series_cannot_give_says_which_could(cli, tmp_path):
         (1, ["qparams", "--peers-behind", "a.b"]),
         (2, ["export", "--qparams", "q.safetensors", "--scheme", "FP8", "--scheme", "W8A8"]),
         (2, ["export", "run.safetensors", "--scheme", "FP8"]),
+        (2, ["qparams", "--scheme", "NVFP4", "--fuse", "query,key", "--no-fusion"]),
         (4, ["export", "--qparams", "q.safetensors", "no.such", "--scheme", "FP8"]),
     ],
 )
