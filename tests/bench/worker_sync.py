@@ -41,6 +41,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from servers import Programs, calipers_server
+from sync_peers import all_reduce_each
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "client" / "python" / "src"))
 
@@ -104,16 +105,6 @@ def wider(past: Ranges, new: Ranges) -> Ranges:
     return [(torch.min(p[0], n[0]), torch.max(p[1], n[1])) for p, n in pairs]
 
 
-def all_reduce(ranges: Ranges) -> None:
-    """As llm-compressor: each statistic for itself, all of them on their way at once."""
-    work = []
-    for low, high in ranges:
-        work.append(dist.all_reduce(low, op=dist.ReduceOp.MIN, async_op=True))
-        work.append(dist.all_reduce(high, op=dist.ReduceOp.MAX, async_op=True))
-    for handle in work:
-        handle.wait()
-
-
 def locally(reduce: Callable[[torch.Tensor], Range], each: bool, end: bool) -> Way:
     """Ranges kept at the worker, all-reduced after each batch, at the end, or never."""
 
@@ -124,10 +115,10 @@ def locally(reduce: Callable[[torch.Tensor], Range], each: bool, end: bool) -> W
             for _ in worker.batches:
                 ranges = [reduce(tensor) for tensor in worker.inputs]
                 if each:
-                    all_reduce(ranges)
+                    all_reduce_each(ranges)
                 whole = wider(whole, ranges)
             if end:
-                all_reduce(whole)
+                all_reduce_each(whole)
             return whole
 
         yield calibrate

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import calipers
+from calipers.ranks import Rank, resolve_rank
 from calipers.torch.batches import NumberedBatches, evaluating, model_device, move, run_batch
 from calipers.torch.finish import complete
-from calipers.torch.ranks import Rank, resolve_rank
 from calipers.torch.resume import Present
 from calipers.torch.scheme import resolve_scheme
 from calipers.torch.targets import find_modules, unwrap

@@ -23,7 +23,7 @@ from llmcompressor.observers import (
 
 from calipers.answers import MinMax
 from calipers.llmcompressor.series import Series
-from calipers.llmcompressor.share import process_group
+from calipers.ranks import is_distributed
 
 _BASE_NAMES = ("input", "output", "q", "k", "v")
 
@@ -118,10 +118,10 @@ def _ask_at_the_end() -> None:
 
 def put_answers(model: Any) -> None:
     """Gives every module of the model what the server has of its observers."""
-    if (group := process_group()) is not None:
+    if is_distributed():
         # Processes of one machine share the parameters that are offloaded: none may go on
         # putting its scales of a batch there.
-        group.barrier()
+        torch.distributed.barrier()
     for module in model.modules():
         for base_name in _BASE_NAMES:
             observer = getattr(module, f"{base_name}_observer", None)

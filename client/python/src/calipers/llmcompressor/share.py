@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import Any
 
 from calipers.errors import InvalidArgumentError
 from calipers.llmcompressor.settings import Order, Settings
+from calipers.ranks import Rank, gather_counts, is_distributed, resolve_rank
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ def find_share(settings: Settings, own: int | None) -> Share:
 
     Raises InvalidArgumentError, saying what to set, if it cannot be told.
     """
-    rank, world_size = _place()
+    place = resolve_rank(None, None)
+    rank, world_size = place.rank, place.world_size
     if settings.batches is None:
-        counts = _all_counts(own, world_size)
-        return _share(settings.order, rank, counts)
+        return _share(settings.order, rank, _all_counts(own, place))
     counts = [dealt(settings.order, settings.batches, at, world_size) for at in range(world_size)]
     if own not in (None, counts[rank]):
         raise InvalidArgumentError(
@@ -69,29 +68,10 @@ def _share(order: Order, rank: int, counts: list[int]) -> Share:
     return Share(sum(counts[:rank]), 1, counts[rank], sum(counts))
 
 
-def _place() -> tuple[int, int]:
-    if (group := process_group()) is not None:
-        return group.get_rank(), group.get_world_size()
-    rank, world_size = _variable("RANK", 0), _variable("WORLD_SIZE", 1)
-    if not 0 <= rank < world_size:
+def _all_counts(own: int | None, rank: Rank) -> list[int]:
+    if rank.world_size > 1 and not is_distributed():
         raise InvalidArgumentError(
-            f"RANK is {rank} and WORLD_SIZE {world_size}; 0 to WORLD_SIZE - 1 is allowed"
-        )
-    return rank, world_size
-
-
-def _variable(name: str, default: int) -> int:
-    given = os.environ.get(name)
-    try:
-        return int(given) if given else default
-    except ValueError:
-        raise InvalidArgumentError(f"{name} is {given!r}; it is a number") from None
-
-
-def _all_counts(own: int | None, world_size: int) -> list[int]:
-    if world_size > 1 and (group := process_group()) is None:
-        raise InvalidArgumentError(
-            f"WORLD_SIZE is {world_size}, and torch.distributed, which would tell how many "
+            f"WORLD_SIZE is {rank.world_size}, and torch.distributed, which would tell how many "
             "batches the other workers have, is not initialised: set CALIPERS_BATCHES to the "
             "number of all workers' batches"
         )
@@ -100,15 +80,6 @@ def _all_counts(own: int | None, world_size: int) -> list[int]:
             "how many batches there are cannot be told, for llm-compressor's session has no "
             "calib_data: set CALIPERS_BATCHES to their number"
         )
-    if world_size == 1:
-        return [own]
-    counts: list[int] = [0] * world_size
-    group.all_gather_object(counts, own)
+    counts = gather_counts(rank, own)
+    assert counts is not None
     return counts
-
-
-def process_group() -> Any:
-    """torch.distributed, if it is initialised."""
-    import torch.distributed as dist
-
-    return dist if dist.is_available() and dist.is_initialized() else None

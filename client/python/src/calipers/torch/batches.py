@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from calipers.errors import InvalidArgumentError
-from calipers.torch.ranks import Rank, gather_counts
+from calipers.ranks import Rank, gather_counts
 
 Yields: TypeAlias = Literal["share", "all"]
 """What a process's dataloader yields: its own batches alone, as DistributedSampler and accelerate

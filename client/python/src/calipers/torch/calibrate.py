@@ -10,6 +10,7 @@ import torch
 from calipers.client import Arithmetic, Client
 from calipers.errors import InvalidArgumentError
 from calipers.progress import ProgressBar, open_bar
+from calipers.ranks import resolve_rank
 from calipers.session import FusionMode
 from calipers.torch.activations import Activation, ActivationHooks, Repeats
 from calipers.torch.batches import (
@@ -24,7 +25,6 @@ from calipers.torch.batches import (
 from calipers.torch.finish import Finish, complete
 from calipers.torch.observed import Observed, Opening, observe_weights
 from calipers.torch.qparams import QParamsMapping, ask
-from calipers.torch.ranks import resolve_rank
 from calipers.torch.resume import all_hold
 from calipers.torch.scheme import (
     BaseName,

@@ -10,8 +10,8 @@ import torch
 from calipers.client import Arithmetic, Client
 from calipers.errors import InvalidArgumentError
 from calipers.names import base_name
+from calipers.ranks import Rank
 from calipers.session import Session
-from calipers.torch.ranks import Rank
 from calipers.torch.resume import Present
 from calipers.torch.scheme import Granularity, Wanted, session_args
 

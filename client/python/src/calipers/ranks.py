@@ -37,15 +37,18 @@ def resolve_rank(rank: int | None, world_size: int | None) -> Rank:
 
     Raises InvalidArgumentError unless 0 <= rank < world_size.
     """
+    names = ["rank", "world_size"]
     if rank is None:
+        names[0] = "RANK"
         rank = torch.distributed.get_rank() if is_distributed() else _environment("RANK", 0)
     if world_size is None:
+        names[1] = "WORLD_SIZE"
         known = torch.distributed.get_world_size() if is_distributed() else None
         world_size = known or _environment("WORLD_SIZE", 1)
     found = Rank(operator.index(rank), operator.index(world_size))
     if not 0 <= found.rank < found.world_size:
         raise InvalidArgumentError(
-            f"rank is {rank} and world_size {world_size}; rank has to be in 0 to world_size - 1"
+            f"{names[0]} is {rank} and {names[1]} {world_size}; 0 to {names[1]} - 1 is allowed"
         )
     return found
 
