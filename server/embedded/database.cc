@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/status_macros.h"
+#include "rocksdb/convenience.h"
 #include "rocksdb/perf_level.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "server/embedded/checked_value.h"
@@ -168,6 +169,24 @@ absl::StatusOr<std::optional<std::string>> Database::Get(absl::string_view key) 
 
 std::unique_ptr<Database::Cursor> Database::Read(KeyRange range) const {
   return std::unique_ptr<Cursor>(new Cursor(this, std::move(range)));
+}
+
+absl::Status Database::DropTables(const KeyRange& range) {
+  absl::ReaderMutexLock lock(&mu_);
+  if (db_ == nullptr) return NotOpen();
+  // A table is gone for good; so must be, before it, whatever says that its rows may go.
+  const absl::Status kept =
+      FromDisk(options_.durability == Durability::kNone ? db_->Flush({}) : db_->SyncWAL(),
+               "writing to", options_.directory);
+  if (!kept.ok()) {
+    Fail(kept);
+    return kept;
+  }
+  const rocksdb::Slice begin = range.begin;
+  const rocksdb::Slice end = range.end;
+  return FromDisk(rocksdb::DeleteFilesInRange(db_.get(), db_->DefaultColumnFamily(), &begin, &end,
+                                              /*include_end=*/false),
+                  "writing to", options_.directory);
 }
 
 absl::Status Database::CopyTo(const std::string& path) {

@@ -14,16 +14,13 @@
 #include "server/embedded/keys.h"
 #include "server/embedded/number.h"
 #include "server/embedded/put_batch.h"
+#include "server/embedded/removal.h"
 #include "server/embedded/series_reader.h"
 #include "server/sealing.h"
 #include "server/storage/rows.h"
 
 namespace calipers::server {
 namespace {
-
-// Series of up to as many records go one by one: what deletes a range is looked at by
-// every read there is from then on.
-constexpr std::size_t kDeletedOneByOne = 1024;
 
 constexpr auto kBeforeReturn = Database::Keep::kBeforeReturn;
 
@@ -34,6 +31,15 @@ void Put(rocksdb::WriteBatch& batch, const std::string& key, std::string body) {
 
 void PutSession(rocksdb::WriteBatch& batch, RunId run, const StoredSession& session) {
   Put(batch, SessionKey(run, session.identity->name.session_id()), EncodeSession(session));
+}
+
+// Has the batch take away what a series is found by but for its session's row. Returns the key
+// of the removal that is to be finished.
+std::string RemoveSeries(rocksdb::WriteBatch& batch, const LiveSeries& series) {
+  batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
+  std::string removal = RemovalKey(series.run->id, series.id);
+  PutRemoval(removal, batch);
+  return removal;
 }
 
 absl::Status VisitAll(const Database& database, RowKind kind, Database::Cursor::Visit visit) {
@@ -91,12 +97,20 @@ EmbeddedStore::~EmbeddedStore() = default;
 absl::Status EmbeddedStore::Load() {
   RETURN_IF_ERROR(ids_.Load());
   RunsById runs;
+  ASSIGN_OR_RETURN(const std::vector<std::string> removals, PendingRemovals(*database_));
+  for (const std::string& removal : removals) {
+    const std::optional<RunId> id = RunOfRemoval(removal);
+    if (!id) continue;
+    runs.emplace(*id, std::make_shared<LiveRun>(*id)).first->second->deleted = true;
+  }
   RETURN_IF_ERROR(VisitAll(
       *database_, RowKind::kRun,
       [&](absl::string_view key, absl::string_view body) { return LoadRun(key, body, runs); }));
-  return VisitAll(
+  RETURN_IF_ERROR(VisitAll(
       *database_, RowKind::kSession,
-      [&](absl::string_view key, absl::string_view body) { return LoadSession(key, body, runs); });
+      [&](absl::string_view key, absl::string_view body) { return LoadSession(key, body, runs); }));
+  for (const std::string& removal : removals) Finish(removal);
+  return absl::OkStatus();
 }
 
 absl::Status EmbeddedStore::LoadRun(absl::string_view key, absl::string_view body, RunsById& runs) {
@@ -111,13 +125,14 @@ absl::Status EmbeddedStore::LoadRun(absl::string_view key, absl::string_view bod
 
 absl::Status EmbeddedStore::LoadSession(absl::string_view key, absl::string_view body,
                                         const RunsById& runs) {
-  absl::StatusOr<StoredSession> session = DecodeSession(body);
-  if (!session.ok()) {
-    return absl::DataLossError(absl::StrCat(Describe(key), ": ", session.status().message()));
-  }
   const auto run = runs.find(RunId{NumberAt(key, 1)});
   if (run == runs.end()) {
     return absl::DataLossError(absl::StrCat(Describe(key), " has no run"));
+  }
+  if (run->second->deleted) return absl::OkStatus();
+  absl::StatusOr<StoredSession> session = DecodeSession(body);
+  if (!session.ok()) {
+    return absl::DataLossError(absl::StrCat(Describe(key), ": ", session.status().message()));
   }
   auto series =
       std::make_shared<LiveSeries>(session->series, std::move(session->identity), run->second);
@@ -155,54 +170,65 @@ absl::StatusOr<SeriesId> EmbeddedStore::CreateSession(
 }
 
 absl::StatusOr<SeriesId> EmbeddedStore::ResetSession(SeriesId id) {
-  absl::MutexLock lock(&lifecycle_mu_);
-  const std::shared_ptr<LiveSeries> old = Find(id);
-  if (old == nullptr) return SeriesGone();
-  ASSIGN_OR_RETURN(const std::uint64_t new_id, ids_.Next());
-  const auto series = std::make_shared<LiveSeries>(SeriesId{new_id}, old->identity, old->run);
-  rocksdb::WriteBatch batch;
-  RETURN_IF_ERROR(RemoveSeries(*old, batch));
-  PutSession(batch, series->run->id, {series->identity, series->id, {}});
-  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
-  Forget(*old);
-  Insert(series);
+  std::string removal;
+  std::shared_ptr<LiveSeries> series;
+  {
+    absl::MutexLock lock(&lifecycle_mu_);
+    const std::shared_ptr<LiveSeries> old = Find(id);
+    if (old == nullptr) return SeriesGone();
+    ASSIGN_OR_RETURN(const std::uint64_t new_id, ids_.Next());
+    series = std::make_shared<LiveSeries>(SeriesId{new_id}, old->identity, old->run);
+    rocksdb::WriteBatch batch;
+    removal = RemoveSeries(batch, *old);
+    PutSession(batch, series->run->id, {series->identity, series->id, {}});
+    RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+    Forget(*old);
+    Insert(series);
+  }
+  Finish(removal);
   return series->id;
 }
 
 absl::Status EmbeddedStore::DeleteSession(SeriesId id) {
-  absl::MutexLock lock(&lifecycle_mu_);
-  const std::shared_ptr<LiveSeries> series = Find(id);
-  if (series == nullptr) return absl::OkStatus();
-  rocksdb::WriteBatch batch;
-  RETURN_IF_ERROR(RemoveSeries(*series, batch));
-  batch.Delete(SessionKey(series->run->id, series->identity->name.session_id()))
-      .PermitUncheckedError();
-  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
-  Forget(*series);
+  std::string removal;
+  {
+    absl::MutexLock lock(&lifecycle_mu_);
+    const std::shared_ptr<LiveSeries> series = Find(id);
+    if (series == nullptr) return absl::OkStatus();
+    rocksdb::WriteBatch batch;
+    removal = RemoveSeries(batch, *series);
+    batch.Delete(SessionKey(series->run->id, series->identity->name.session_id()))
+        .PermitUncheckedError();
+    RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+    Forget(*series);
+  }
+  Finish(removal);
   return absl::OkStatus();
 }
 
 absl::Status EmbeddedStore::DeleteRun(const RunName& name) {
   std::shared_ptr<LiveRun> run;
+  std::string removal;
   {
     absl::MutexLock lock(&lifecycle_mu_);
     run = FindRun(name.full());
     if (run == nullptr) return absl::OkStatus();
     rocksdb::WriteBatch batch;
     batch.Delete(RunKey(name.full())).PermitUncheckedError();
-    for (const RowKind kind : {RowKind::kSession, RowKind::kObserved, RowKind::kCheckpoint}) {
-      const KeyRange rows = AllOf(kind, run->id);
-      batch.DeleteRange(rows.begin, rows.end).PermitUncheckedError();
-    }
+    removal = RemovalKey(run->id);
+    PutRemoval(removal, batch);
     RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
     run->deleted = true;
     absl::MutexLock runs_lock(&runs_mu_);
     runs_.erase(name.full());
   }
   // Nobody finds them any more; taking a million away would keep the others waiting.
-  absl::MutexLock lock(&run->mu);
-  for (const SeriesId series : run->series) series_.Take(series);
-  run->series.clear();
+  {
+    absl::MutexLock lock(&run->mu);
+    for (const SeriesId series : run->series) series_.Take(series);
+    run->series.clear();
+  }
+  Finish(removal);
   return absl::OkStatus();
 }
 
@@ -294,25 +320,9 @@ void EmbeddedStore::Forget(const LiveSeries& series) {
   series.run->series.erase(series.id);
 }
 
-absl::Status EmbeddedStore::RemoveSeries(const LiveSeries& series,
-                                         rocksdb::WriteBatch& batch) const {
-  batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
-  const KeyRange records = AllRecords(series.run->id, series.id);
-  const auto cursor = database_->Read(records);
-  std::vector<std::string> keys;
-  bool more = true;
-  while (more && keys.size() <= kDeletedOneByOne) {
-    ASSIGN_OR_RETURN(more, cursor->NextUnchecked([&](absl::string_view key, absl::string_view) {
-      keys.emplace_back(key);
-      return absl::OkStatus();
-    }));
-  }
-  if (more) {
-    batch.DeleteRange(records.begin, records.end).PermitUncheckedError();
-  } else {
-    for (const std::string& key : keys) batch.Delete(key).PermitUncheckedError();
-  }
-  return absl::OkStatus();
+void EmbeddedStore::Finish(const std::string& removal) {
+  // What is deleted is deleted; rows that stay do so until the next start.
+  FinishRemoval(*database_, removal).IgnoreError();
 }
 
 }  // namespace calipers::server

@@ -83,8 +83,8 @@ class EmbeddedStore final : public Store {
       ABSL_LOCKS_EXCLUDED(runs_mu_);
   void Insert(const std::shared_ptr<LiveSeries>& series);
   void Forget(const LiveSeries& series);
-  // Has the batch remove the series' records and checkpoint.
-  absl::Status RemoveSeries(const LiveSeries& series, rocksdb::WriteBatch& batch) const;
+  // Takes away what a removal left.
+  void Finish(const std::string& removal);
 
   // Released last.
   const std::unique_ptr<DirectoryLock> directory_;

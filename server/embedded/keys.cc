@@ -62,6 +62,10 @@ std::string CheckpointKey(RunId run, SeriesId series) {
   return Key(RowKind::kCheckpoint, run, series);
 }
 
+std::string RemovalKey(RunId run) { return Key(RowKind::kRemoval, run); }
+
+std::string RemovalKey(RunId run, SeriesId series) { return Key(RowKind::kRemoval, run, series); }
+
 KeyRange AllOf(RowKind kind) {
   return {Key(kind), std::string(1, static_cast<char>(static_cast<char>(kind) + 1))};
 }
@@ -112,6 +116,8 @@ std::string Describe(absl::string_view key) {
                           run);
     case RowKind::kCheckpoint:
       return absl::StrCat("the checkpoint of series ", series, " of the run with id ", run);
+    case RowKind::kRemoval:
+      return absl::StrCat("the row of what is left of the deleted run with id ", run);
   }
   return "a row of no kind";
 }

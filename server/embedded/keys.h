@@ -25,6 +25,7 @@ enum class RowKind : char {
   kSession = 's',
   kObserved = 'o',
   kCheckpoint = 'c',
+  kRemoval = 'd',
 };
 
 /// Of a record; on the stack, for there is one a record.
@@ -35,6 +36,9 @@ std::string RunKey(absl::string_view run_name);
 std::string SessionKey(RunId run, absl::string_view session_id);
 ObservedKey MakeObservedKey(RunId run, SeriesId series, BatchIndex index);
 std::string CheckpointKey(RunId run, SeriesId series);
+/// Of what says that rows remain of a run, or of one series of it, that is gone.
+std::string RemovalKey(RunId run);
+std::string RemovalKey(RunId run, SeriesId series);
 
 inline absl::string_view AsText(const ObservedKey& key) { return {key.data(), key.size()}; }
 

@@ -12,6 +12,7 @@
 #include "server/embedded/log_check.h"
 #include "server/embedded/number.h"
 #include "server/embedded/options.h"
+#include "server/embedded/removal.h"
 #include "server/storage/rows.h"
 
 namespace calipers::server {
@@ -30,6 +31,8 @@ absl::Status VerifyBody(absl::string_view key, absl::string_view body) {
       return DecodeObserved(body).status();
     case RowKind::kCheckpoint:
       return DecodeCheckpoint(body).status();
+    case RowKind::kRemoval:
+      return CheckRemoval(key, body);
   }
   return absl::DataLossError("it is a row of no kind");
 }

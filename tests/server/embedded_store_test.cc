@@ -227,40 +227,6 @@ TEST_F(EmbeddedStoreTest, SeriesMayBeFarLargerThanTheCache) {
   EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, kRecords);
 }
 
-// Of all rows of `kind` in a directory that no store has open.
-std::size_t CountRows(const std::string& directory, RowKind kind) {
-  rocksdb::DB* opened = nullptr;
-  EXPECT_TRUE(rocksdb::DB::OpenForReadOnly({}, directory + "/db", &opened).ok());
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator({}));
-  const KeyRange range = AllOf(kind);
-  std::size_t count = 0;
-  for (rows->Seek(range.begin); rows->Valid() && rows->key().compare(range.end) < 0; rows->Next()) {
-    ++count;
-  }
-  return count;
-}
-
-TEST_F(EmbeddedStoreTest, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
-  Open();
-  const SeriesId reset = *store_->CreateSession(MakeIdentity("r", "reset/input"));
-  const SeriesId deleted = *store_->CreateSession(MakeIdentity("r", "deleted/input"));
-  // More than go one by one.
-  std::vector<NewRecord> records;
-  for (BatchIndex i = 0; i < 3000; ++i) {
-    for (const SeriesId series : {reset, deleted}) {
-      records.push_back({series, i, MakeObserved(double(i))});
-    }
-  }
-  store_->PutIfAbsent(records);
-  const SeriesId fresh = *store_->ResetSession(reset);
-  EXPECT_OK(store_->DeleteSession(deleted));
-  PutOne(*store_, fresh, 0, 1);
-  EXPECT_EQ(IndicesOf(*store_, fresh), (std::vector<BatchIndex>{0}));
-  store_.reset();
-  EXPECT_EQ(CountRows(path(), RowKind::kObserved), 1U);
-}
-
 TEST_F(EmbeddedStoreTest, DropsTheValuesOfALongPrefix) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
