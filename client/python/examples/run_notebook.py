@@ -1,0 +1,50 @@
+"""Runs calibrate.ipynb from its first cell to its last, as Jupyter's "Run all" does.
+
+    calipers-server --store memory &
+    python run_notebook.py
+
+Fails with the cell that failed. --write keeps what the cells showed in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent
+NOTEBOOK = FOLDER / "calibrate.ipynb"
+CELL_SECONDS = 120
+
+
+def main() -> None:
+    """Runs it, and says how many cells showed something."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="keep what the cells showed")
+    options = parser.parse_args()
+
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    runner = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        record_timing=False,
+        resources={"metadata": {"path": str(FOLDER)}},
+    )
+    runner.execute()
+    shown = sum(bool(cell.get("outputs")) for cell in notebook.cells)
+    pictures = sum(
+        "image/png" in output.get("data", {})
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+    )
+    print(f"{shown} cells with an output, {pictures} pictures")
+    if options.write:
+        # Else every minor version of Python would be a change.
+        notebook.metadata["language_info"] = {"name": "python"}
+        nbformat.write(notebook, NOTEBOOK)
+
+
+if __name__ == "__main__":
+    main()
