@@ -74,7 +74,8 @@ ObservationStream::ObservationStream(std::shared_ptr<grpc::Channel> channel, Str
     : channel_(std::move(channel)),
       method_(kMethod, grpc::internal::RpcMethod::BIDI_STREAMING, channel_),
       options_(Checked(std::move(options))),
-      on_refused_(std::move(on_refused)) {}
+      on_refused_(std::move(on_refused)),
+      in_window_(options_.window, options_.held_bytes) {}
 
 ObservationStream::~ObservationStream() {
   if (context_ != nullptr) context_->TryCancel();
@@ -132,8 +133,7 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
     }
     if (pending_.empty()) return;
     attempts_ = 1;
-    done = std::move(pending_.front());
-    pending_.pop_front();
+    done = PopPending();
     if (IsForTheMoment(ack) && done.attempts < options_.max_attempts) {
       ++done.attempts;
       postponed_.push_back(std::move(done));
@@ -159,6 +159,24 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
 const v1::ObservationHeader& ObservationStream::Pending::header() const {
   const auto* const tensor = std::get_if<Tensor>(&what);
   return tensor != nullptr ? tensor->header : std::get<Reduced>(what).observation->header();
+}
+
+std::size_t ObservationStream::Pending::bytes() const {
+  if (const auto* const tensor = std::get_if<Tensor>(&what)) return tensor->data.size();
+  const v1::ReducedObservation& reduced = *std::get<Reduced>(what).observation;
+  return reduced.min().size() + reduced.max().size();
+}
+
+void ObservationStream::PushPending(const Pending& observation) {
+  in_window_.Add(observation.bytes());
+  pending_.push_back(observation);
+}
+
+ObservationStream::Pending ObservationStream::PopPending() {
+  Pending first = std::move(pending_.front());
+  pending_.pop_front();
+  in_window_.Remove(first.bytes());
+  return first;
 }
 
 absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
@@ -190,15 +208,17 @@ absl::Status ObservationStream::Send(std::vector<Pending> observations) {
   }
   RETURN_IF_ERROR(failed_);
   if (call_ == nullptr) Open();
+  std::size_t bytes = 0;
+  for (const Pending& observation : observations) bytes += observation.bytes();
   bool broken = false;
   {
     absl::MutexLock lock(&mu_);
-    const auto room = [this, &observations]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return broken_ || pending_.size() + observations.size() <= options_.window;
+    const auto room = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return broken_ || in_window_.HasRoom(observations.size(), bytes);
     };
     mu_.Await(absl::Condition(&room));
     broken = broken_;
-    pending_.insert(pending_.end(), observations.begin(), observations.end());
+    for (const Pending& observation : observations) PushPending(observation);
   }
   if (!broken && Write(observations)) return absl::OkStatus();
   return Reconnect(absl::UnavailableError("the stream broke"));
@@ -315,7 +335,7 @@ absl::Status ObservationStream::SendPostponed() {
       absl::MutexLock lock(&mu_);
       next = std::move(postponed_.front());
       postponed_.pop_front();
-      pending_.push_back(next);
+      PushPending(next);
     }
     if (!Write({&next, 1})) {
       RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));

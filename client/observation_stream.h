@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "calipers/v1/calibration.grpc.pb.h"
+#include "client/send_window.h"
 #include "grpcpp/grpcpp.h"
 
 namespace calipers::client {
@@ -30,7 +31,9 @@ struct StreamOptions {
   std::size_t piece_bytes = std::size_t{256} << 10;
   /// Observations sent and not acknowledged, at most, and at least 1; Observe waits
   /// beyond. Their data, or their owners, are held meanwhile.
-  std::size_t window = 256;
+  std::size_t window = 4096;
+  /// Bytes of those, at most; what is more goes alone.
+  std::size_t held_bytes = std::size_t{256} << 20;
   /// Connections tried in a row without one acknowledgement coming, and times
   /// an observation is sent that the server cannot take for the moment. With the pauses
   /// between them some five minutes: a server is restarted, a disk cleared, in less.
@@ -109,6 +112,7 @@ class ObservationStream {
     int attempts = 1;
 
     const v1::ObservationHeader& header() const;
+    std::size_t bytes() const;
   };
   // Observe, but with requests that are serialized already: a generated stub would
   // copy the tensor into a message and that into a buffer.
@@ -119,6 +123,8 @@ class ObservationStream {
   absl::Status Close();
   void ReadAcks();
   void TakeAck(const v1::ObservationAck& ack);
+  void PushPending(const Pending& observation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pending PopPending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits until the window has room, and sends them.
   absl::Status Send(std::vector<Pending> observations);
   // In their order; reduced ones next to each other go into one message.
@@ -153,6 +159,7 @@ class ObservationStream {
   mutable absl::Mutex mu_;
   // In the order in which they were sent over the present call.
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  SendWindow in_window_ ABSL_GUARDED_BY(mu_);
   // Refused for want of room; sent again once the rest is through.
   std::deque<Pending> postponed_ ABSL_GUARDED_BY(mu_);
   StreamTotals totals_ ABSL_GUARDED_BY(mu_);
