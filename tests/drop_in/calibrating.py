@@ -66,16 +66,18 @@ def static(**inputs: Any) -> dict[str, Any]:
 
 
 def run_pipeline(model: nn.Module, batches: Sequence[Batch]) -> None:
-    """As llm-compressor's basic pipeline, which up to 0.10 wants an accelerator."""
+    """As llm-compressor's basic pipeline, which up to 0.10 wants an accelerator; as its sequential
+    one, layer after layer, where the model has layers that are all given the same."""
     # Its name until 0.12.
     epoch = "_epoch" if hasattr(LifecycleCallbacks, "calibration_epoch_start") else ""
     getattr(LifecycleCallbacks, f"calibration{epoch}_start")()
     with calibration_forward_context(model), DisableQuantization(model):
-        for place, batch in enumerate(batches):
-            active_session().state.current_batch_idx = place
-            model(**batch)
-    if not hasattr(Observer, "get_global_min_max"):
-        LifecycleCallbacks.sequential_epoch_end(list(model.modules()))
+        for layer in getattr(model, "layers", [model]):
+            for place, batch in enumerate(batches):
+                active_session().state.current_batch_idx = place
+                layer(**batch)
+            if not hasattr(Observer, "get_global_min_max"):
+                LifecycleCallbacks.sequential_epoch_end(list(layer.modules()))
     getattr(LifecycleCallbacks, f"calibration{epoch}_end")()
 
 

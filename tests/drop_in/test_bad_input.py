@@ -33,6 +33,10 @@ def calibrated(**inputs):
         ({"batches": 0}, "observer_kwargs.batches is 0: a whole number from 1 on"),
         ({"batches": 1.5}, "observer_kwargs.batches is 1.5: a whole number from 1 on"),
         ({"calls_per_batch": "many"}, "observer_kwargs.calls_per_batch is 'many'"),
+        ({"peers_behind": 3}, "observer_kwargs.peers_behind is 3: up to 16 parts of module names"),
+        ({"peers_behind": ["a.b"]}, "observer_kwargs.peers_behind is ['a.b']: up to 16 parts"),
+        ({"peers_behind": "experts,"}, "observer_kwargs.peers_behind is 'experts,': up to 16"),
+        ({"peers_behind": ["e"] * 17}, "'e']: up to 16 parts"),
         ({"timeout": -1}, "observer_kwargs.timeout is -1: seconds above 0"),
         ({"run": "a b"}, "observer_kwargs.run is 'a b': run"),
         ({"server": "somewhere"}, "observer_kwargs.server is 'somewhere': address"),
@@ -53,8 +57,11 @@ def test_a_wrong_word_in_the_environment(monkeypatch):
 def test_the_recipe_is_before_the_environment(monkeypatch):
     monkeypatch.setenv("CALIPERS_BATCHES", "7")
     monkeypatch.setenv("CALIPERS_ORDER", "contiguous")
+    monkeypatch.setenv("CALIPERS_PEERS_BEHIND", "experts, layers")
     settings = read_settings({"batches": 9, "averaging_constant": 0.5})
     assert (settings.batches, settings.order, settings.arithmetic) == (9, "contiguous", "reference")
+    assert settings.peers_behind == ("experts", "layers")
+    assert read_settings({"peers_behind": []}).peers_behind == ()
 
 
 def test_no_server():

@@ -1,7 +1,7 @@
 """Calibrates a model in several processes, which come to the bits of one.
 
     calipers-server --store memory &
-    torchrun --nproc-per-node 4 torchrun_workers.py
+    torchrun --nproc-per-node 4 -- torchrun_workers.py
 
 Each has a share of the batches, every fourth one of them here, as DistributedSampler with
 batches of one or accelerate would deal them.

@@ -7,14 +7,13 @@ server's answer is put on the modules when the calibration ends.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from compressed_tensors.quantization import QuantizationStrategy
 from compressed_tensors.quantization.utils import calculate_qparams, generate_gparam
 from compressed_tensors.utils import align_module_device, update_offload_parameter
-from llmcompressor.modifiers.quantization.quantization.mixin import QuantizationMixin
 from llmcompressor.observers import (
     MemorylessMinMaxObserver,
     MinMaxObserver,
@@ -22,10 +21,10 @@ from llmcompressor.observers import (
 )
 
 from calipers.answers import MinMax
+from calipers.llmcompressor.ending import call_at_the_end, observers_of
+from calipers.llmcompressor.peers import answers_of_peers, widest
 from calipers.llmcompressor.series import Series
 from calipers.ranks import is_distributed
-
-_BASE_NAMES = ("input", "output", "q", "k", "v")
 
 
 class _Remote:
@@ -54,20 +53,19 @@ class _Remote:
         self.series.observe(observed)
         return super().get_global_scale(observed)  # type: ignore[misc]
 
-    def put_answer(self, module: Any) -> None:
-        """Gives the module what the server has of all workers; nothing if none saw anything."""
-        if (answer := self.series.answer()) is None:
-            return
-        for name, value in self._qparams(answer).items():
+    def put(self, module: Any, answers: Sequence[MinMax]) -> None:
+        """Gives the module the qparams of the range of these: of its own, or of its peers."""
+        for name, value in self._qparams(answers).items():
             if hasattr(module, full_name := f"{self.base_name}_{name}"):
                 update_offload_parameter(module, full_name, value)
 
-    def _qparams(self, answer: MinMax) -> dict[str, Any]:
+    def _qparams(self, answers: Sequence[MinMax]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self._has_global_scale:
-            found["global_scale"] = generate_gparam(*self.series.tensors(answer.global_))
+            pairs = [self.series.tensors(answer.global_) for answer in answers]
+            found["global_scale"] = generate_gparam(*widest(pairs))
         if self.args.dynamic is False:
-            low, high = self.series.tensors(answer.range)
+            low, high = widest(self.series.tensors(answer.range) for answer in answers)
             found["scale"], found["zero_point"] = calculate_qparams(
                 min_vals=low,
                 max_vals=high,
@@ -97,34 +95,21 @@ _OBSERVERS: dict[str, type[_Remote]] = {
 
 def make_observer(kind: str, base_name: str, args: Any, module: Any, **kwargs: Any) -> _Remote:
     """For the registry."""
-    _ask_at_the_end()
+    call_at_the_end(put_answers)
     return _OBSERVERS[kind](base_name, args, module, **kwargs)
 
 
-@functools.cache
-def _ask_at_the_end() -> None:
-    """Has every modifier put the answers on its model's modules before it takes the observers
-    away, in the one place where they all do that."""
-    end_calibration = QuantizationMixin.end_calibration
-
-    @functools.wraps(end_calibration)
-    def end(self: Any, model: Any) -> None:
-        with torch.no_grad():
-            put_answers(model)
-        end_calibration(self, model)
-
-    QuantizationMixin.end_calibration = end
-
-
 def put_answers(model: Any) -> None:
-    """Gives every module of the model what the server has of its observers."""
+    """Gives every module of the model what the server has of all workers, or of its peers where
+    none of them saw anything; nothing if there are none."""
     if is_distributed():
         # Processes of one machine share the parameters that are offloaded: none may go on
         # putting its scales of a batch there.
         torch.distributed.barrier()
-    for module in model.modules():
-        for base_name in _BASE_NAMES:
-            observer = getattr(module, f"{base_name}_observer", None)
-            if isinstance(observer, _Remote):
-                with align_module_device(module):
-                    observer.put_answer(module)
+    found = list(observers_of(model, _Remote))
+    own = {each.series.name: [answer] for _, each in found if (answer := each.series.answer())}
+    answers = own | answers_of_peers(each.series for _, each in found)
+    for module, observer in found:
+        if of_module := answers.get(observer.series.name):
+            with align_module_device(module):
+                observer.put(module, of_module)

@@ -19,6 +19,8 @@ from calipers.llmcompressor.calibration import current_calibration
 from calipers.llmcompressor.settings import read_settings
 from calipers.session import Session
 
+_OBSERVING = ("strategy", "group_size", "block_structure", "observer", "observer_kwargs")
+
 MinMaxTuple = tuple[Any, Any]
 """Two torch.Tensors: what llm-compressor calls so."""
 
@@ -55,6 +57,25 @@ class Series:
         # No one says which batch it is: calls are counted.
         self._is_counting = False
         self._opened: Session | None = None
+        self._is_answered = False
+        self._answer: MinMax | None = None
+        self.is_stood_for = False
+        """Whether its peers' range was found to stand for it."""
+
+    @property
+    def name(self) -> str:
+        """{module}/{base_name}"""
+        return self._name
+
+    @property
+    def peers_behind(self) -> tuple[str, ...]:
+        """Parts of module names behind which its peers differ; none if nothing stands for it."""
+        return self._settings.peers_behind
+
+    def observed_by(self) -> dict[str, Any]:
+        """What of its args decides how it is observed and folded."""
+        args = self._session().args
+        return {name: args[name] for name in _OBSERVING if args.get(name)}
 
     def observe(self, observed: Any) -> None:
         """Takes what the module saw of the current batch, and returns before it is sent.
@@ -72,11 +93,22 @@ class Series:
 
     def answer(self) -> MinMax | None:
         """The fold of all workers' records, once they are there; None if none of them saw
-        anything. What this worker did not see is sent as seen without tokens.
+        anything. What this worker did not see is sent as seen without tokens. Asked once.
 
         Raises DeadlineExceededError if records are missing; RefusedError if some were refused;
         FailedPreconditionError if there are more than this calibration has.
         """
+        if not self._is_answered:
+            self._answer = self._ask()
+            self._is_answered = True
+        return self._answer
+
+    def tensors(self, found: Range) -> MinMaxTuple:
+        """A range on the device where the module was seen."""
+        low, high = found.min.torch(), found.max.torch()
+        return low.to(self._device), high.to(self._device)
+
+    def _ask(self) -> MinMax | None:
         self._send_unseen()
         expected = self._calibration.share.total * self._settings.calls_per_batch
         try:
@@ -90,11 +122,6 @@ class Series:
                 "set CALIPERS_RUN to another, or CALIPERS_BATCHES to the number of batches"
             )
         return self._session().minmax() if progress.folded_count else None
-
-    def tensors(self, found: Range) -> MinMaxTuple:
-        """A range on the device where the module was seen."""
-        low, high = found.min.torch(), found.max.torch()
-        return low.to(self._device), high.to(self._device)
 
     def _session(self) -> Session:
         if self._opened is None:

@@ -16,6 +16,7 @@ Order = Literal["interleaved", "contiguous"]
 
 _ARITHMETICS = ("reference", "exact")
 _ORDERS = ("interleaved", "contiguous")
+_MOST_PARTS = 16
 # The reference's own.
 _THEIR_KWARGS = ("averaging_constant",)
 
@@ -36,6 +37,9 @@ class Settings:
     """Of the whole calibration set; None: as many as the workers say they have."""
     calls_per_batch: int
     """How often a module may be called for one batch."""
+    peers_behind: tuple[str, ...]
+    """Parts of module names, such as "experts": of modules that differ in the part behind one of
+    them, those that were seen stand for those that no worker saw."""
     timeout: float
     """Seconds to wait for the records of other workers: one that takes the place of another
     begins anew."""
@@ -106,6 +110,22 @@ def _at_least_one(given: Any) -> int:
     return number
 
 
+def _parts(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+    if (
+        not isinstance(parts, list | tuple)
+        or len(parts) > _MOST_PARTS
+        or not all(isinstance(part, str) and part and not {*part} & {*"./"} for part in parts)
+    ):
+        raise ValueError(
+            f"up to {_MOST_PARTS} parts of module names, without dots and slashes, are allowed, "
+            "as a list or with commas"
+        )
+    return tuple(parts)
+
+
 def _seconds(given: Any) -> float:
     seconds = 3600.0 if given is None else float(given)
     if not 0 < seconds < float("inf"):
@@ -120,5 +140,6 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "order": _order,
     "batches": _count,
     "calls_per_batch": _calls,
+    "peers_behind": _parts,
     "timeout": _seconds,
 }

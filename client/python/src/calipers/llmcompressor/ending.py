@@ -1,0 +1,38 @@
+"""What is done when a calibration is through, before its observers go."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from llmcompressor.modifiers.quantization.quantization.mixin import QuantizationMixin
+
+_BASE_NAMES = ("input", "output", "q", "k", "v")
+
+_Observer = TypeVar("_Observer")
+
+
+@functools.cache
+def call_at_the_end(put: Callable[[Any], None]) -> None:
+    """Has every modifier call `put` with its model before it takes the observers away, in the
+    one place where they all do that."""
+    end_calibration = QuantizationMixin.end_calibration
+
+    @functools.wraps(end_calibration)
+    def end(self: Any, model: Any) -> None:
+        with torch.no_grad():
+            put(model)
+        end_calibration(self, model)
+
+    QuantizationMixin.end_calibration = end
+
+
+def observers_of(model: Any, kind: type[_Observer]) -> Iterator[tuple[Any, _Observer]]:
+    """The observers of this kind, each with its module."""
+    for module in model.modules():
+        for base_name in _BASE_NAMES:
+            observer = getattr(module, f"{base_name}_observer", None)
+            if isinstance(observer, kind):
+                yield module, observer
