@@ -211,8 +211,8 @@ class Client:
         """Waits until each of the sessions, given as in `minmax`, holds at least `count` records,
         of whichever workers.
 
-        Raises the error of the first that does not, naming the others: DeadlineExceededError
-        after `timeout` seconds in all (None: the client's, for each 100 sessions).
+        Raises DeadlineExceededError, naming the first that do not, after `timeout` seconds in all
+        (None: the client's, for each 100 sessions); NotFoundError for those that are not there.
         """
         deadline = Deadline(timeout)
         return self._run.wait(self._named(sessions, deadline), count, deadline)

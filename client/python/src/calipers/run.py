@@ -76,18 +76,7 @@ class Run:
         deadline: Deadline,
     ) -> Answers[_Answer]:
         """What `read` takes of each answer; `fields` are those of a BatchGetMinMaxRequest."""
-
-        def ask(page: Sequence[str]) -> list[_Answer | CalipersError]:
-            request = range_pb2.BatchGetMinMaxRequest(
-                parent=self._parent, names=self._full_names(page), **fields
-            )
-            response = self._connection.call(BATCH_GET_MIN_MAX, request, deadline.left())
-            return [
-                read(result.min_max) if result.HasField("min_max") else from_status(result.status)
-                for result in response.results
-            ]
-
-        return ask_in_pages(sessions, ask)
+        return ask_in_pages(sessions, lambda page: self._minmax(page, fields, read, deadline))
 
     def qparams(
         self, sessions: Sequence[str], fields: Mapping[str, Any], deadline: Deadline
@@ -111,18 +100,19 @@ class Run:
     def wait(self, sessions: Sequence[str], count: int, deadline: Deadline) -> dict[str, Progress]:
         """As `Client.wait`."""
         fields = {"wait_count": count, "read_mask": {"paths": ["progress"]}}
-        found = self.minmax(sessions, fields, lambda one: progress_from(one.progress), deadline)
-        # All that is there may be empty, which has no range and counts all the same.
-        no_range = {
-            session: self._progress(session, deadline)
-            for session, error in found.errors.items()
-            if isinstance(error, FailedPreconditionError)
-        }
-        held = {session: one for session, one in no_range.items() if one.count >= count}
-        late = {session: one for session, one in found.errors.items() if session not in held}
-        if late:
-            raise joint_error(late, f"does not hold {count} records", "nor do")
-        return {session: held.get(session) or found[session] for session in found}
+
+        def ask(page: Sequence[str]) -> list[Progress | CalipersError]:
+            found = self._minmax(page, fields, lambda one: progress_from(one.progress), deadline)
+            results = {
+                session: self._despite_no_range(session, count, one, deadline)
+                for session, one in zip(page, found, strict=True)
+            }
+            late = {name: one for name, one in results.items() if isinstance(one, CalipersError)}
+            if late:
+                raise joint_error(late, f"does not hold {count} records", "nor do")
+            return list(results.values())
+
+        return dict(ask_in_pages(sessions, ask))
 
     def seal(self, pattern: str, count: int | None, deadline: Deadline) -> dict[str, int]:
         """As `Client.seal`."""
@@ -142,6 +132,28 @@ class Run:
     def _full_names(self, sessions: Iterable[str]) -> list[str]:
         return [names.session_name(self._name, session) for session in sessions]
 
-    def _progress(self, session: str, deadline: Deadline) -> Progress:
+    def _minmax(
+        self,
+        page: Sequence[str],
+        fields: Mapping[str, Any],
+        read: Callable[[range_pb2.MinMax], _Answer],
+        deadline: Deadline,
+    ) -> list[_Answer | CalipersError]:
+        request = range_pb2.BatchGetMinMaxRequest(
+            parent=self._parent, names=self._full_names(page), **fields
+        )
+        response = self._connection.call(BATCH_GET_MIN_MAX, request, deadline.left())
+        return [
+            read(result.min_max) if result.HasField("min_max") else from_status(result.status)
+            for result in response.results
+        ]
+
+    def _despite_no_range(
+        self, session: str, count: int, found: Progress | CalipersError, deadline: Deadline
+    ) -> Progress | CalipersError:
+        """All that is there may be empty, which has no range and counts all the same."""
+        if not isinstance(found, FailedPreconditionError):
+            return found
         request = calibration_pb2.GetSessionRequest(name=names.session_name(self._name, session))
-        return progress_from(self._connection.call(GET_SESSION, request, deadline.left()).progress)
+        answer = self._connection.call(GET_SESSION, request, deadline.left())
+        return progress_from(answer.progress) if answer.progress.count >= count else found
