@@ -135,6 +135,16 @@ def test_what_the_questions_above_meet(client, run):
     assert all(isinstance(bad.errors[name], calipers.InvalidArgumentError) for name in run[:-1])
 
 
+def test_qparams_without_some_records(client):
+    session = client.session("m/input", args={}, observer="static_minmax")
+    for index, end in enumerate((1, 8, 2)):
+        session.observe(np.full((1, 4), end, np.float32), index=index)
+    (found,) = client.qparams(exclude=[1]).values()
+    # Symmetric, of 8 bits: the greatest magnitude over 127.5.
+    assert found.scale is not None
+    assert found.scale.item() == np.float32(2 / 127.5)
+
+
 def test_a_pattern_asks_for_what_matches(client, run):
     assert list(client.minmax("layers.?.mlp.*/input")) == sorted(
         name for name in run if ".experts." in name
@@ -163,7 +173,8 @@ def test_a_run_that_has_no_session(client):
     assert dict(client.minmax([])) == dict(client.qparams([])) == client.wait([], 5) == {}
 
 
-def test_names_are_looked_at_and_asked_once(client, run, calls):
+def test_names_are_looked_at_and_asked_once(client, run, calls, monkeypatch):
+    monkeypatch.setattr(pages, "PAGE", 3)
     found = client.minmax([*run[:3], *run[:3]])
     assert list(found) == run[:3]
     with pytest.raises(calipers.InvalidArgumentError, match='session "down_proj" is not'):

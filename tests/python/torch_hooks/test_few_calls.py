@@ -44,6 +44,14 @@ def test_answers_are_in_the_order_of_what_is_observed(client):
     assert list(found.answers) == ["0/input", "1/input", "0/weight", "1/weight"]
 
 
+def test_args_that_can_never_be_right_are_said_as_they_are(client):
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    calipers.torch.calibrate(model, (), client)
+    with pytest.raises(calipers.InvalidArgumentError, match="group_size") as error:
+        calipers.torch.load_qparams(client, {"weights": {"strategy": "group"}})
+    assert "has no answer" not in error.value.message
+
+
 def test_other_sessions_of_the_run_are_not_sealed(client, calls):
     others = [
         client.session("elsewhere/input", args={}),
