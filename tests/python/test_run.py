@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
 import calipers
 from calipers import pages
-from calipers.connection import Connection
+from calipers.connection import BATCH_GET_MIN_MAX, GET_MIN_MAX, Connection
+from calipers.deadline import Deadline
+from calipers.run import Run
 from server_process import ServerProcess
 from serving import delete_session
 
@@ -247,6 +250,35 @@ def test_those_that_are_not_there_are_not_waited_for(client):
     message = "^n/input does not hold 1 records: .*n/input.* \\(nor do o/weight\\)$"
     with pytest.raises(calipers.NotFoundError, match=message):
         client.wait(["m/input", "n/input", "o/weight"], 1)
+
+
+class Leaving:
+    """A connection to a server that goes in the midst of a page, and comes back."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def call(self, method: Any, request: Any, timeout: float | None = None) -> Any:
+        self.asked.append(method.name)
+        if method is BATCH_GET_MIN_MAX:
+            answer = method.response()
+            answer.results.add().min_max.progress.count = 1
+            for _ in request.names[1:]:
+                answer.results.add().status.code = grpc.StatusCode.UNAVAILABLE.value[0]
+            return answer
+        assert request.name.startswith("runs/r/sessions/m.")
+        if method is GET_MIN_MAX and request.name.endswith("m.2/input"):
+            raise calipers.FailedPreconditionError("all is empty")
+        return method.response(progress={"count": 5})
+
+
+def test_a_server_that_goes_while_it_is_waited_for_is_asked_again():
+    connection = Leaving()
+    found = Run(connection, "r").wait(  # type: ignore[arg-type]
+        [f"m.{number}/input" for number in range(3)], 1, Deadline(None)
+    )
+    assert [one.count for one in found.values()] == [1, 5, 5]
+    assert connection.asked == ["BatchGetMinMax", "GetMinMax", "GetMinMax", "GetSession"]
 
 
 def test_seal_is_that_of_each(client):

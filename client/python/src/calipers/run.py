@@ -11,6 +11,7 @@ from calipers.answers import Progress, QParams, progress_from, qparams_from
 from calipers.connection import (
     BATCH_GET_MIN_MAX,
     BATCH_GET_QPARAMS,
+    GET_MIN_MAX,
     GET_SESSION,
     LIST_SESSIONS,
     SEAL_RUN,
@@ -21,6 +22,7 @@ from calipers.errors import (
     CalipersError,
     FailedPreconditionError,
     NotFoundError,
+    UnavailableError,
     from_status,
 )
 from calipers.pages import Answers, ask_in_pages, joint_error
@@ -99,12 +101,12 @@ class Run:
 
     def wait(self, sessions: Sequence[str], count: int, deadline: Deadline) -> dict[str, Progress]:
         """As `Client.wait`."""
-        fields = {"wait_count": count, "read_mask": {"paths": ["progress"]}}
+        fields = _waiting_for(count)
 
         def ask(page: Sequence[str]) -> list[Progress | CalipersError]:
-            found = self._minmax(page, fields, lambda one: progress_from(one.progress), deadline)
+            found = self._minmax(page, fields, _progress_of, deadline)
             results = {
-                session: self._despite_no_range(session, count, one, deadline)
+                session: self._looked_into(session, count, one, deadline)
                 for session, one in zip(page, found, strict=True)
             }
             late = {name: one for name, one in results.items() if isinstance(one, CalipersError)}
@@ -148,12 +150,32 @@ class Run:
             for result in response.results
         ]
 
-    def _despite_no_range(
+    def _looked_into(
         self, session: str, count: int, found: Progress | CalipersError, deadline: Deadline
     ) -> Progress | CalipersError:
-        """All that is there may be empty, which has no range and counts all the same."""
-        if not isinstance(found, FailedPreconditionError):
-            return found
-        request = calibration_pb2.GetSessionRequest(name=names.session_name(self._name, session))
-        answer = self._connection.call(GET_SESSION, request, deadline.left())
-        return progress_from(answer.progress) if answer.progress.count >= count else found
+        """What was found by waiting, or by another look at the session alone."""
+        name = names.session_name(self._name, session)
+        if isinstance(found, UnavailableError):
+            # The server went in the midst of the page. By itself it is waited for as long as any
+            # question is.
+            request = range_pb2.GetMinMaxRequest(name=name, **_waiting_for(count))
+            try:
+                return _progress_of(self._connection.call(GET_MIN_MAX, request, deadline.left()))
+            except FailedPreconditionError as error:
+                found = error
+        if isinstance(found, FailedPreconditionError):
+            # All that is there may be empty, which has no range and counts all the same.
+            seen = self._connection.call(
+                GET_SESSION, calibration_pb2.GetSessionRequest(name=name), deadline.left()
+            )
+            return progress_from(seen.progress) if seen.progress.count >= count else found
+        return found
+
+
+def _waiting_for(count: int) -> dict[str, Any]:
+    """Fields of a GetMinMaxRequest and a BatchGetMinMaxRequest."""
+    return {"wait_count": count, "read_mask": {"paths": ["progress"]}}
+
+
+def _progress_of(message: range_pb2.MinMax) -> Progress:
+    return progress_from(message.progress)
