@@ -127,7 +127,7 @@ def locally(reduce: Callable[[torch.Tensor], Range], each: bool, end: bool) -> W
 
 
 def by_calipers(reduce_at: Any) -> Way:
-    """Observed, flushed, waited for and asked."""
+    """Observed, waited for and asked."""
 
     @contextlib.contextmanager
     def way(worker: Worker, run: str) -> Iterator[Callable[[], Ranges]]:
@@ -141,11 +141,10 @@ def by_calipers(reduce_at: Any) -> Way:
                 for index in worker.batches:
                     for session, tensor in zip(sessions, worker.inputs, strict=True):
                         session.observe(tensor, index=index, copy=False)
-                client.flush()
-                for session in sessions:
-                    session.wait(BATCHES)
-                found = [session.minmax() for session in sessions]
-                return [(f.min.torch(), f.max.torch()) for f in found]
+                names = [session.name for session in sessions]
+                client.wait(names, BATCHES)
+                found = client.minmax(names)
+                return [(f.min.torch(), f.max.torch()) for f in found.values()]
 
             yield calibrate
 

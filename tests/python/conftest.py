@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
@@ -23,6 +25,7 @@ import generate_wire
 generate_wire.generate_if_stale()
 
 import calipers
+from calipers.connection import Connection
 from server_process import ServerProcess, start_server
 
 
@@ -41,3 +44,17 @@ def client(server: ServerProcess, request: pytest.FixtureRequest) -> Iterator[ca
     client = calipers.connect(server.address, run=run, timeout=20)
     yield client
     client.close()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each method of the service is called, Observe and ReadSeries apart."""
+    made: Counter[str] = Counter()
+    call = Connection.call
+
+    def counted(self: Connection, method: Any, *rest: Any) -> Any:
+        made[method.name] += 1
+        return call(self, method, *rest)
+
+    monkeypatch.setattr(Connection, "call", counted)
+    return made

@@ -29,3 +29,14 @@ def coverage(address: str, run: str) -> calibration_pb2.Coverage:
             response_deserializer=calibration_pb2.Coverage.FromString,
         )
         return get(calibration_pb2.GetCoverageRequest(parent=f"runs/{run}"), timeout=20)
+
+
+def delete_session(address: str, run: str, session: str) -> None:
+    """Deletes one that is there."""
+    with grpc.insecure_channel(address) as channel:
+        delete = channel.unary_unary(
+            "/calipers.v1.Calibration/DeleteSession",
+            request_serializer=calibration_pb2.DeleteSessionRequest.SerializeToString,
+        )
+        name = f"runs/{run}/sessions/{session}"
+        delete(calibration_pb2.DeleteSessionRequest(name=name), timeout=20)

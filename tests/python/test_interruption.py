@@ -96,7 +96,8 @@ def test_nothing_is_lost_or_doubled_however_often_the_server_dies(mortal, server
             assert [r.digest for r in kept] == [r.digest for r in wanted]
 
 
-def test_a_question_outlives_a_restart(mortal):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_question_outlives_a_restart(mortal, number):
     address, servers, folder = mortal
     with calipers.connect(address, run=RUN) as client:
         session = client.session("a/input", args={})
@@ -107,12 +108,33 @@ def test_a_question_outlives_a_restart(mortal):
 
         waiting = threading.Thread(target=wait)
         waiting.start()
-        servers[-1].stop(signal.SIGKILL)
+        servers[-1].stop(number)
         servers.append(start_server(folder, listen=address))
         session.observe(tensor("a/input", 0), index=0)
         client.flush()
         waiting.join(30)
         assert answers == [1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_question_to_many_outlives_a_restart(mortal, number):
+    address, servers, folder = mortal
+    with calipers.connect(address, run=RUN) as client:
+        sessions = open_all(client)
+        answers: list[list[int]] = []
+
+        def wait() -> None:
+            found = client.wait(list(SESSIONS), 1, timeout=30)
+            answers.append([one.count for one in found.values()])
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        servers[-1].stop(number)
+        servers.append(start_server(folder, listen=address))
+        observe(sessions, 0, 1)
+        client.flush()
+        waiting.join(30)
+        assert answers == [[1, 1, 1]]
 
 
 def test_another_worker_sends_what_one_that_died_did_not(mortal):

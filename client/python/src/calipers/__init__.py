@@ -28,6 +28,7 @@ from calipers.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
+from calipers.pages import Answers
 from calipers.series import Series
 from calipers.session import Session
 from calipers.stream import Totals, WindowOptions
@@ -35,6 +36,7 @@ from calipers.table import SessionRow, SessionTable
 
 __all__ = [
     "AlreadyExistsError",
+    "Answers",
     "CalipersError",
     "Client",
     "DeadlineExceededError",

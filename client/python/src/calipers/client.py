@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from calipers import args as quantization_args
 from calipers import names, plot
-from calipers._wire import calibration_pb2, range_pb2, session_pb2
-from calipers.answers import Range, range_from
-from calipers.connection import (
-    BATCH_GET_MIN_MAX,
-    CREATE_SESSION,
-    GET_SESSION,
-    LIST_SESSIONS,
-    Connection,
-)
+from calipers._wire import calibration_pb2, session_pb2
+from calipers.answers import MinMax, Progress, QParams, minmax_from, range_from
+from calipers.connection import CREATE_SESSION, GET_SESSION, Connection
+from calipers.deadline import Deadline
 from calipers.environment import resolve_address, resolve_run, resolve_worker
 from calipers.errors import InvalidArgumentError, NotFoundError
+from calipers.pages import Answers
 from calipers.progress import Bar, ProgressBar, open_bar
+from calipers.questions import FusionMode, minmax_fields, qparams_fields
+from calipers.run import Run
 from calipers.session import ReduceAt, Session
 from calipers.stream import Sender, Totals, Window, WindowOptions
-from calipers.table import SessionRow, SessionTable, row_from
+from calipers.table import SessionTable
 
 if TYPE_CHECKING:
     import os
 
     from matplotlib.figure import Figure
 
-_PAGE = 1000
 # A call with nothing on its way ends within a round trip.
 _CLOSE_SECONDS = 2.0
 
@@ -102,6 +99,7 @@ class Client:
         window: WindowOptions,
     ) -> None:
         self._connection = connection
+        self._run = Run(connection, run)
         self._parent = names.run_name(run)
         self._reduce_at = reduce_at
         self._bar = bar
@@ -157,16 +155,80 @@ class Client:
         {module}/{base_name} does if there is a / in it. * is any characters, ? one; none: all.
         """
         self.flush()
-        request = calibration_pb2.ListSessionsRequest(
-            parent=self._parent, module_glob=pattern, page_size=_PAGE
-        )
-        rows: list[SessionRow] = []
-        while True:
-            page = self._connection.call(LIST_SESSIONS, request)
-            rows.extend(map(row_from, page.sessions))
-            if not page.next_page_token:
-                return SessionTable(rows)
-            request.page_token = page.next_page_token
+        return SessionTable(self._run.rows(pattern, Deadline(None)))
+
+    def minmax(
+        self,
+        sessions: str | Iterable[str] = "",
+        *,
+        observer: str | None = None,
+        averaging_constant: float | None = None,
+        exclude: Iterable[int | range] = (),
+        timeout: float | None = None,
+    ) -> Answers[MinMax]:
+        """What `Session.minmax` answers, of many sessions in few calls: of those that match a
+        pattern, as in `sessions`, or whose names are given.
+
+        One that has no answer, for it saw nothing or is not there, has its error in
+        `Answers.errors`, which looking it up raises; the others are not touched by it. `timeout`
+        is in seconds for all together (None: the client's, for each 100 sessions).
+
+        Raises NotFoundError if no session matches the pattern; RefusedError if something
+        observed before was refused.
+        """
+        fields = minmax_fields(observer, averaging_constant, exclude)
+        deadline = Deadline(timeout)
+        named = self._named(sessions, deadline)
+        return self._run.minmax(named, fields, minmax_from, deadline)
+
+    def qparams(
+        self,
+        sessions: str | Iterable[str] = "",
+        scheme: str | None = None,
+        *,
+        args: quantization_args.Args | None = None,
+        fusion: FusionMode = "known",
+        fuse: Sequence[Sequence[str]] = (),
+        peers_behind: Sequence[str] = (),
+        exclude: Iterable[int | range] = (),
+        timeout: float | None = None,
+    ) -> Answers[QParams]:
+        """What `Session.qparams` answers, of many sessions in few calls. `sessions`, `timeout`
+        and errors are as in `minmax`, all else as there.
+
+        Members of a fused group and peers are looked for in the whole run, whatever is asked
+        for. While records still come in, members that are not asked in one call, which has 100
+        sessions, may rest on other records: seal the run first.
+        """
+        fields = qparams_fields(scheme, args, fusion, fuse, peers_behind, exclude)
+        deadline = Deadline(timeout)
+        named = self._named(sessions, deadline)
+        return self._run.qparams(named, fields, deadline)
+
+    def wait(
+        self, sessions: str | Iterable[str], count: int, *, timeout: float | None = None
+    ) -> dict[str, Progress]:
+        """Waits until each of the sessions, given as in `minmax`, holds at least `count` records,
+        of whichever workers.
+
+        Raises DeadlineExceededError, naming the first that do not, after `timeout` seconds in all
+        (None: the client's, for each 100 sessions); NotFoundError for those that are not there.
+        """
+        deadline = Deadline(timeout)
+        return self._run.wait(self._named(sessions, deadline), count, deadline)
+
+    def seal(
+        self, pattern: str = "", count: int | None = None, *, timeout: float | None = None
+    ) -> dict[str, int]:
+        """Seals every session of the run that matches the pattern, as `Session.seal` does, in one
+        call, and returns how many records each is sealed at.
+
+        Raises the error of the first that cannot be sealed, naming the others, once all that
+        can be are; NotFoundError if no session matches.
+        """
+        deadline = Deadline(timeout)
+        self.flush(timeout)
+        return self._run.seal(pattern, count, deadline)
 
     def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
         """The ranges of the run's sessions in one picture, those that stand out marked: of all,
@@ -179,27 +241,14 @@ class Client:
         suffix; OSError if the path cannot be written.
         """
         plot.require(path)
-        found = self._ranges([row.session for row in self.sessions(pattern)])
-        return plot.write(plot.draw_run(self.run, pattern, found), path)
-
-    def _ranges(self, sessions: list[str]) -> dict[str, Range | None]:
-        """global_of_range by {module}/{base_name}; None where there is no answer."""
-        found: dict[str, Range | None] = {}
-        for begin in range(0, len(sessions), _PAGE):
-            page = sessions[begin : begin + _PAGE]
-            request = range_pb2.BatchGetMinMaxRequest(
-                parent=self._parent,
-                names=[names.session_name(self.run, session) for session in page],
-            )
-            request.read_mask.paths.append("global_of_range")
-            results = self._connection.call(BATCH_GET_MIN_MAX, request).results
-            for session, result in zip(page, results, strict=True):
-                found[session] = (
-                    range_from(result.min_max.global_of_range)
-                    if result.HasField("min_max")
-                    else None
-                )
-        return found
+        found = self._run.minmax(
+            [row.session for row in self.sessions(pattern)],
+            {"read_mask": {"paths": ["global_of_range"]}},
+            lambda message: range_from(message.global_of_range),
+            Deadline(None),
+        )
+        ranges = {name: None if name in found.errors else found[name] for name in found}
+        return plot.write(plot.draw_run(self.run, pattern, ranges), path)
 
     def flush(self, timeout: float | None = None) -> Totals:
         """Waits until every observation is acknowledged, which means that it is on the server's
@@ -255,6 +304,11 @@ class Client:
                 source=self,
             )
         window.close()
+
+    def _named(self, sessions: str | Iterable[str], deadline: Deadline) -> list[str]:
+        """Which are meant, once everything observed before is there."""
+        self.flush(deadline.left())
+        return self._run.named(sessions, deadline)
 
     def _get(self, full_name: str) -> session_pb2.Session:
         try:

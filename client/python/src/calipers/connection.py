@@ -58,8 +58,12 @@ LIST_SESSIONS = Method(
 GET_MIN_MAX = Method("GetMinMax", range_pb2.GetMinMaxRequest, range_pb2.MinMax)
 GET_QPARAMS = Method("GetQParams", qparams_pb2.GetQParamsRequest, qparams_pb2.GetQParamsResponse)
 SEAL_SESSION = Method("SealSession", calibration_pb2.SealSessionRequest, session_pb2.Session)
+SEAL_RUN = Method("SealRun", calibration_pb2.SealRunRequest, calibration_pb2.SealRunResponse)
 BATCH_GET_MIN_MAX = Method(
     "BatchGetMinMax", range_pb2.BatchGetMinMaxRequest, range_pb2.BatchGetMinMaxResponse
+)
+BATCH_GET_QPARAMS = Method(
+    "BatchGetQParams", qparams_pb2.BatchGetQParamsRequest, qparams_pb2.BatchGetQParamsResponse
 )
 
 # Its answer comes in pieces: Connection.read_series.
@@ -74,7 +78,9 @@ _METHODS: tuple[Method[Any, Any], ...] = (
     GET_MIN_MAX,
     GET_QPARAMS,
     SEAL_SESSION,
+    SEAL_RUN,
     BATCH_GET_MIN_MAX,
+    BATCH_GET_QPARAMS,
 )
 
 # gRPC makes the attempts, within the call's deadline: a server that is restarted meanwhile is
@@ -90,7 +96,8 @@ _RETRIES = {
                 "initialBackoff": "0.2s",
                 "maxBackoff": "5s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                # What reaches a server as it stops may be cancelled there.
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ]

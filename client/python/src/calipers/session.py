@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
@@ -23,8 +22,10 @@ from calipers.connection import (
     Connection,
     Method,
 )
+from calipers.deadline import Deadline
 from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
 from calipers.geometry import Layout, make_view
+from calipers.questions import FusionMode, index_ranges, minmax_fields, qparams_fields
 from calipers.reduce import reduce_tensor
 from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
@@ -45,17 +46,10 @@ ReduceAt: TypeAlias = Literal["worker", "server"]
 """Where tensors become records: here, so that only records travel, or at the server, which then
 sees every element."""
 
-FusionMode: TypeAlias = Literal["known", "declared", "none"]
-
 _LARGEST_INDEX = (1 << 48) - 1
 # A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
 # larger one goes in pieces.
 _LARGEST_RECORD = 8 << 20
-_MODES: dict[str, qparams_pb2.Fusion.Mode] = {
-    "known": qparams_pb2.Fusion.MODE_KNOWN,
-    "declared": qparams_pb2.Fusion.MODE_DECLARED,
-    "none": qparams_pb2.Fusion.MODE_NONE,
-}
 
 
 class Session:
@@ -82,7 +76,13 @@ class Session:
         """{module}/{base_name}"""
         self.args: dict[str, Any] = args.from_proto(spec.args)
         """Its quantization args, with all that was inferred, by compressed-tensors' names."""
+        self._progress_at_opening = spec.progress
         self._layout = _layout_of(spec)
+
+    @property
+    def progress_at_opening(self) -> answers.Progress:
+        """How far it had come when `Client.session` opened it, which needs no question."""
+        return answers.progress_from(self._progress_at_opening)
 
     def __repr__(self) -> str:
         return f"Session({self.name!r}, {self.args})"
@@ -147,14 +147,8 @@ class Session:
         Raises FailedPreconditionError if nothing was observed; NotFoundError if the session was
         deleted; RefusedError if something observed before was refused.
         """
-        request = range_pb2.GetMinMaxRequest(name=self._full_name)
-        if observer is not None:
-            request.fold.observer = observer
-        if averaging_constant is not None:
-            request.fold.observer_kwargs.averaging_constant = averaging_constant
-        request.fold.exclude.extend(_index_ranges(exclude))
-        if not request.fold.ByteSize():
-            request.ClearField("fold")
+        fields = minmax_fields(observer, averaging_constant, exclude)
+        request = range_pb2.GetMinMaxRequest(name=self._full_name, **fields)
         return answers.minmax_from(self._ask(GET_MIN_MAX, request, timeout))
 
     def qparams(
@@ -179,18 +173,8 @@ class Session:
 
         Raises as `minmax`; InvalidArgumentError for args that do not go together.
         """
-        if scheme is not None and args is not None:
-            raise InvalidArgumentError("scheme and args are both given; one says it all")
-        request = qparams_pb2.GetQParamsRequest(
-            name=self._full_name,
-            specs=_specs(scheme, args),
-            fusion=qparams_pb2.Fusion(
-                mode=_MODES[fusion],
-                groups=[qparams_pb2.Fusion.Group(names=group) for group in fuse],
-            ),
-            fallback=qparams_pb2.Fallback(peers_behind=peers_behind),
-            exclude=_index_ranges(exclude),
-        )
+        fields = qparams_fields(scheme, args, fusion, fuse, peers_behind, exclude)
+        request = qparams_pb2.GetQParamsRequest(name=self._full_name, **fields)
         result = self._ask(GET_QPARAMS, request, timeout).results[0]
         if result.HasField("status"):
             raise from_status(result.status)
@@ -247,7 +231,7 @@ class Session:
         """
         plot.require(path)
         constants = plot.check_constants(averaging_constants)
-        excluded = [range(part.start, part.end) for part in _index_ranges(exclude)]
+        excluded = [range(part.start, part.end) for part in index_ranges(exclude)]
         spec, series = self._read(timeout)
         view = plot.view_of(series, spec, param, excluded)
         return plot.write(plot.draw_series(view, constants), path)
@@ -274,11 +258,9 @@ class Session:
         self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
     ) -> _Response:
         """The answer, once everything observed before is there; all within the timeout."""
-        begin = time.monotonic()
+        deadline = Deadline(timeout)
         self._flush(timeout)
-        if timeout is not None:
-            timeout = max(timeout - (time.monotonic() - begin), 0)
-        return self._connection.call(method, request, timeout)
+        return self._connection.call(method, request, deadline.left())
 
 
 def _layout_of(spec: session_pb2.Session) -> Layout:
@@ -295,22 +277,3 @@ def _raw(seen: AnyTensor, header: observation_pb2.ObservationHeader, copy: bool)
     if isinstance(seen, DeviceTensor):
         return RawTensor(header, seen.to_host().to_bytes(copy=False))
     return RawTensor(header, seen.to_bytes(copy=copy))
-
-
-def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:
-    if scheme is not None:
-        return [qparams_pb2.QParamsSpec(scheme=scheme)]
-    if given is not None:
-        return [qparams_pb2.QParamsSpec(args_json=args.to_json(given))]
-    return []
-
-
-def _index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]:
-    ranges = []
-    for part in exclude:
-        indices = part if isinstance(part, range) else range(part, part + 1)
-        if indices.step != 1:
-            raise InvalidArgumentError(f"exclude has {indices}; only steps of 1 are allowed")
-        if indices:
-            ranges.append(session_pb2.IndexRange(start=indices.start, end=indices.stop))
-    return ranges

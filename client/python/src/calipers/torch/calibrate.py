@@ -10,8 +10,8 @@ import torch
 from calipers.client import Arithmetic, Client
 from calipers.errors import InvalidArgumentError
 from calipers.progress import ProgressBar, open_bar
+from calipers.questions import FusionMode
 from calipers.ranks import resolve_rank
-from calipers.session import FusionMode
 from calipers.torch.activations import Activation, ActivationHooks, Repeats
 from calipers.torch.batches import (
     Forward,
@@ -115,9 +115,10 @@ def calibrate(
         finally:
             bar.close()
     counts = [(one.session, 1 if one.is_weight else count or 0) for one in observed]
-    complete(counts, finish, timeout)
+    complete(counts, finish, timeout, client)
     return ask(
-        [one.session for one in observed],
+        client,
+        [one.session.name for one in observed],
         wanted,
         fusion=fusion,
         fuse=fuse,

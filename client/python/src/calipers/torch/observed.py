@@ -47,6 +47,9 @@ class Opening:
 
         Raises InvalidArgumentError if it needs nothing.
         """
+        if self.resume:
+            # What is present includes what was observed through this client before.
+            self.client.flush()
         found = [
             one
             for base in base_names
@@ -71,7 +74,8 @@ class Opening:
         if args is None:
             return None
         session = self.client.session(f"{name}/{base}", args=args, arithmetic=self.arithmetic)
-        return Observed(module, session, Present(session.progress() if self.resume else None))
+        progress = session.progress_at_opening if self.resume else None
+        return Observed(module, session, Present(progress))
 
 
 def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:

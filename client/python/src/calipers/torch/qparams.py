@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 
@@ -10,7 +10,8 @@ from calipers.answers import QParams
 from calipers.client import Client
 from calipers.errors import FailedPreconditionError
 from calipers.names import base_name
-from calipers.session import FusionMode, Session
+from calipers.pages import Answers, joint_error
+from calipers.questions import FusionMode
 from calipers.torch.scheme import Scheme, Wanted, resolve_scheme
 
 _PARTS = ("scale", "zero_point", "global_scale")
@@ -60,12 +61,13 @@ def load_qparams(
     answer.
     """
     wanted = resolve_scheme(scheme)
-    sessions = [client.session(row.session) for row in client.sessions(pattern)]
-    return ask(sessions, wanted, fusion=fusion, fuse=fuse, peers_behind=peers_behind)
+    sessions = [row.session for row in client.sessions(pattern)]
+    return ask(client, sessions, wanted, fusion=fusion, fuse=fuse, peers_behind=peers_behind)
 
 
 def ask(
-    sessions: Iterable[Session],
+    client: Client,
+    sessions: Iterable[str],
     wanted: Wanted,
     *,
     fusion: FusionMode,
@@ -74,34 +76,33 @@ def ask(
     total: int | None = None,
 ) -> QParamsMapping:
     """The answers of the sessions. As `load_qparams`."""
-
-    def one(session: Session) -> QParams:
-        return session.qparams(
+    having = [session for session in sessions if wanted.has_answer(base_name(session))]
+    found: dict[str, Answers[QParams]] = {}
+    # Of each base name at once: a scheme may have args for each.
+    for base in dict.fromkeys(map(base_name, having)):
+        found[base] = client.qparams(
+            [session for session in having if base_name(session) == base],
             wanted.preset,
-            args=wanted.asked_args(base_name(session.name)),
+            args=wanted.asked_args(base),
             fusion=fusion,
             fuse=fuse,
             peers_behind=peers_behind,
         )
+    _check_all_have(having, found)
+    return QParamsMapping((found[base_name(session)][session] for session in having), total)
 
-    having = [session for session in sessions if wanted.has_answer(base_name(session.name))]
-    return QParamsMapping(_all_or_none(having, one), total)
 
-
-def _all_or_none(sessions: Iterable[Session], one: Callable[[Session], QParams]) -> list[QParams]:
-    answers: list[QParams] = []
-    failed: dict[str, str] = {}
-    for session in sessions:
-        try:
-            answers.append(one(session))
-        except FailedPreconditionError as error:
-            failed[session.name] = error.message
-    if failed:
-        first, *others = failed
-        also = f" (nor have {', '.join(others[:20])})" if others else ""
-        more = f" and {len(others) - 20} more" if len(others) > 20 else ""
-        raise FailedPreconditionError(f"{first} has no answer: {failed[first]}{also}{more}")
-    return answers
+def _check_all_have(sessions: Iterable[str], found: Mapping[str, Answers[QParams]]) -> None:
+    errors = {
+        session: error
+        for session in sessions
+        if (error := found[base_name(session)].errors.get(session)) is not None
+    }
+    for error in errors.values():
+        if not isinstance(error, FailedPreconditionError):
+            raise error
+    if errors:
+        raise joint_error(errors, "has no answer", "nor have")
 
 
 def _tensors(answers: Iterable[QParams]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -1,0 +1,17 @@
+"""Seconds that several steps share."""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """The end of a timeout that begins now."""
+
+    def __init__(self, timeout: float | None) -> None:
+        """`timeout` in seconds; None: without an end."""
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def left(self) -> float | None:
+        """Seconds, not below 0; None without an end."""
+        return None if self._end is None else max(self._end - time.monotonic(), 0.0)
