@@ -102,13 +102,18 @@ void StoreAs(double value, std::byte* element) {
   std::memcpy(element, &raw, sizeof(raw));
 }
 
-/// StoreAs of a value that the dtype holds, or NaN.
+/// StoreAs of a value that the dtype holds, or, of one that has it, NaN.
 template <Dtype kDtype, typename Float>
 void StoreExactly(Float value, std::byte* element) {
   if constexpr (kDtype == Dtype::kBF16) {
     constexpr std::uint16_t kNan = 0x7FC0;
-    const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+    const auto bits =
+        static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16);
     const std::uint16_t raw = std::isnan(value) ? kNan : bits;
+    std::memcpy(element, &raw, sizeof(raw));
+  } else if constexpr (kDtype == Dtype::kI8 || kDtype == Dtype::kU8 || kDtype == Dtype::kI16) {
+    // Not by way of float64, as StoreAs: that takes twice the vectors.
+    const auto raw = static_cast<decltype(element_load_internal::RawOf<kDtype>())>(value);
     std::memcpy(element, &raw, sizeof(raw));
   } else {
     StoreAs<kDtype>(value, element);

@@ -1,8 +1,10 @@
 #include "core/qparams/reference.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -65,7 +67,7 @@ class Calculation {
       FindScales();
       // Symmetric ones stay zeros.
       if (!rule_.args->symmetric) FindZeroPoints();
-      if (MetATrap()) AddNotes();
+      if (MayHaveMetATrap()) AddNotes();
       StoreScales();
     }
   }
@@ -81,20 +83,33 @@ class Calculation {
   // quantized range, which have none either.
   static constexpr Dtype kPromoted = Promote(kDtype, Dtype::kF32);
 
+  // Whole tiles are converted, of which the last elements may be none: a loop whose end is
+  // known becomes vectors.
   static void LoadTile(const Elements& elements, std::size_t first, std::size_t count,
-                       Tile<Wide>& tile) {
-    const std::byte* const element = elements.bytes.data() + first * kElementBytes<kDtype>;
-    for (std::size_t i = 0; i < count; ++i) {
-      tile[i] = static_cast<Wide>(LoadExactly<kDtype>(element + i * kElementBytes<kDtype>));
+                       Wide behind_the_last, Tile<Wide>& tile) {
+    constexpr std::size_t kBytes = kElementBytes<kDtype>;
+    std::array<std::byte, kTile* kBytes> bytes = {};
+    std::memcpy(bytes.data(), elements.bytes.data() + first * kBytes, count * kBytes);
+    for (std::size_t i = 0; i < kTile; ++i) {
+      tile[i] = static_cast<Wide>(LoadExactly<kDtype>(bytes.data() + i * kBytes));
     }
+    std::fill(tile.begin() + count, tile.end(), behind_the_last);
+  }
+  template <Dtype kTo, typename T>
+  static void StoreTile(const Tile<T>& tile, std::size_t first, std::size_t count,
+                        Elements& elements) {
+    constexpr std::size_t kBytes = kElementBytes<kTo>;
+    std::array<std::byte, kTile * kBytes> bytes;
+    for (std::size_t i = 0; i < kTile; ++i) {
+      StoreExactly<kTo>(tile[i], bytes.data() + i * kBytes);
+    }
+    std::memcpy(elements.bytes.data() + first * kBytes, bytes.data(), count * kBytes);
   }
 
   // Ranges widened to hold 0. Behind the last there are some that meet no trap.
   void Load(const ElementRange& range) {
-    low_.fill(0);
-    high_.fill(1);
-    LoadTile(range.min, first_, count_, low_);
-    LoadTile(range.max, first_, count_, high_);
+    LoadTile(range.min, first_, count_, 0, low_);
+    LoadTile(range.max, first_, count_, 1, high_);
     for (Wide& low : low_) low = NotAboveZero(low);
     for (Wide& high : high_) high = NotBelowZero(high);
   }
@@ -157,11 +172,7 @@ class Calculation {
       FindZeroPoints<kDtype>(own_zero_point_);
     }
     VisitDtype(qparams_.zero_point.elements.dtype, [&](auto zp_dtype) {
-      std::byte* const to =
-          qparams_.zero_point.elements.bytes.data() + first_ * kElementBytes<zp_dtype>;
-      for (std::size_t i = 0; i < count_; ++i) {
-        StoreAs<zp_dtype>(zero_point_[i], to + i * kElementBytes<zp_dtype>);
-      }
+      StoreTile<zp_dtype>(zero_point_, first_, count_, qparams_.zero_point.elements);
     });
   }
 
@@ -186,19 +197,26 @@ class Calculation {
   }
   bool Wrapped(std::size_t i) const { return unrounded_[i] > 0 && zero_point_[i] < 0; }
 
-  // Whether some parameter of the tile did.
-  bool MetATrap() const {
-    bool met = false;
+  // Whether some parameter of the tile may have. Without a branch in the loops, or they would not
+  // become vectors.
+  bool MayHaveMetATrap() const {
+    unsigned met = rule_.mx && rule_.args->symmetric;
     for (std::size_t i = 0; i < kTile; ++i) {
-      met |= scale_[i] == 0 || !std::isfinite(returned_[i]) || (low_[i] == 0 && high_[i] == 0);
+      met |= std::fabs(returned_[i]) <= std::numeric_limits<ScaleWide>::max() ? 0 : 1;
+    }
+    for (std::size_t i = 0; i < kTile; ++i) met |= scale_[i] == 0 ? 1 : 0;
+    for (std::size_t i = 0; i < kTile; ++i) met |= high_[i] - low_[i] == 0 ? 1 : 0;
+    if (!rule_.args->symmetric) {
+      for (std::size_t i = 0; i < kTile; ++i) met |= unrounded_[i] == unrounded_[i] ? 0 : 1;
+      for (std::size_t i = 0; i < kTile; ++i) {
+        const Wide below = -zero_point_[i];
+        met |= (unrounded_[i] < below ? unrounded_[i] : below) > 0 ? 1 : 0;
+      }
     }
     if (rule_.args->scale_dtype) {
-      for (std::size_t i = 0; i < kTile; ++i) met |= Saturated(i);
+      for (std::size_t i = 0; i < kTile; ++i) met |= to_scale_dtype_.Exceeds(unclamped_[i]) ? 1 : 0;
     }
-    if (!rule_.args->symmetric) {
-      for (std::size_t i = 0; i < kTile; ++i) met |= std::isnan(unrounded_[i]) || Wrapped(i);
-    }
-    return met || (rule_.mx && rule_.args->symmetric);
+    return met != 0;
   }
 
   void AddNotes() {
@@ -219,12 +237,7 @@ class Calculation {
     }
   }
 
-  void StoreScales() {
-    std::byte* const to = qparams_.scale.elements.bytes.data() + first_ * kElementBytes<kScale>;
-    for (std::size_t i = 0; i < count_; ++i) {
-      StoreExactly<kScale>(returned_[i], to + i * kElementBytes<kScale>);
-    }
-  }
+  void StoreScales() { StoreTile<kScale>(returned_, first_, count_, qparams_.scale.elements); }
 
   const Rule& rule_;
   QParams& qparams_;

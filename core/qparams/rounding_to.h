@@ -24,7 +24,9 @@ T RoundHalfToEven(T x) {
   // addition rounds.
   constexpr T kUnits = 1 / std::numeric_limits<T>::epsilon();
   constexpr T kHolder = kUnits * T{1.5};
-  return std::fabs(x) < kUnits / 2 ? (x + kHolder) - kHolder : x;
+  // Of every number, whether needed or not: a loop over a branch would not become vectors.
+  const T rounded = (x + kHolder) - kHolder;
+  return std::fabs(x) < kUnits / 2 ? rounded : x;
 }
 
 /// compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`: clamped to what
@@ -58,6 +60,9 @@ class RoundingTo {
       for (Wide& x : tile) x = RoundHalfToEven(x);
       // Below the greatest value a whole number is cast as it is; that may be above it as
       // `kFrom` has it.
+      unsigned others = 0;
+      for (const Wide x : tile) others |= x < high_ ? 0 : 1;
+      if (others == 0) return;
       for (Wide& x : tile) {
         if (!(x < greatest_)) x = Cast(x);
       }

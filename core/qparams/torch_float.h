@@ -39,16 +39,15 @@ constexpr Dtype Promote(Dtype a, Dtype b) {
 template <int kMantissaBits>
 float RoundToF8(float x, float least_normal, float unit_holder) {
   const float magnitude = std::fabs(x);
-  if (std::isnan(x)) return x;
-  if (magnitude < least_normal) {
-    // The float32 next to `unit_holder` lie as far apart as the subnormals there.
-    return std::copysign((magnitude + unit_holder) - unit_holder, x);
-  }
+  // The float32 next to `unit_holder` lie as far apart as the subnormals there.
+  const float subnormal = (magnitude + unit_holder) - unit_holder;
   constexpr int kDropped = 23 - kMantissaBits;
   constexpr std::uint32_t kRest = (1U << kDropped) - 1;
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(magnitude);
   const std::uint32_t odd = (bits >> kDropped) & 1U;
-  return std::copysign(std::bit_cast<float>((bits + (kRest >> 1) + odd) & ~kRest), x);
+  const auto normal = std::bit_cast<float>((bits + (kRest >> 1) + odd) & ~kRest);
+  const float rounded = std::copysign(magnitude < least_normal ? subnormal : normal, x);
+  return x != x ? x : rounded;
 }
 
 inline float RoundToF8E4M3(float x) { return RoundToF8<3>(x, 0x1p-6F, 0x1.8p14F); }
