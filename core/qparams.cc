@@ -50,17 +50,16 @@ Elements OneElement(Dtype dtype, double value) {
 
 // `from` as x.to(dtype) has it.
 Elements CastElements(const Elements& from, Dtype dtype) {
-  std::vector<double> values(from.size());
+  const std::size_t n = from.size();
+  Elements to{dtype, std::vector<std::byte>(n * ByteSize(dtype))};
   VisitDtype(from.dtype, [&](auto of) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<double>(LoadExactly<of>(from.bytes.data() + i * kElementBytes<of>));
-    }
-  });
-  Elements to{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  VisitDtype(dtype, [&](auto as) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      StoreAs<as>(TorchCast(as, values[i]), to.bytes.data() + i * kElementBytes<as>);
-    }
+    VisitDtype(dtype, [&](auto as) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto value = LoadExactly<of>(from.bytes.data() + i * kElementBytes<of>);
+        StoreExactly<as>(TorchCast(as, static_cast<double>(value)),
+                         to.bytes.data() + i * kElementBytes<as>);
+      }
+    });
   });
   return to;
 }
