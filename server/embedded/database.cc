@@ -175,7 +175,7 @@ absl::Status Database::DropTables(const KeyRange& range) {
   absl::ReaderMutexLock lock(&mu_);
   if (db_ == nullptr) return NotOpen();
   // A table is gone for good; so must be, before it, whatever says that its rows may go.
-  const absl::Status kept =
+  absl::Status kept =
       FromDisk(options_.durability == Durability::kNone ? db_->Flush({}) : db_->SyncWAL(),
                "writing to", options_.directory);
   if (!kept.ok()) {
