@@ -124,10 +124,14 @@ absl::StatusOr<std::unique_ptr<SeriesReader>> MemoryStore::Read(SeriesId id, Bat
   return std::make_unique<MemoryReader>(std::move(series), from, now);
 }
 
-absl::StatusOr<std::int64_t> MemoryStore::Seal(SeriesId id, std::optional<std::int64_t> count) {
-  const std::shared_ptr<MemorySeries> series = series_.Find(id);
-  if (series == nullptr) return SeriesGone();
-  return series->Seal(count);
+std::vector<absl::StatusOr<std::int64_t>> MemoryStore::SealAll(absl::Span<const SeriesId> ids,
+                                                               std::optional<std::int64_t> count) {
+  std::vector<absl::StatusOr<std::int64_t>> results;
+  for (const SeriesId id : ids) {
+    const std::shared_ptr<MemorySeries> series = series_.Find(id);
+    results.push_back(series == nullptr ? SeriesGone() : series->Seal(count));
+  }
+  return results;
 }
 
 absl::Status MemoryStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,

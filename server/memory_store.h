@@ -31,7 +31,8 @@ class MemoryStore final : public Store {
   absl::Status DeleteRun(const RunName& run) override ABSL_LOCKS_EXCLUDED(runs_mu_);
   std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override;
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override;
-  absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) override;
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
+                                                    std::optional<std::int64_t> count) override;
   absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
                                bool drop_values) override;
   absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override;

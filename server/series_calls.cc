@@ -62,14 +62,16 @@ absl::StatusOr<v1::SealRunResponse> SealRun(const SessionTable& sessions,
   ASSIGN_OR_RETURN(const RunName run, RunName::Parse(request.name()));
   ASSIGN_OR_RETURN(const NameFilter filter, NameFilter::Make(run.full(), request.module_glob()));
   v1::SealRunResponse response;
-  ForEachSession(sessions, filter, [&](Session& session) {
-    v1::SealRunResponse::Result& result = *response.add_results();
-    result.set_session(session.name().full());
-    const absl::StatusOr<std::int64_t> sealed = session.Seal(count);
-    if (sealed.ok()) {
-      result.set_sealed_count(*sealed);
-    } else {
-      *result.mutable_status() = ToProto(sealed.status());
+  ForEachPage(sessions, filter, [&](absl::Span<const std::shared_ptr<Session>> page) {
+    const auto sealed = Session::SealAll(page, count);
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      v1::SealRunResponse::Result& result = *response.add_results();
+      result.set_session(page[i]->name().full());
+      if (sealed[i].ok()) {
+        result.set_sealed_count(*sealed[i]);
+      } else {
+        *result.mutable_status() = ToProto(sealed[i].status());
+      }
     }
     return true;
   });

@@ -441,15 +441,44 @@ absl::StatusOr<std::unique_ptr<SeriesReader>> Session::ReadSeries(BatchIndex fro
 }
 
 absl::StatusOr<std::int64_t> Session::Seal(std::optional<std::int64_t> count) {
-  SeriesId series;
-  {
-    absl::MutexLock lock(&mu_);
-    EnsureLoaded();
-    if (deleted_) return Deleted();
-    RETURN_IF_ERROR(series_.problem);
-    series = series_.id;
-  }
+  ASSIGN_OR_RETURN(const SeriesId series, SeriesToSeal());
   ASSIGN_OR_RETURN(const std::int64_t sealed, store_->Seal(series, count));
+  return TakeSeal(series, sealed);
+}
+
+std::vector<absl::StatusOr<std::int64_t>> Session::SealAll(
+    absl::Span<const std::shared_ptr<Session>> sessions, std::optional<std::int64_t> count) {
+  std::vector<absl::StatusOr<std::int64_t>> results;
+  std::vector<std::size_t> places;
+  std::vector<SeriesId> series;
+  for (const std::shared_ptr<Session>& session : sessions) {
+    const absl::StatusOr<SeriesId> one = session->SeriesToSeal();
+    if (!one.ok()) {
+      results.emplace_back(one.status());
+      continue;
+    }
+    places.push_back(results.size());
+    results.emplace_back(0);
+    series.push_back(*one);
+  }
+  if (series.empty()) return results;
+  const auto sealed = sessions.front()->store_->SealAll(series, count);
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    results[places[i]] =
+        sealed[i].ok() ? sessions[places[i]]->TakeSeal(series[i], *sealed[i]) : sealed[i];
+  }
+  return results;
+}
+
+absl::StatusOr<SeriesId> Session::SeriesToSeal() {
+  absl::MutexLock lock(&mu_);
+  EnsureLoaded();
+  if (deleted_) return Deleted();
+  RETURN_IF_ERROR(series_.problem);
+  return series_.id;
+}
+
+absl::StatusOr<std::int64_t> Session::TakeSeal(SeriesId series, std::int64_t sealed) {
   {
     absl::MutexLock lock(&mu_);
     // The store may have records that are still to be counted: whoever asks after the

@@ -149,6 +149,10 @@ class Session {
   /// See Store::Seal. Returns the count.
   absl::StatusOr<std::int64_t> Seal(std::optional<std::int64_t> count) ABSL_LOCKS_EXCLUDED(mu_);
 
+  /// The same for each of many, which are of one store; in their order.
+  static std::vector<absl::StatusOr<std::int64_t>> SealAll(
+      absl::Span<const std::shared_ptr<Session>> sessions, std::optional<std::int64_t> count);
+
   /// True if `count` records are there.
   bool HasCount(std::int64_t count);
 
@@ -204,6 +208,10 @@ class Session {
   };
 
   void EnsureLoaded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<SeriesId> SeriesToSeal() ABSL_LOCKS_EXCLUDED(mu_);
+  // What the store sealed; the count.
+  absl::StatusOr<std::int64_t> TakeSeal(SeriesId series, std::int64_t sealed)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Whether there is nothing more to wait for: the series has so many records, or is gone.
   bool ReachedCount(SeriesId series, std::int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits until that may be otherwise than it was.

@@ -113,19 +113,27 @@ class SessionTable {
 };
 
 /// Visits the sessions that match, page by page, so that the table is not locked for
-/// long. `visit(Session&)` returns false to stop; then so does this.
+/// long. `visit(absl::Span<const std::shared_ptr<Session>>)` returns false to stop; then so
+/// does this.
 template <typename Visit>
-bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
+bool ForEachPage(const SessionTable& table, const NameFilter& filter, Visit visit) {
   constexpr std::size_t kPage = 1000;
   std::string after;
   do {
     SessionTable::Page page = table.List(filter, after, kPage);
-    for (const std::shared_ptr<Session>& session : page.sessions) {
-      if (!visit(*session)) return false;
-    }
+    if (!visit(absl::MakeConstSpan(page.sessions))) return false;
     after = std::move(page.next_after);
   } while (!after.empty());
   return true;
+}
+
+/// The same one by one: `visit(Session&)`.
+template <typename Visit>
+bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
+  return ForEachPage(table, filter, [&](absl::Span<const std::shared_ptr<Session>> page) {
+    return std::all_of(page.begin(), page.end(),
+                       [&](const std::shared_ptr<Session>& session) { return visit(*session); });
+  });
 }
 
 }  // namespace calipers::server

@@ -134,7 +134,14 @@ class Store {
   /// Without a count, at as many as its records reach to. FAILED_PRECONDITION, naming
   /// the missing ranges, unless records 0 .. count - 1 are there and no others; or,
   /// naming the count, if it is sealed at another. Returns the count.
-  virtual absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) = 0;
+  absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) {
+    return std::move(SealAll({&series, 1}, count).front());
+  }
+
+  /// Closes each of them, or not, as Seal does, in one go; says for each, in their order,
+  /// what became of it.
+  virtual std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
+                                                            std::optional<std::int64_t> count) = 0;
 
   /// Keeps `checkpoint` in place of the one before. With `drop_values`, what it stands
   /// for keeps no more than index and digest. A cache: it may be lost with a crash, but

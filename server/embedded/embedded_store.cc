@@ -251,20 +251,38 @@ absl::StatusOr<std::unique_ptr<SeriesReader>> EmbeddedStore::Read(SeriesId id, B
   return std::make_unique<EmbeddedSeriesReader>(*database_, std::move(series), from);
 }
 
-absl::StatusOr<std::int64_t> EmbeddedStore::Seal(SeriesId id, std::optional<std::int64_t> count) {
+std::vector<absl::StatusOr<std::int64_t>> EmbeddedStore::SealAll(
+    absl::Span<const SeriesId> ids, std::optional<std::int64_t> count) {
   absl::ReaderMutexLock lock(&lifecycle_mu_);
   absl::MutexLock put_lock(&put_mu_);
-  const std::shared_ptr<LiveSeries> series = Find(id);
+  std::vector<absl::StatusOr<std::int64_t>> results;
+  std::vector<std::shared_ptr<LiveSeries>> sealed(ids.size());
+  rocksdb::WriteBatch batch;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::shared_ptr<LiveSeries> series = Find(ids[i]);
+    results.push_back(DecideSeal(series.get(), count));
+    if (!results[i].ok() || series->sealed_count) continue;
+    PutSession(batch, series->run->id, {series->identity, series->id, *results[i]});
+    sealed[i] = series;
+  }
+  if (batch.Count() == 0) return results;
+  const absl::Status written = database_->Write(batch, kBeforeReturn);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (sealed[i] == nullptr) continue;
+    if (written.ok()) {
+      sealed[i]->sealed_count = *results[i];
+    } else {
+      results[i] = written;
+    }
+  }
+  return results;
+}
+
+absl::StatusOr<std::int64_t> EmbeddedStore::DecideSeal(LiveSeries* series,
+                                                       std::optional<std::int64_t> count) {
   if (series == nullptr) return SeriesGone();
   RETURN_IF_ERROR(LoadIndices(*database_, *series));
-  ASSIGN_OR_RETURN(const std::int64_t sealed,
-                   CountToSealAt(*series->indices, series->sealed_count, count));
-  if (series->sealed_count) return sealed;
-  rocksdb::WriteBatch batch;
-  PutSession(batch, series->run->id, {series->identity, series->id, sealed});
-  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
-  series->sealed_count = sealed;
-  return sealed;
+  return CountToSealAt(*series->indices, series->sealed_count, count);
 }
 
 absl::Status EmbeddedStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,

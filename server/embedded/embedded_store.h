@@ -58,7 +58,8 @@ class EmbeddedStore final : public Store {
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
-  absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) override
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
+                                                    std::optional<std::int64_t> count) override
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
   absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
                                bool drop_values) override
@@ -81,6 +82,9 @@ class EmbeddedStore final : public Store {
   // The run of this name, new if there is none.
   absl::StatusOr<std::shared_ptr<LiveRun>> FindOrMakeRun(absl::string_view name)
       ABSL_LOCKS_EXCLUDED(runs_mu_);
+  // At how many records the series is to be sealed.
+  absl::StatusOr<std::int64_t> DecideSeal(LiveSeries* series, std::optional<std::int64_t> count)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(put_mu_);
   void Insert(const std::shared_ptr<LiveSeries>& series);
   void Forget(const LiveSeries& series);
   // Takes away what a removal left.

@@ -45,9 +45,9 @@ std::vector<PutResult> FailingStore::PutIfAbsent(absl::Span<const NewRecord> rec
   return Around("put", [&] { return StoreWrapper::PutIfAbsent(records); });
 }
 
-absl::StatusOr<std::int64_t> FailingStore::Seal(SeriesId series,
-                                                std::optional<std::int64_t> count) {
-  return Around("seal", [&] { return StoreWrapper::Seal(series, count); });
+std::vector<absl::StatusOr<std::int64_t>> FailingStore::SealAll(absl::Span<const SeriesId> series,
+                                                                std::optional<std::int64_t> count) {
+  return Around("seal", [&] { return StoreWrapper::SealAll(series, count); });
 }
 
 absl::Status FailingStore::WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,

@@ -27,8 +27,8 @@ class FailingStore final : public StoreWrapper {
   absl::Status DeleteSession(server::SeriesId series) override;
   absl::Status DeleteRun(const server::RunName& run) override;
   std::vector<server::PutResult> PutIfAbsent(absl::Span<const server::NewRecord> records) override;
-  absl::StatusOr<std::int64_t> Seal(server::SeriesId series,
-                                    std::optional<std::int64_t> count) override;
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const server::SeriesId> series,
+                                                    std::optional<std::int64_t> count) override;
   absl::Status WriteCheckpoint(server::SeriesId series, const server::Checkpoint& checkpoint,
                                bool drop_values) override;
 

@@ -38,9 +38,9 @@ class StoreWrapper : public server::Store {
                                                              server::BatchIndex from) override {
     return base_->Read(series, from);
   }
-  absl::StatusOr<std::int64_t> Seal(server::SeriesId series,
-                                    std::optional<std::int64_t> count) override {
-    return base_->Seal(series, count);
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const server::SeriesId> series,
+                                                    std::optional<std::int64_t> count) override {
+    return base_->SealAll(series, count);
   }
   absl::Status WriteCheckpoint(server::SeriesId series, const server::Checkpoint& checkpoint,
                                bool drop_values) override {

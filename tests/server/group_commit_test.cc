@@ -39,8 +39,9 @@ class WaitingStore final : public Store {
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
     return store_.Read(series, from);
   }
-  absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) override {
-    return store_.Seal(series, count);
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
+                                                    std::optional<std::int64_t> count) override {
+    return store_.SealAll(series, count);
   }
   absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint, bool drop) override {
     return store_.WriteCheckpoint(series, checkpoint, drop);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -354,6 +355,42 @@ TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
   EXPECT_EQ(testing::SessionsOf(this->store()).begin()->second.sealed_count, 5);
 }
 
+TYPED_TEST_P(StoreContract, ManyAreSealedAtOnceAndEachByItself) {
+  using testing::StatusIs;
+  const SeriesId whole = this->Create("r", "whole/input");
+  const SeriesId torn = this->Create("r", "torn/input");
+  const SeriesId gone = this->Create("r", "gone/input");
+  const SeriesId other = this->Create("q", "other/input");
+  const SeriesId sealed = this->Create("q", "sealed/input");
+  for (const SeriesId series : {whole, gone, other}) this->Fill(series, 3);
+  for (const BatchIndex index : {0, 2}) testing::PutOne(this->store(), torn, index, 1);
+  this->Fill(sealed, 2);
+  ASSERT_OK(this->store().Seal(sealed, 2));
+  EXPECT_OK(this->store().DeleteSession(gone));
+  const std::vector<SeriesId> all = {whole, torn, gone, other, sealed, whole};
+  const auto results = this->store().SealAll(all, 3);
+  ASSERT_EQ(results.size(), all.size());
+  for (const std::size_t place : {0, 3, 5}) EXPECT_EQ(*results[place], 3);
+  EXPECT_THAT(results[1],
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("missing: 1")));
+  EXPECT_THAT(results[2], StatusIs(absl::StatusCode::kNotFound, ::testing::_));
+  EXPECT_THAT(results[4],
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("sealed at 2")));
+  // What is sealed is kept so, and what is not takes more.
+  EXPECT_EQ(testing::PutOne(this->store(), torn, 1, 1).outcome, PutResult::kStored);
+  for (const SeriesId series : {whole, other}) {
+    EXPECT_EQ(testing::PutOne(this->store(), series, 3, 1).outcome, PutResult::kRefused);
+  }
+  std::map<std::string, std::optional<std::int64_t>> counts;
+  for (const auto& [name, session] : testing::SessionsOf(this->store())) {
+    counts[name.substr(name.rfind("sessions/") + 9)] = session.sealed_count;
+  }
+  EXPECT_EQ(counts,
+            (std::map<std::string, std::optional<std::int64_t>>{
+                {"whole/input", 3}, {"torn/input", {}}, {"other/input", 3}, {"sealed/input", 2}}));
+  EXPECT_TRUE(this->store().SealAll({}, 3).empty());
+}
+
 TYPED_TEST_P(StoreContract, ASealedSeriesStillKnowsWhatItHolds) {
   const SeriesId series = this->Create();
   this->Fill(series, 2);
@@ -533,20 +570,18 @@ TYPED_TEST_P(StoreContract, ARunIsDeletedUnderItsWriters) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreContract, HasTheSessionsThatWereCreated,
-                            ASeriesIdIsGreaterThanAnyBefore, KeepsRecordsInIndexOrderAsTheyWere,
-                            KeepsWhateverRecordThereIs, TheFirstRecordStays,
-                            ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd,
-                            ThereIsNoIndexBehindTheLast, NoRecordsAreNone,
-                            OneThatIsRefusedTakesNoOtherAlong, SeriesAreApart,
-                            AReaderHasTheMomentAtWhichItWasMade, AReaderGoesOnWhenItsSessionGoes,
-                            ADeletedSessionIsGoneForGood, AResetSessionBeginsAgain,
-                            ALongSeriesGoesLikeAShortOne, ADeletedRunIsGoneForGood,
-                            ASealClosesTheSeries, ASealedSeriesStillKnowsWhatItHolds,
-                            ACheckpointLeavesTheSeriesAsItIs, ACheckpointMayStandForValues,
-                            NoCheckpointGoesWithValuesThatNothingElseHas, OfManyWritersOneStores,
-                            OfManyWithoutAnIndexEachHasItsOwn, ManyCreateAtOnce,
-                            WhatComesAfterASealIsRefused, ARunIsDeletedUnderItsWriters);
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreContract, HasTheSessionsThatWereCreated, ASeriesIdIsGreaterThanAnyBefore,
+    KeepsRecordsInIndexOrderAsTheyWere, KeepsWhateverRecordThereIs, TheFirstRecordStays,
+    ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd, ThereIsNoIndexBehindTheLast,
+    NoRecordsAreNone, OneThatIsRefusedTakesNoOtherAlong, SeriesAreApart,
+    AReaderHasTheMomentAtWhichItWasMade, AReaderGoesOnWhenItsSessionGoes,
+    ADeletedSessionIsGoneForGood, AResetSessionBeginsAgain, ALongSeriesGoesLikeAShortOne,
+    ADeletedRunIsGoneForGood, ASealClosesTheSeries, ManyAreSealedAtOnceAndEachByItself,
+    ASealedSeriesStillKnowsWhatItHolds, ACheckpointLeavesTheSeriesAsItIs,
+    ACheckpointMayStandForValues, NoCheckpointGoesWithValuesThatNothingElseHas,
+    OfManyWritersOneStores, OfManyWithoutAnIndexEachHasItsOwn, ManyCreateAtOnce,
+    WhatComesAfterASealIsRefused, ARunIsDeletedUnderItsWriters);
 
 }  // namespace calipers::server
 
