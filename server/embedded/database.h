@@ -93,7 +93,8 @@ class Database {
   std::unique_ptr<Cursor> Read(KeyRange range) const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Takes away the tables that hold rows of the range alone, at once and whatever their size.
-  /// Other rows of it stay; which do is not said. For rows that nobody will ask for again.
+  /// Other rows of it stay, which ones is not said, and some that were deleted are back. For
+  /// rows that nobody will ask for again.
   absl::Status DropTables(const KeyRange& range) ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Copies everything into a new directory, which can be opened as this one's db/ can.

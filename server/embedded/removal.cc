@@ -50,7 +50,11 @@ absl::Status Delete(Database& database, const std::vector<std::string>& keys) {
 
 absl::Status DeleteRows(Database& database, KeyRange range) {
   ASSIGN_OR_RETURN(std::vector<std::string> keys, FirstKeys(database, range));
-  if (keys.size() == kRowsAtOnce) RETURN_IF_ERROR(database.DropTables(range));
+  if (keys.size() == kRowsAtOnce) {
+    RETURN_IF_ERROR(database.DropTables(range));
+    // Anew: with a table goes what it hid of those below it.
+    ASSIGN_OR_RETURN(keys, FirstKeys(database, range));
+  }
   while (keys.size() == kRowsAtOnce) {
     RETURN_IF_ERROR(Delete(database, keys));
     // Not from the range's begin: there now are as many deletions to read over.

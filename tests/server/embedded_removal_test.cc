@@ -151,6 +151,41 @@ TEST_F(RemovalTest, TablesOfTheRunAloneGoAtOnce) {
   EXPECT_EQ(tables(), 0U);
 }
 
+// Where a table with a session's deletion goes as a whole, a table below it that stays shows the
+// session again.
+TEST_F(RemovalTest, WhatADroppedTableHidGoesToo) {
+  Open();
+  for (BatchIndex i = 0; i < kMany; ++i) {
+    ASSERT_OK(store_->CreateSession(MakeIdentity("r", absl::StrCat("layer.", i, "/input"))));
+  }
+  const auto sessions = SessionsOf(*store_);
+  PutOne(*store_, sessions.begin()->second.series, 0, 0);
+  store_.reset();
+  {
+    const auto db = OpenRows();
+    rocksdb::CompactRangeOptions to_level_two;
+    to_level_two.change_level = true;
+    to_level_two.target_level = 2;
+    ASSERT_TRUE(db->CompactRange(to_level_two, nullptr, nullptr).ok());
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator({}));
+    it->Seek(AllOf(RowKind::kSession).begin);
+    ASSERT_TRUE(it->Valid());
+    ASSERT_TRUE(db->Delete({}, it->key()).ok());
+    ASSERT_TRUE(db->Flush({}).ok());
+    std::vector<rocksdb::LiveFileMetaData> files;
+    db->GetLiveFilesMetaData(&files);
+    const auto flushed =
+        std::find_if(files.begin(), files.end(), [](const auto& file) { return file.level == 0; });
+    ASSERT_NE(flushed, files.end());
+    ASSERT_TRUE(db->CompactFiles({}, {flushed->name}, 1).ok());
+  }
+  Open();
+  ASSERT_EQ(SessionsOf(*store_).size(), std::size_t{kMany} - 1);
+  EXPECT_OK(store_->DeleteRun(*RunName::Parse("runs/r")));
+  store_.reset();
+  EXPECT_TRUE(AllRows().empty());
+}
+
 TEST_F(RemovalTest, ADeletionOfARunThatACrashCutShortIsFinished) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
