@@ -62,7 +62,7 @@ Database::Cursor::Cursor(const Database* database, KeyRange range)
   absl::ReaderMutexLock lock(&database_->mu_);
   if (database_->db_ == nullptr) return;
   DoNotCount();
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = MakeReadOptions();
   options.iterate_upper_bound = &end_;
   rows_.reset(database_->db_->NewIterator(options));
   rows_->Seek(range_.begin);
@@ -107,7 +107,7 @@ Database::Database(const Options& options)
           options.file_system ? options.file_system : rocksdb::FileSystem::Default(),
           options.durability)),
       env_(rocksdb::NewCompositeEnv(tracker_)),
-      rocksdb_options_(MakeRocksdbOptions(env_.get(), options.cache_bytes)) {}
+      rocksdb_options_(MakeRocksdbOptions(env_.get(), options.cache_bytes, options.table_bytes)) {}
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options) {
   auto database = std::unique_ptr<Database>(new Database(options));
@@ -160,7 +160,8 @@ absl::StatusOr<std::optional<std::string>> Database::Get(absl::string_view key) 
   rocksdb::PinnableSlice value;
   absl::ReaderMutexLock lock(&mu_);
   if (db_ == nullptr) return NotOpen();
-  const rocksdb::Status status = db_->Get({}, db_->DefaultColumnFamily(), ToSlice(key), &value);
+  const rocksdb::Status status =
+      db_->Get(MakeReadOptions(), db_->DefaultColumnFamily(), ToSlice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
   RETURN_IF_ERROR(FromDisk(status, "reading", options_.directory));
   ASSIGN_OR_RETURN(const absl::string_view body, CheckedBody(key, ToView(value)));

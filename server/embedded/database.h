@@ -22,6 +22,7 @@
 #include "server/durability.h"
 #include "server/embedded/keys.h"
 #include "server/embedded/log_tracker.h"
+#include "server/embedded/options.h"
 
 namespace calipers::server {
 
@@ -42,6 +43,7 @@ class Database {
     Durability durability = Durability::kSync;
     /// For blocks read from disk.
     std::size_t cache_bytes = std::size_t{256} << 20;
+    std::size_t table_bytes = kTableBytes;
     std::shared_ptr<rocksdb::FileSystem> file_system = {};
   };
 

@@ -75,7 +75,8 @@ absl::StatusOr<std::unique_ptr<Store>> EmbeddedStore::Open(const EmbeddedOptions
     RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
   }
   ASSIGN_OR_RETURN(auto database,
-                   Database::Open({directory, options.durability, options.cache_bytes, files}));
+                   Database::Open({directory, options.durability, options.cache_bytes,
+                                   options.table_bytes, files}));
   RETURN_IF_ERROR(RemoveUnfinishedBackups(*database));
   auto store =
       std::unique_ptr<EmbeddedStore>(new EmbeddedStore(std::move(lock), std::move(database)));

@@ -31,6 +31,8 @@ struct EmbeddedOptions {
   Durability durability = Durability::kSync;
   /// Memory for what is read from disk.
   std::size_t cache_bytes = std::size_t{256} << 20;
+  /// The size at which a table on disk ends. Small, a directory has many, as a large one does.
+  std::size_t table_bytes = kTableBytes;
   /// What the data directory is on; null for the machine's own.
   std::shared_ptr<rocksdb::FileSystem> file_system = {};
 };

@@ -38,7 +38,13 @@ absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
   if (format > kDataFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, " was written by a newer Calipers: it has format ", format,
-                     ", and this one reads up to ", kDataFormat,
+                     ", and this one reads ", kDataFormat,
+                     ": use that version, or export there and import here"));
+  }
+  if (format < kDataFormat) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, " was written by an older Calipers: it has format ", format,
+                     ", and this one reads ", kDataFormat,
                      ": use that version, or export there and import here"));
   }
   return absl::OkStatus();

@@ -9,9 +9,10 @@
 
 namespace calipers::server {
 
-/// The layout of a data directory that this version writes, and the newest it reads.
-/// docs/durability.md describes it.
-inline constexpr int kDataFormat = 1;
+/// The layout of a data directory that this version writes and reads; docs/durability.md
+/// describes it. Format 1, which was never released, had deletions of ranges, which are not
+/// looked for any more (options.h).
+inline constexpr int kDataFormat = 2;
 
 /// True if `directory` says that it is a data directory of a format that this version
 /// reads; false if it is empty or not there. FAILED_PRECONDITION if it is of a newer

@@ -49,11 +49,13 @@ void BoundMemoryAndFiles(rocksdb::Options& options, std::size_t cache_bytes) {
 
 }  // namespace
 
-rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes) {
+rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
+                                    std::size_t table_bytes) {
   rocksdb::Options options;
   options.env = env;
   CheckEverything(options);
   BoundMemoryAndFiles(options, cache_bytes);
+  options.target_file_size_base = table_bytes;
   options.memtable_insert_with_hint_prefix_extractor = std::make_shared<AppendHint>();
   // Floats hardly shrink; what is around them does. What was just written is about to be
   // merged, so that is left as it is.
@@ -62,6 +64,12 @@ rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes) 
     options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
                                      rocksdb::kLZ4Compression};
   }
+  return options;
+}
+
+rocksdb::ReadOptions MakeReadOptions() {
+  rocksdb::ReadOptions options;
+  options.ignore_range_deletions = true;
   return options;
 }
 

@@ -21,8 +21,9 @@ namespace calipers::server {
 //
 // RocksDB has deletions of ranges, which are one step. But an iterator of RocksDB 7.8 that
 // skips such a range may forget that a block before it could not be read, and pass over the
-// block's rows without a word (facebook/rocksdb#11786): damage would be an answer. So there
-// must be none in the database.
+// block's rows without a word (facebook/rocksdb#11786), and one that as much as looks for them
+// may take a level for ended (#11782): damage would be an answer. So there must be none in the
+// database, and nothing that reads looks for any (options.h).
 
 /// Has the batch say that rows remain. `key` is a RemovalKey.
 void PutRemoval(absl::string_view key, rocksdb::WriteBatch& batch);

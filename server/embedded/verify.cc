@@ -55,7 +55,7 @@ absl::Status VerifyDatabase(const std::string& path) {
                    MakeRocksdbOptions(rocksdb::Env::Default(), kCacheBytes), path, &opened),
                "opening", path));
   const std::unique_ptr<rocksdb::DB> db(opened);
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = MakeReadOptions();
   options.fill_cache = false;
   const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator(options));
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {

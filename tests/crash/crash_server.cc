@@ -98,6 +98,8 @@ absl::StatusOr<std::unique_ptr<server::Store>> OpenStore(const Flags& flags,
   options.directory = flags.data_dir;
   options.durability = flags.durability;
   options.cache_bytes = flags.cache_bytes;
+  // Many in a level, as where there is much.
+  options.table_bytes = std::size_t{32} << 10;
   options.file_system = std::make_shared<FaultyFileSystem>(rocksdb::FileSystem::Default(), disk);
   at_point("before-open");
   ASSIGN_OR_RETURN(std::unique_ptr<server::Store> store, server::EmbeddedStore::Open(options));

@@ -172,6 +172,94 @@ TEST_F(DamageTest, SaysWhichRecordOfWhichSessionItIs) {
   EXPECT_EQ(IndicesOf(*store_, again), (std::vector<BatchIndex>{3}));
 }
 
+// A directory in which a level has many tables, as in a large one. Where such a table cannot be
+// read, RocksDB 7.8 may take the level for ended: facebook/rocksdb#11782.
+class ManyTablesTest : public DamageTest {
+ protected:
+  static constexpr BatchIndex kLength = 150;
+  static constexpr int kSessions = 24;
+
+  void SetUp() override {
+    options_.table_bytes = std::size_t{24} << 10;
+    Open();
+    for (int i = 0; i < kSessions; ++i) {
+      const SeriesId series =
+          *store_->CreateSession(MakeIdentity("r", "layer." + std::to_string(i) + "/input"));
+      std::vector<NewRecord> records;
+      for (BatchIndex k = 0; k < kLength; ++k) {
+        records.push_back({series, k, MakeObserved(double(k))});
+      }
+      store_->PutIfAbsent(records);
+    }
+    store_.reset();
+    rocksdb::Options options;
+    options.target_file_size_base = options_.table_bytes;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path() + "/db", &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    rocksdb::CompactRangeOptions written_anew;
+    written_anew.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    ASSERT_TRUE(db->CompactRange(written_anew, nullptr, nullptr).ok());
+  }
+
+  std::vector<std::string> Tables() const {
+    std::vector<std::string> tables;
+    for (const std::string& name : testing::NamesIn(path() + "/db")) {
+      if (name.ends_with(".sst")) tables.push_back("/db/" + name);
+    }
+    return tables;
+  }
+
+  // Whether the server that starts there says that something is lost; else all has to be there.
+  static bool SaysLoss(const std::string& directory) {
+    const auto opened = EmbeddedStore::Open({.directory = directory});
+    if (!opened.ok()) {
+      ExpectLoss(opened.status());
+      return true;
+    }
+    bool lost = false;
+    const auto sessions = SessionsOf(**opened);
+    EXPECT_EQ(sessions.size(), std::size_t{kSessions});
+    for (const auto& [name, session] : sessions) {
+      const auto reader = (*opened)->Read(session.series, 0);
+      SeriesReader::Entry entry;
+      BatchIndex next = 0;
+      absl::StatusOr<bool> more = (*reader)->Next(entry);
+      for (; more.ok() && *more; more = (*reader)->Next(entry)) EXPECT_EQ(entry.index, next++);
+      if (more.ok()) {
+        EXPECT_EQ(next, kLength) << name;
+      } else {
+        ExpectLoss(more.status());
+        lost = true;
+      }
+    }
+    return lost;
+  }
+};
+
+TEST_F(ManyTablesTest, ATableThatCannotBeReadIsNoEnd) {
+  const std::vector<std::string> tables = Tables();
+  ASSERT_GT(tables.size(), 5U);
+  int losses = 0;
+  for (const std::string& table : tables) {
+    const std::string content = testing::ReadFile(path() + table);
+    // In the first block, the second, and what stands behind the blocks.
+    for (const std::size_t at :
+         {std::size_t{100}, std::size_t{9000}, content.size() - 1500, content.size() - 300}) {
+      const testing::TempDirectory copy;
+      std::filesystem::copy(path(), copy.path(), std::filesystem::copy_options::recursive);
+      std::string damaged = content;
+      damaged[at] = static_cast<char>(damaged[at] ^ 4);
+      testing::WriteFile(copy.path() + table, damaged);
+      const bool lost = SaysLoss(copy.path());
+      losses += lost ? 1 : 0;
+      EXPECT_TRUE(!lost || absl::IsDataLoss(VerifyDatabase(copy.path() + "/db")))
+          << table << " byte " << at;
+    }
+  }
+  EXPECT_GT(losses, static_cast<int>(tables.size()));
+}
+
 // A killed server's directory: what it wrote is in the log.
 class KilledTest : public DamageTest {
  protected:

@@ -138,24 +138,28 @@ TEST_F(EmbeddedStoreTest, AResetSeriesIsResetAfterReopening) {
 TEST_F(EmbeddedStoreTest, SaysWhatFormatTheDirectoryHas) {
   Open();
   store_.reset();
-  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 1\n");
+  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 2\n");
 }
 
-TEST_F(EmbeddedStoreTest, RefusesANewerFormat) {
+TEST_F(EmbeddedStoreTest, RefusesAnotherFormat) {
   Open();
   store_.reset();
   testing::WriteFile(path() + "/FORMAT", "calipers 12\n");
   EXPECT_THAT(EmbeddedStore::Open(options_),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("up to 1"))));
+                       AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("reads 2"))));
+  testing::WriteFile(path() + "/FORMAT", "calipers 1\n");
+  EXPECT_THAT(EmbeddedStore::Open(options_),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("older Calipers"), HasSubstr("reads 2"))));
 }
 
 TEST_F(EmbeddedStoreTest, RefusesWhatIsNoFormat) {
   Open();
   store_.reset();
-  for (const char* text : {"", "calipers\n", "calipers 1", "calipers 0\n", "calipers -1\n",
-                           "calipers +1\n", "calipers  1\n", "calipers 1\n\n", "calipers one\n",
-                           "salipers 1\n", "calipers 99999999999999\n"}) {
+  for (const char* text : {"", "calipers\n", "calipers 2", "calipers 0\n", "calipers -1\n",
+                           "calipers +2\n", "calipers  2\n", "calipers 2\n\n", "calipers one\n",
+                           "salipers 2\n", "calipers 99999999999999\n"}) {
     testing::WriteFile(path() + "/FORMAT", text);
     EXPECT_THAT(EmbeddedStore::Open(options_),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("FORMAT")))
