@@ -133,12 +133,14 @@ void ObservationStream::TakeAck(const v1::ObservationAck& ack) {
     }
     if (pending_.empty()) return;
     attempts_ = 1;
-    done = PopPending();
+    done = std::move(pending_.front());
+    pending_.pop_front();
     if (IsForTheMoment(ack) && done.attempts < options_.max_attempts) {
       ++done.attempts;
       postponed_.push_back(std::move(done));
       return;
     }
+    in_window_.Remove(done.bytes());
     switch (ack.outcome()) {
       case v1::ObservationAck::OUTCOME_STORED:
         ++totals_.stored;
@@ -165,18 +167,6 @@ std::size_t ObservationStream::Pending::bytes() const {
   if (const auto* const tensor = std::get_if<Tensor>(&what)) return tensor->data.size();
   const v1::ReducedObservation& reduced = *std::get<Reduced>(what).observation;
   return reduced.min().size() + reduced.max().size();
-}
-
-void ObservationStream::PushPending(const Pending& observation) {
-  in_window_.Add(observation.bytes());
-  pending_.push_back(observation);
-}
-
-ObservationStream::Pending ObservationStream::PopPending() {
-  Pending first = std::move(pending_.front());
-  pending_.pop_front();
-  in_window_.Remove(first.bytes());
-  return first;
 }
 
 absl::Status ObservationStream::Observe(const v1::ObservationHeader& header,
@@ -210,18 +200,33 @@ absl::Status ObservationStream::Send(std::vector<Pending> observations) {
   if (call_ == nullptr) Open();
   std::size_t bytes = 0;
   for (const Pending& observation : observations) bytes += observation.bytes();
+  RETURN_IF_ERROR(AwaitRoom(observations.size(), bytes));
   bool broken = false;
   {
     absl::MutexLock lock(&mu_);
-    const auto room = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return broken_ || in_window_.HasRoom(observations.size(), bytes);
-    };
-    mu_.Await(absl::Condition(&room));
     broken = broken_;
-    for (const Pending& observation : observations) PushPending(observation);
+    for (const Pending& observation : observations) {
+      in_window_.Add(observation.bytes());
+      pending_.push_back(observation);
+    }
   }
   if (!broken && Write(observations)) return absl::OkStatus();
   return Reconnect(absl::UnavailableError("the stream broke"));
+}
+
+absl::Status ObservationStream::AwaitRoom(std::size_t count, std::size_t bytes) {
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      // With nothing on its way what was postponed fills the window, and nobody else sends it.
+      const auto settled = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return broken_ || in_window_.HasRoom(count, bytes) || pending_.empty();
+      };
+      mu_.Await(absl::Condition(&settled));
+      if (broken_ || in_window_.HasRoom(count, bytes)) return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(SendPostponedLater());
+  }
 }
 
 bool ObservationStream::Write(absl::Span<const Pending> observations) {
@@ -335,7 +340,7 @@ absl::Status ObservationStream::SendPostponed() {
       absl::MutexLock lock(&mu_);
       next = std::move(postponed_.front());
       postponed_.pop_front();
-      PushPending(next);
+      pending_.push_back(next);
     }
     if (!Write({&next, 1})) {
       RETURN_IF_ERROR(Reconnect(absl::UnavailableError("the stream broke")));
@@ -348,18 +353,25 @@ absl::Status ObservationStream::Finish() {
   RETURN_IF_ERROR(failed_);
   while (call_ != nullptr) {
     RETURN_IF_ERROR(AwaitAllAcknowledged());
-    int attempt = 0;
     {
       absl::MutexLock lock(&mu_);
       if (postponed_.empty()) break;
-      attempt = postponed_.front().attempts - 1;
     }
-    Wait(attempt);
-    RETURN_IF_ERROR(SendPostponed());
+    RETURN_IF_ERROR(SendPostponedLater());
   }
   // All is acknowledged; how the call itself ends changes nothing.
   Close().IgnoreError();
   return absl::OkStatus();
+}
+
+absl::Status ObservationStream::SendPostponedLater() {
+  int attempt = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    attempt = postponed_.front().attempts - 1;
+  }
+  Wait(attempt);
+  return SendPostponed();
 }
 
 void ObservationStream::Wait(int attempt) {

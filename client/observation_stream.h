@@ -123,8 +123,10 @@ class ObservationStream {
   absl::Status Close();
   void ReadAcks();
   void TakeAck(const v1::ObservationAck& ack);
-  void PushPending(const Pending& observation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Pending PopPending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits until so many of so many bytes have room.
+  absl::Status AwaitRoom(std::size_t count, std::size_t bytes);
+  // Waits a little, and sends what was postponed.
+  absl::Status SendPostponedLater();
   // Waits until the window has room, and sends them.
   absl::Status Send(std::vector<Pending> observations);
   // In their order; reduced ones next to each other go into one message.

@@ -17,6 +17,7 @@
 #include "server/embedded/files.h"
 #include "server/embedded/log_check.h"
 #include "server/embedded/options.h"
+#include "server/log.h"
 
 namespace calipers::server {
 namespace {
@@ -151,6 +152,8 @@ absl::Status Database::Write(rocksdb::WriteBatch& batch, Keep keep) {
     if (db_ == nullptr) return NotOpen();
     status = FromDisk(db_->Write(options, &batch), "writing to", options_.directory);
   }
+  // Nothing that is written is read before: only a merge can have met damage.
+  if (absl::IsDataLoss(status)) status = StopMerging(status);
   if (!status.ok()) Fail(status);
   return status;
 }
@@ -173,6 +176,7 @@ std::unique_ptr<Database::Cursor> Database::Read(KeyRange range) const {
 }
 
 absl::Status Database::DropTables(const KeyRange& range) {
+  RETURN_IF_ERROR(EnsureWritable());
   absl::ReaderMutexLock lock(&mu_);
   if (db_ == nullptr) return NotOpen();
   // A table is gone for good; so must be, before it, whatever says that its rows may go.
@@ -209,6 +213,15 @@ void Database::Fail(const absl::Status& status) {
   failed_ = true;
 }
 
+absl::Status Database::StopMerging(const absl::Status& damage) {
+  if (merging_.exchange(false)) {
+    LogError("a table is damaged: tables are merged no more until a restart",
+             {{"directory", options_.directory}, {"error", std::string(damage.message())}});
+  }
+  return absl::UnavailableError(
+      absl::StrCat(damage.message(), " (what is not damaged goes on: send the rest again)"));
+}
+
 absl::Status Database::NotOpen() const {
   absl::MutexLock lock(&failure_mu_);
   return failure_;
@@ -240,6 +253,7 @@ absl::Status Database::ReopenLocked() {
   }
   db_.reset();
   RETURN_IF_ERROR(FromDisk(tracker_->CutLogs(), "opening", options_.directory));
+  rocksdb_options_.disable_auto_compactions = !merging_;
   return OpenLocked();
 }
 

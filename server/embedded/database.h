@@ -35,6 +35,9 @@ namespace calipers::server {
 /// closed, its log cut back to what was acknowledged, and it is opened again, which writes
 /// the log's content into a table. Until then writes are refused, and reads go on. A
 /// database that is closed meanwhile cuts its log back, too.
+///
+/// A merge of tables that meets a damaged one stops all writes as well. Then the database is
+/// opened again without merging, until the process ends, so that whoever has no row there goes on.
 class Database {
  public:
   struct Options {
@@ -114,6 +117,8 @@ class Database {
   // Whether the device takes as much as opening again will write.
   absl::Status TryDevice() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(failure_mu_);
+  // What to tell who wrote when a merge met `damage`.
+  absl::Status StopMerging(const absl::Status& damage);
   absl::Status NotOpen() const ABSL_LOCKS_EXCLUDED(failure_mu_);
 
   const Options options_;
@@ -129,6 +134,7 @@ class Database {
   mutable absl::flat_hash_set<Cursor*> cursors_ ABSL_GUARDED_BY(cursors_mu_);
 
   mutable absl::Mutex failure_mu_ ABSL_ACQUIRED_AFTER(mu_);
+  std::atomic<bool> merging_{true};
   // True while failure_ is an error.
   std::atomic<bool> failed_{false};
   absl::Status failure_ ABSL_GUARDED_BY(failure_mu_);

@@ -117,7 +117,9 @@ std::string Describe(absl::string_view key) {
     case RowKind::kCheckpoint:
       return absl::StrCat("the checkpoint of series ", series, " of the run with id ", run);
     case RowKind::kRemoval:
-      return absl::StrCat("the row of what is left of the deleted run with id ", run);
+      return absl::StrCat("the row that says what is left of ",
+                          series == 0 ? "" : absl::StrCat("series ", series, " of "),
+                          "the run with id ", run);
   }
   return "a row of no kind";
 }

@@ -76,7 +76,7 @@ absl::Status CheckRemoval(absl::string_view key, absl::string_view body) {
   if (body.empty() && (key.size() == kRunKeySize || key.size() == kSeriesKeySize)) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat(Describe(key), " is none"));
+  return absl::DataLossError(absl::StrCat(Describe(key), " is damaged"));
 }
 
 std::optional<RunId> RunOfRemoval(absl::string_view key) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,8 @@ class FakeCalibration final : public v1::Calibration::Service {
   // Data by session and index, and who brought them; to be read when no call is in progress.
   std::map<std::string, std::string> stored;
   std::map<std::int64_t, std::string> workers;
+  // Indices in the order in which they came, each as often as it came.
+  std::vector<std::int64_t> arrivals;
   // Observations and bytes of each message of reduced ones.
   std::vector<std::pair<int, std::size_t>> reduced_messages;
   int calls() const { return calls_; }
@@ -109,6 +112,7 @@ class FakeCalibration final : public v1::Calibration::Service {
 
   v1::ObservationAck Take(const v1::ObservationHeader& header, const std::string& data,
                           Call& call) {
+    arrivals.push_back(header.index());
     v1::ObservationAck ack;
     ack.set_ordinal(plan_.unreadable ? -1 : call.ordinal++);
     ack.set_index(header.index());
@@ -413,6 +417,32 @@ TEST_F(ObservationStreamTest, WhoReducedIsSaidAlsoAfterABreak) {
     for (const auto& [index, worker] : expected)
       EXPECT_EQ(service_->workers[index], worker) << index;
   }
+}
+
+// What is to be sent again is held as well, so that a server that takes nothing for the moment
+// has no worker hold all of a calibration.
+TEST_F(ObservationStreamTest, WhatIsRefusedForTheMomentStaysInTheWindow) {
+  constexpr int kWindow = 4;
+  constexpr int kObservations = 30;
+  Serve({.no_room = 41});
+  const auto stream = Open(kWindow);
+  for (int i = 0; i < kObservations; ++i) ASSERT_OK(Send(*stream, i));
+  ASSERT_OK(stream->Finish());
+  const StreamTotals totals = stream->totals();
+  EXPECT_EQ(totals.stored + totals.rejected, kObservations);
+  // Three attempts each: the last of those that were refused was let go before its successor
+  // by a window came.
+  std::map<std::int64_t, int> came;
+  int refusals = 41;
+  std::set<std::int64_t> decided;
+  for (const std::int64_t index : service_->arrivals) {
+    if (++came[index] == 1) {
+      EXPECT_LT(came.size() - decided.size(), std::size_t{kWindow} + 1) << index;
+    }
+    const bool refused = refusals-- > 0;
+    if (!refused || came[index] == 3) decided.insert(index);
+  }
+  EXPECT_EQ(decided.size(), std::size_t{kObservations});
 }
 
 // Wherever a call breaks, in a message or between two, and whether what broke it was

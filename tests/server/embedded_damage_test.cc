@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "server/embedded/keys.h"
@@ -202,6 +203,16 @@ class ManyTablesTest : public DamageTest {
     ASSERT_TRUE(db->CompactRange(written_anew, nullptr, nullptr).ok());
   }
 
+  // A refusal that says to send it again is followed, for a few seconds.
+  PutResult PutUnlessForTheMoment(SeriesId series, BatchIndex index) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    PutResult result;
+    do {
+      result = PutOne(*store_, series, index, double(index));
+    } while (absl::IsUnavailable(result.status) && absl::Now() < deadline);
+    return result;
+  }
+
   std::vector<std::string> Tables() const {
     std::vector<std::string> tables;
     for (const std::string& name : testing::NamesIn(path() + "/db")) {
@@ -258,6 +269,36 @@ TEST_F(ManyTablesTest, ATableThatCannotBeReadIsNoEnd) {
     }
   }
   EXPECT_GT(losses, static_cast<int>(tables.size()));
+}
+
+// Sessions that are not damaged take records whatever a merge meets, and the damaged one does
+// once it is reset.
+TEST_F(ManyTablesTest, AMergeThatMeetsDamageStopsNobodyElse) {
+  const std::string table = path() + Tables()[1];
+  std::string content = testing::ReadFile(table);
+  content[100] = static_cast<char>(content[100] ^ 4);
+  testing::WriteFile(table, content);
+  // Each life leaves a table, and so many are merged.
+  for (BatchIndex life = 0; life < 6; ++life) {
+    Open();
+    std::vector<SeriesId> damaged;
+    for (const auto& [name, session] : SessionsOf(*store_)) {
+      const PutResult result = PutUnlessForTheMoment(session.series, kLength + life);
+      if (result.outcome == PutResult::kStored) continue;
+      ExpectLoss(result.status);
+      damaged.push_back(session.series);
+    }
+    EXPECT_FALSE(damaged.empty()) << life;
+    EXPECT_LT(damaged.size(), 5U) << life;
+    if (life == 5) {
+      for (const SeriesId series : damaged) {
+        const auto again = store_->ResetSession(series);
+        ASSERT_OK(again);
+        EXPECT_EQ(PutOne(*store_, *again, 0, 0).outcome, PutResult::kStored);
+      }
+    }
+    store_.reset();
+  }
 }
 
 // A killed server's directory: what it wrote is in the log.
