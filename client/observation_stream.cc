@@ -191,7 +191,7 @@ absl::Status ObservationStream::ObserveReduced(std::vector<v1::ReducedObservatio
   return part.empty() ? absl::OkStatus() : Send(std::move(part));
 }
 
-absl::Status ObservationStream::Send(std::vector<Pending> observations) {
+absl::Status ObservationStream::Send(const std::vector<Pending>& observations) {
   for (const Pending& observation : observations) {
     if (observation.header().has_index()) continue;
     return absl::InvalidArgumentError("an observation that may be sent again needs an index");

@@ -128,7 +128,7 @@ class ObservationStream {
   // Waits a little, and sends what was postponed.
   absl::Status SendPostponedLater();
   // Waits until the window has room, and sends them.
-  absl::Status Send(std::vector<Pending> observations);
+  absl::Status Send(const std::vector<Pending>& observations);
   // In their order; reduced ones next to each other go into one message.
   bool Write(absl::Span<const Pending> observations);
   bool WriteTensor(const Tensor& tensor);
