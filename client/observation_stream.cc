@@ -188,7 +188,7 @@ absl::Status ObservationStream::ObserveReduced(std::vector<v1::ReducedObservatio
     if (part.size() < most) continue;
     RETURN_IF_ERROR(Send(std::exchange(part, {})));
   }
-  return part.empty() ? absl::OkStatus() : Send(std::move(part));
+  return part.empty() ? absl::OkStatus() : Send(part);
 }
 
 absl::Status ObservationStream::Send(const std::vector<Pending>& observations) {
