@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from calipers import args as quantization_args
-from calipers import names, plot
+from calipers import checks, names, plot
 from calipers._wire import calibration_pb2, session_pb2
 from calipers.answers import MinMax, Progress, QParams, minmax_from, range_from
 from calipers.connection import CREATE_SESSION, GET_SESSION, Connection
@@ -34,8 +34,6 @@ _CLOSE_SECONDS = 2.0
 Arithmetic = Literal["exact", "reference"]
 NonFinitePolicy = Literal["propagate", "reject", "skip"]
 Weighting = Literal["uniform", "num_observations"]
-
-_Enum = TypeVar("_Enum", bound=int)
 
 _ARITHMETIC: dict[str, session_pb2.Arithmetic] = {
     "exact": session_pb2.ARITHMETIC_EXACT,
@@ -81,9 +79,13 @@ def connect(
     names.run_name(run := resolve_run(run))
     worker = resolve_worker(worker)
     _check_reduce_at(reduce_at)
+    address = resolve_address(address)
+    options = _check_window(window)
+    allowed = "seconds above 0"
+    if (seconds := checks.seconds("timeout", timeout, allowed)) == 0:
+        raise InvalidArgumentError(f"timeout is {timeout!r} (allowed: {allowed})")
     bar = open_bar(progress)
-    connection = Connection(resolve_address(address), timeout)
-    return Client(connection, run, worker, reduce_at, bar, window or WindowOptions())
+    return Client(Connection(address, seconds), run, worker, reduce_at, bar, options)
 
 
 class Client:
@@ -140,10 +142,10 @@ class Client:
                 parent=self._parent,
                 session_id=name,
                 session=session_pb2.Session(
-                    args=quantization_args.to_proto(args or {}, observer),
-                    arithmetic=_choice("arithmetic", arithmetic, _ARITHMETIC),
-                    non_finite_policy=_choice("non_finite", non_finite, _NON_FINITE),
-                    weighting=_choice("weighting", weighting, _WEIGHTING),
+                    args=quantization_args.to_proto({} if args is None else args, observer),
+                    arithmetic=checks.choice("arithmetic", arithmetic, _ARITHMETIC),
+                    non_finite_policy=checks.choice("non_finite", non_finite, _NON_FINITE),
+                    weighting=checks.choice("weighting", weighting, _WEIGHTING),
                 ),
             )
             found = self._connection.call(CREATE_SESSION, request)
@@ -189,7 +191,7 @@ class Client:
         args: quantization_args.Args | None = None,
         fusion: FusionMode = "known",
         fuse: Sequence[Sequence[str]] = (),
-        peers_behind: Sequence[str] = (),
+        peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> Answers[QParams]:
@@ -258,7 +260,7 @@ class Client:
         UnavailableError once the server was given up; DeadlineExceededError after `timeout`
         seconds (None: no limit but the window's attempts).
         """
-        return self._window.flush(timeout)
+        return self._window.flush(Deadline(timeout).left())
 
     @property
     def totals(self) -> Totals:
@@ -321,13 +323,11 @@ class Client:
             ) from None
 
 
-def _choice(field: str, value: str, choices: Mapping[str, _Enum]) -> _Enum:
-    if value not in choices:
-        allowed = ", ".join(f'"{choice}"' for choice in choices)
-        raise InvalidArgumentError(f"{field} is {value!r} (allowed: {allowed})")
-    return choices[value]
-
-
 def _check_reduce_at(reduce_at: ReduceAt) -> None:
-    if reduce_at not in ("worker", "server"):
-        raise InvalidArgumentError(f'reduce_at is {reduce_at!r} (allowed: "worker", "server")')
+    checks.choice("reduce_at", reduce_at, dict.fromkeys(("worker", "server")))
+
+
+def _check_window(window: WindowOptions | None) -> WindowOptions:
+    if window is not None and not isinstance(window, WindowOptions):
+        raise InvalidArgumentError(f"window is {window!r} (allowed: calipers.WindowOptions)")
+    return window or WindowOptions()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from calipers import names
+from calipers import checks, names
 from calipers._wire import calibration_pb2, qparams_pb2, range_pb2
 from calipers.answers import Progress, QParams, progress_from, qparams_from
 from calipers.connection import (
@@ -26,6 +26,7 @@ from calipers.errors import (
     from_status,
 )
 from calipers.pages import Answers, ask_in_pages, joint_error
+from calipers.questions import record_count, seal_count
 from calipers.table import SessionRow, row_from
 
 _Answer = TypeVar("_Answer")
@@ -45,7 +46,7 @@ class Run:
     def rows(self, pattern: str, deadline: Deadline) -> list[SessionRow]:
         """The sessions that match, by name."""
         request = calibration_pb2.ListSessionsRequest(
-            parent=self._parent, module_glob=pattern, page_size=_LISTED
+            parent=self._parent, module_glob=checks.text("pattern", pattern), page_size=_LISTED
         )
         rows: list[SessionRow] = []
         while True:
@@ -61,7 +62,8 @@ class Run:
         Raises NotFoundError if none matches.
         """
         if not isinstance(sessions, str):
-            return list(dict.fromkeys(sessions))
+            allowed = "a pattern, or names of sessions"
+            return list(dict.fromkeys(checks.words("sessions", sessions, allowed)))
         if not (rows := self.rows(sessions, deadline)):
             raise NotFoundError(
                 f'no session of run "{self._name}" matches "{sessions}"'
@@ -119,7 +121,9 @@ class Run:
     def seal(self, pattern: str, count: int | None, deadline: Deadline) -> dict[str, int]:
         """As `Client.seal`."""
         request = calibration_pb2.SealRunRequest(
-            name=self._parent, count=count, module_glob=pattern
+            name=self._parent,
+            count=seal_count(count),
+            module_glob=checks.text("pattern", pattern),
         )
         results = self._connection.call(SEAL_RUN, request, deadline.left()).results
         errors = {
@@ -174,7 +178,7 @@ class Run:
 
 def _waiting_for(count: int) -> dict[str, Any]:
     """Fields of a GetMinMaxRequest and a BatchGetMinMaxRequest."""
-    return {"wait_count": count, "read_mask": {"paths": ["progress"]}}
+    return {"wait_count": record_count(count), "read_mask": {"paths": ["progress"]}}
 
 
 def _progress_of(message: range_pb2.MinMax) -> Progress:

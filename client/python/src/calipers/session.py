@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
-from calipers import answers, args, names, plot
+from calipers import answers, args, checks, names, plot
 from calipers._wire import (
     calibration_pb2,
     observation_pb2,
@@ -23,9 +22,17 @@ from calipers.connection import (
     Method,
 )
 from calipers.deadline import Deadline
-from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
+from calipers.errors import FailedPreconditionError, from_status
 from calipers.geometry import Layout, make_view
-from calipers.questions import FusionMode, index_ranges, minmax_fields, qparams_fields
+from calipers.questions import (
+    LARGEST_INDEX,
+    FusionMode,
+    index_ranges,
+    minmax_fields,
+    qparams_fields,
+    record_count,
+    seal_count,
+)
 from calipers.reduce import reduce_tensor
 from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
@@ -46,7 +53,6 @@ ReduceAt: TypeAlias = Literal["worker", "server"]
 """Where tensors become records: here, so that only records travel, or at the server, which then
 sees every element."""
 
-_LARGEST_INDEX = (1 << 48) - 1
 # A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
 # larger one goes in pieces.
 _LARGEST_RECORD = 8 << 20
@@ -106,9 +112,7 @@ class Session:
         Waits while too much is on its way. Raises InvalidArgumentError for a tensor that cannot
         be observed; UnavailableError once the server was given up.
         """
-        position = operator.index(index)
-        if not 0 <= position <= _LARGEST_INDEX:
-            raise InvalidArgumentError(f"index {position} is not in 0 to {_LARGEST_INDEX}")
+        position = checks.whole_number("index", index, 0, LARGEST_INDEX)
         seen = as_tensor(tensor)
         view = make_view(self._layout, seen.shape)
         header = observation_pb2.ObservationHeader(
@@ -158,7 +162,7 @@ class Session:
         args: args.Args | None = None,
         fusion: FusionMode = "known",
         fuse: Sequence[Sequence[str]] = (),
-        peers_behind: Sequence[str] = (),
+        peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> answers.QParams:
@@ -185,7 +189,7 @@ class Session:
 
         Raises DeadlineExceededError after `timeout` seconds (None: the client's).
         """
-        request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=count)
+        request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=record_count(count))
         request.read_mask.paths.append("progress")
         try:
             answer = self._ask(GET_MIN_MAX, request, timeout)
@@ -251,7 +255,7 @@ class Session:
         Raises FailedPreconditionError, naming what is missing, until records 0 .. count - 1 are
         all there and no others.
         """
-        request = calibration_pb2.SealSessionRequest(name=self._full_name, count=count)
+        request = calibration_pb2.SealSessionRequest(name=self._full_name, count=seal_count(count))
         return self._ask(SEAL_SESSION, request).sealed_count
 
     def _ask(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from calipers import checks
 from calipers._wire import observation_pb2 as wire
 from calipers.errors import (
     CalipersError,
@@ -26,6 +27,7 @@ from calipers.stream.pending import (
 from calipers.stream.tally import Tally, Totals
 
 _LONGEST_PAUSE = 5.0
+_MOST = 1 << 63
 _FOR_THE_MOMENT = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
@@ -46,6 +48,13 @@ class WindowOptions:
     is sent that the server cannot take for the moment: some five minutes in all."""
     first_pause_seconds: float = 0.05
     """Before the second attempt; doubled for each further one, with a random part, up to 5 s."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidArgumentError for what cannot be."""
+        for field in ("observations", "held_bytes", "max_attempts"):
+            checks.whole_number(f"window.{field}", getattr(self, field), 1, _MOST)
+        for field in ("linger_seconds", "idle_seconds", "first_pause_seconds"):
+            object.__setattr__(self, field, checks.seconds(f"window.{field}", getattr(self, field)))
 
     def pause_seconds(self, attempt: int) -> float:
         """Before the attempt after `attempt`, the first being 1."""
