@@ -188,7 +188,8 @@ def test_wait_sees_what_other_workers_bring(server, client):
 def test_wait_is_over_after_its_timeout(client):
     session = client.session(NAME, args={})
     session.observe(np.ones((1, 2), np.float32), index=5)
-    with pytest.raises(calipers.DeadlineExceededError) as late:
+    expected = f"{NAME} does not hold 2 records: "
+    with pytest.raises(calipers.DeadlineExceededError, match=expected) as late:
         session.wait(2, timeout=0.05)
     assert isinstance(late.value, TimeoutError)
     assert session.progress().missing == (range(5),)
@@ -200,7 +201,7 @@ def test_a_timeout_holds_for_what_is_still_to_be_sent(tmp_path):
     session = client.session(NAME, args={})
     server.process.send_signal(signal.SIGSTOP)
     session.observe(batches(1)[0], index=0)
-    with pytest.raises(calipers.DeadlineExceededError, match="1 observations are not ack"):
+    with pytest.raises(calipers.DeadlineExceededError, match="1 observation is not ack"):
         session.minmax(timeout=0.05)
     server.process.send_signal(signal.SIGCONT)
     assert session.minmax().progress.count == 1
@@ -360,5 +361,5 @@ def test_a_client_that_goes_with_something_unsent_says_so(server: ServerProcess)
     options = calipers.WindowOptions(linger_seconds=3600)
     client = calipers.connect(server.address, run="leaves", window=options)
     client.session(NAME, args={}).observe(batches(1)[0], index=0)
-    with pytest.warns(RuntimeWarning, match="1 observations not acknowledged"):
+    with pytest.warns(RuntimeWarning, match="1 observation not acknowledged"):
         del client

@@ -247,7 +247,7 @@ def test_wait_is_over_after_its_timeout(client, monkeypatch):
 
 def test_those_that_are_not_there_are_not_waited_for(client):
     client.session("m/input", args={}).observe(np.ones((1, 4), np.float32), index=0)
-    message = "^n/input does not hold 1 records: .*n/input.* \\(nor do o/weight\\)$"
+    message = "^n/input does not hold 1 record: .*n/input.* \\(nor do o/weight\\)$"
     with pytest.raises(calipers.NotFoundError, match=message):
         client.wait(["m/input", "n/input", "o/weight"], 1)
 

@@ -22,6 +22,7 @@ from calipers.run import Run
 from calipers.session import ReduceAt, Session
 from calipers.stream import Sender, Totals, Window, WindowOptions
 from calipers.table import SessionTable
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     import os
@@ -64,10 +65,10 @@ def connect(
 
     `address` is HOST:PORT (default: $CALIPERS_SERVER, else 127.0.0.1:50051), `run` the
     calibration's name (default: $CALIPERS_RUN, else "default"), `worker` who the coverage says
-    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question,
-    and for a silent server's sign of life. `reduce_at` says where tensors become records:
-    "worker", here, or "server". `progress` shows a bar of tqdm's or rich's. `window` bounds what
-    is on its way.
+    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question
+    together with what is to be sent before it, and for a silent server's sign of life. `reduce_at`
+    says where tensors become records: "worker", here, or "server". `progress` shows a bar of
+    tqdm's or rich's. `window` bounds what is on its way.
 
     The client is a context manager: at the end of its block everything is flushed, unless an
     exception ends it.
@@ -156,8 +157,9 @@ class Client:
         """The run's sessions, by name: those whose module matches the pattern, or whose
         {module}/{base_name} does if there is a / in it. * is any characters, ? one; none: all.
         """
-        self.flush()
-        return SessionTable(self._run.rows(pattern, Deadline(None)))
+        deadline = Deadline(None)
+        self._settle(deadline)
+        return SessionTable(self._run.rows(pattern, deadline))
 
     def minmax(
         self,
@@ -229,7 +231,7 @@ class Client:
         can be are; NotFoundError if no session matches.
         """
         deadline = Deadline(timeout)
-        self.flush(timeout)
+        self._settle(deadline)
         return self._run.seal(pattern, count, deadline)
 
     def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
@@ -297,10 +299,10 @@ class Client:
         window: Window | None = getattr(self, "_window", None)
         if window is None or window.closed:
             return
-        if (left := window.unacknowledged()) > 0:
+        if (left := window.unacknowledged()) > 0 and not window.told:
             warnings.warn(
-                f"a calipers client goes with {left} observations not acknowledged: flush() "
-                "it, or use it in a with statement",
+                f"a calipers client goes with {counted(left, 'observation')} not acknowledged: "
+                "flush() it, or use it in a with statement",
                 RuntimeWarning,
                 stacklevel=1,
                 source=self,
@@ -309,8 +311,13 @@ class Client:
 
     def _named(self, sessions: str | Iterable[str], deadline: Deadline) -> list[str]:
         """Which are meant, once everything observed before is there."""
-        self.flush(deadline.left())
+        self._settle(deadline)
         return self._run.named(sessions, deadline)
+
+    def _settle(self, deadline: Deadline) -> None:
+        """Waits for what was observed before, for as long as for an answer."""
+        left = deadline.left()
+        self.flush(self._connection.timeout if left is None else left)
 
     def _get(self, full_name: str) -> session_pb2.Session:
         try:

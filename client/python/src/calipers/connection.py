@@ -19,12 +19,15 @@ from calipers._wire import (
     range_pb2,
     session_pb2,
 )
+from calipers.deadline import Deadline
 from calipers.errors import (
+    CalipersError,
     DeadlineExceededError,
     FailedPreconditionError,
     UnavailableError,
     from_rpc,
 )
+from calipers.wording import duration
 
 _log = logging.getLogger("calipers")
 
@@ -38,6 +41,9 @@ _KEEPALIVE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 5
 # Connecting takes no time where a server is; so long without one is worth a word.
 _SILENT_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+# What gRPC says where the server said nothing.
+_OWN_DEADLINE = "Deadline Exceeded"
 
 
 class Method(Generic[_Request, _Response]):
@@ -164,16 +170,28 @@ class Connection:
 
     def _await_server(self) -> None:
         begin = time.monotonic()
-        for timeout in (min(self.timeout, _SILENT_SECONDS), self.timeout):
+        for timeout in sorted({min(_SILENT_SECONDS, self.timeout), self.timeout}):
             rest = begin + timeout - time.monotonic()
             try:
                 return self._check_health(rest)
             except DeadlineExceededError:
-                _log.warning("no server answers at %s yet", self.address)
+                if timeout < self.timeout:
+                    _log.warning("no server answers at %s yet%s", self.address, self._why())
         raise UnavailableError(
-            f"no server answers at {self.address} within {self.timeout:g} s: is "
+            f"no server answers at {self.address} within {duration(self.timeout)}{self._why()}; is "
             "calipers-server running there, and is it the address it listens on?"
         )
+
+    def _why(self) -> str:
+        """ ": " and what gRPC has against the address at the moment; "" if it knows nothing."""
+        try:
+            # What waits for a connection ends with its deadline alone.
+            self._health(health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_LOOK_SECONDS)
+        except grpc.RpcError as error:
+            failed = from_rpc(error)
+            if failed.code == "UNAVAILABLE":
+                return f": {failed.message}"
+        return ""
 
     def _check_health(self, timeout: float) -> None:
         request = health_pb2.HealthCheckRequest(service=_SERVICE)
@@ -191,6 +209,10 @@ class Connection:
                 f"the server at {self.address} is up and not serving: it is starting or stopping"
             )
 
+    def deadline(self, timeout: float | None) -> Deadline:
+        """The end of `timeout` seconds (None: the connection's)."""
+        return Deadline(self.timeout if timeout is None else timeout)
+
     def call(
         self,
         method: Method[_Request, _Response],
@@ -207,7 +229,7 @@ class Connection:
         try:
             answer: _Response = self._unary[method.name](request, timeout=seconds)
         except grpc.RpcError as error:
-            raise self._explained(from_rpc(error)) from None
+            raise self._explained(from_rpc(error), seconds) from None
         return answer
 
     def read_series(
@@ -226,7 +248,7 @@ class Connection:
             answers = self._read_series(request, timeout=seconds)
             return [record for answer in answers for record in answer.records]
         except grpc.RpcError as error:
-            raise self._explained(from_rpc(error)) from None
+            raise self._explained(from_rpc(error), seconds) from None
 
     def observe(self, requests: Iterator[bytes]) -> Any:
         """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse
@@ -238,7 +260,11 @@ class Connection:
         self._closed = True
         self._channel.close()
 
-    def _explained(self, error: Exception) -> Exception:
+    def _explained(self, error: CalipersError, seconds: float) -> CalipersError:
         if isinstance(error, UnavailableError):
             return UnavailableError(f"{error.message} (asked {self.address})")
+        if error.message == _OWN_DEADLINE:
+            return DeadlineExceededError(
+                f"{self.address} gave no answer within {duration(seconds)}{self._why()}"
+            )
         return error

@@ -28,6 +28,7 @@ from calipers.errors import (
 from calipers.pages import Answers, ask_in_pages, joint_error
 from calipers.questions import record_count, seal_count
 from calipers.table import SessionRow, row_from
+from calipers.wording import counted
 
 _Answer = TypeVar("_Answer")
 
@@ -113,7 +114,7 @@ class Run:
             }
             late = {name: one for name, one in results.items() if isinstance(one, CalipersError)}
             if late:
-                raise joint_error(late, f"does not hold {count} records", "nor do")
+                raise joint_error(late, f"does not hold {counted(count, 'record')}", "nor do")
             return list(results.values())
 
         return dict(ask_in_pages(sessions, ask))

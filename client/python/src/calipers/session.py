@@ -21,8 +21,7 @@ from calipers.connection import (
     Connection,
     Method,
 )
-from calipers.deadline import Deadline
-from calipers.errors import FailedPreconditionError, from_status
+from calipers.errors import DeadlineExceededError, FailedPreconditionError, from_status
 from calipers.geometry import Layout, make_view
 from calipers.questions import (
     LARGEST_INDEX,
@@ -37,6 +36,7 @@ from calipers.reduce import reduce_tensor
 from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
 from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     import os
@@ -193,6 +193,10 @@ class Session:
         request.read_mask.paths.append("progress")
         try:
             answer = self._ask(GET_MIN_MAX, request, timeout)
+        except DeadlineExceededError as error:
+            raise DeadlineExceededError(
+                f"{self.name} does not hold {counted(count, 'record')}: {error.message}"
+            ) from None
         except FailedPreconditionError:
             # All that is there may be empty, which has no range and counts all the same.
             if (progress := self.progress()).count < count:
@@ -241,11 +245,12 @@ class Session:
         return plot.write(plot.draw_series(view, constants), path)
 
     def _read(self, timeout: float | None) -> tuple[session_pb2.Session, Series]:
-        self._flush(timeout)
+        deadline = self._connection.deadline(timeout)
+        self._flush(deadline.left())
         # The session after the records: it then knows their shape.
-        records = self._connection.read_series(self._full_name, timeout)
+        records = self._connection.read_series(self._full_name, deadline.left())
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
-        spec = self._connection.call(GET_SESSION, request, timeout)
+        spec = self._connection.call(GET_SESSION, request, deadline.left())
         return spec, series_from(spec, records)
 
     def seal(self, count: int | None = None) -> int:
@@ -262,8 +267,8 @@ class Session:
         self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
     ) -> _Response:
         """The answer, once everything observed before is there; all within the timeout."""
-        deadline = Deadline(timeout)
-        self._flush(timeout)
+        deadline = self._connection.deadline(timeout)
+        self._flush(deadline.left())
         return self._connection.call(method, request, deadline.left())
 
 
