@@ -36,6 +36,9 @@ Arithmetic = Literal["exact", "reference"]
 NonFinitePolicy = Literal["propagate", "reject", "skip"]
 Weighting = Literal["uniform", "num_observations"]
 
+# A pattern of nothing else matches every session, or every one of some base name.
+_WILDCARDS = frozenset("*?/")
+
 _ARITHMETIC: dict[str, session_pb2.Arithmetic] = {
     "exact": session_pb2.ARITHMETIC_EXACT,
     "reference": session_pb2.ARITHMETIC_REFERENCE,
@@ -233,6 +236,32 @@ class Client:
         deadline = Deadline(timeout)
         self._settle(deadline)
         return self._run.seal(pattern, count, deadline)
+
+    def delete(self, sessions: str | Iterable[str], *, timeout: float | None = None) -> list[str]:
+        """Deletes sessions with all that was observed of them, by whomever: those whose names are
+        given, or that match a pattern, as in `sessions`. Returns their names. The whole run goes
+        by `delete_run` alone. `timeout` is in seconds for all together (None: the client's, for
+        each session).
+
+        Raises InvalidArgumentError for a pattern of wildcards alone; NotFoundError if no session
+        matches; the error of the first that cannot be deleted, naming the others, once all that
+        can be are.
+        """
+        if isinstance(sessions, str) and not set(sessions) - _WILDCARDS:
+            raise InvalidArgumentError(
+                f'sessions is "{sessions}", which is the whole run: delete_run() deletes it'
+            )
+        deadline = Deadline(timeout)
+        return self._run.delete(self._named(sessions, deadline), deadline)
+
+    def delete_run(self, *, timeout: float | None = None) -> None:
+        """Deletes the run: every session in it, with all that was observed, by whomever.
+
+        Raises NotFoundError if it has none.
+        """
+        deadline = Deadline(timeout)
+        self._settle(deadline)
+        self._run.delete_all(deadline)
 
     def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
         """The ranges of the run's sessions in one picture, those that stand out marked: of all,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import grpc
+from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 
 from calipers._wire import (
@@ -64,6 +65,9 @@ LIST_SESSIONS = Method(
 GET_MIN_MAX = Method("GetMinMax", range_pb2.GetMinMaxRequest, range_pb2.MinMax)
 GET_QPARAMS = Method("GetQParams", qparams_pb2.GetQParamsRequest, qparams_pb2.GetQParamsResponse)
 SEAL_SESSION = Method("SealSession", calibration_pb2.SealSessionRequest, session_pb2.Session)
+RESET_SESSION = Method("ResetSession", calibration_pb2.ResetSessionRequest, session_pb2.Session)
+DELETE_SESSION = Method("DeleteSession", calibration_pb2.DeleteSessionRequest, empty_pb2.Empty)
+DELETE_RUN = Method("DeleteRun", calibration_pb2.DeleteRunRequest, empty_pb2.Empty)
 SEAL_RUN = Method("SealRun", calibration_pb2.SealRunRequest, calibration_pb2.SealRunResponse)
 BATCH_GET_MIN_MAX = Method(
     "BatchGetMinMax", range_pb2.BatchGetMinMaxRequest, range_pb2.BatchGetMinMaxResponse
@@ -84,6 +88,9 @@ _METHODS: tuple[Method[Any, Any], ...] = (
     GET_MIN_MAX,
     GET_QPARAMS,
     SEAL_SESSION,
+    RESET_SESSION,
+    DELETE_SESSION,
+    DELETE_RUN,
     SEAL_RUN,
     BATCH_GET_MIN_MAX,
     BATCH_GET_QPARAMS,

@@ -105,7 +105,7 @@ class RefusedError(CalipersError):
         if any(refusal.outcome == "conflict" for refusal in self.refusals):
             hint = (
                 "\n(a conflict: the index holds another record already; two calibrations "
-                "under one run name? take another run, or reset the session)"
+                "under one run name? take another run, or session.reset())"
             )
         super().__init__(f"{count} observations were refused:\n  {shown}{more}{hint}")
 

@@ -11,6 +11,8 @@ from calipers.answers import Progress, QParams, progress_from, qparams_from
 from calipers.connection import (
     BATCH_GET_MIN_MAX,
     BATCH_GET_QPARAMS,
+    DELETE_RUN,
+    DELETE_SESSION,
     GET_MIN_MAX,
     GET_SESSION,
     LIST_SESSIONS,
@@ -135,6 +137,24 @@ class Run:
         if errors:
             raise joint_error(errors, "is not sealed", "nor are")
         return {names.session_id(result.session): result.sealed_count for result in results}
+
+    def delete(self, sessions: Sequence[str], deadline: Deadline) -> list[str]:
+        """As `Client.delete`."""
+        errors: dict[str, CalipersError] = {}
+        for session, name in zip(sessions, self._full_names(sessions), strict=True):
+            request = calibration_pb2.DeleteSessionRequest(name=name)
+            try:
+                self._connection.call(DELETE_SESSION, request, deadline.left())
+            except (NotFoundError, FailedPreconditionError) as error:
+                errors[session] = error
+        if errors:
+            raise joint_error(errors, "is not deleted", "nor are")
+        return list(sessions)
+
+    def delete_all(self, deadline: Deadline) -> None:
+        """As `Client.delete_run`."""
+        request = calibration_pb2.DeleteRunRequest(name=self._parent)
+        self._connection.call(DELETE_RUN, request, deadline.left())
 
     def _full_names(self, sessions: Iterable[str]) -> list[str]:
         return [names.session_name(self._name, session) for session in sessions]

@@ -17,6 +17,7 @@ from calipers.connection import (
     GET_MIN_MAX,
     GET_QPARAMS,
     GET_SESSION,
+    RESET_SESSION,
     SEAL_SESSION,
     Connection,
     Method,
@@ -262,6 +263,15 @@ class Session:
         """
         request = calibration_pb2.SealSessionRequest(name=self._full_name, count=seal_count(count))
         return self._ask(SEAL_SESSION, request).sealed_count
+
+    def reset(self) -> None:
+        """Drops all that was observed of it, by whomever, and keeps its spec: it begins again, if
+        it was sealed, too. What other workers still send arrives afterwards.
+
+        Raises NotFoundError if it was deleted; RefusedError, once and before anything is dropped,
+        if something observed before was refused.
+        """
+        self._ask(RESET_SESSION, calibration_pb2.ResetSessionRequest(name=self._full_name))
 
     def _ask(
         self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
