@@ -45,6 +45,9 @@ class Tensor:
         """The number, of one element. Raises ValueError if there are more."""
         return float(self.numpy().item())
 
+    def __float__(self) -> float:
+        return self.item()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """For np.asarray."""
         array = self.numpy()
@@ -151,7 +154,8 @@ class QParams:
     """What they are for, with all that was inferred; None, and all else with it, if the scheme
     leaves the session's tensors as they are."""
     scale: Tensor | None
-    """None if args["dynamic"] is not False."""
+    """None where a model holds none: args["dynamic"] is True, and the scale is found anew with
+    every tensor, or "local", and only the global scale is kept."""
     zero_point: Tensor | None
     """Of the scale's shape; zeros if symmetric. None as the scale."""
     global_scale: Tensor | None
@@ -162,8 +166,10 @@ class QParams:
     """Those that share the global scale, this one among them; none if it has its own."""
     fallback_sessions: tuple[str, ...]
     """Peers whose range stands for one that saw nothing."""
-    progress: Progress
-    """What the range rests on."""
+    progress: Progress | None
+    """What the range rests on; None where it rests on nothing of the session's own: no range was
+    needed, as with args["dynamic"] True, or peers' stands for it. `Session.progress` asks for
+    the session's in any case."""
 
 
 def progress_from(message: session_pb2.Progress) -> Progress:
@@ -211,7 +217,8 @@ def qparams_from(message: qparams_pb2.QParams) -> QParams:
         ),
         fused_sessions=tuple(map(session_id, message.fused_sessions)),
         fallback_sessions=tuple(map(session_id, message.fallback_sessions)),
-        progress=progress_from(message.progress),
+        # A range of its own rests on a record at least.
+        progress=progress_from(message.progress) if message.progress.count else None,
     )
 
 

@@ -114,6 +114,9 @@ class Client:
         self.run = run
         """The run's name."""
 
+    def __repr__(self) -> str:
+        return f"Client({self._connection.address!r}, run={self.run!r})"
+
     def session(
         self,
         name: str,
@@ -355,7 +358,7 @@ class Client:
             )
         except NotFoundError as error:
             raise NotFoundError(
-                f"{error.message}; give args to create it, {{}} for the defaults"
+                error.message, advice="give args to create it, {} for the defaults"
             ) from None
 
 

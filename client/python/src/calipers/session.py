@@ -22,7 +22,13 @@ from calipers.connection import (
     Connection,
     Method,
 )
-from calipers.errors import DeadlineExceededError, FailedPreconditionError, from_status
+from calipers.errors import (
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    from_status,
+    make_error,
+)
 from calipers.geometry import Layout, make_view
 from calipers.questions import (
     LARGEST_INDEX,
@@ -262,7 +268,13 @@ class Session:
         all there and no others.
         """
         request = calibration_pb2.SealSessionRequest(name=self._full_name, count=seal_count(count))
-        return self._ask(SEAL_SESSION, request).sealed_count
+        deadline = self._connection.deadline(None)
+        self._flush(deadline.left())
+        try:
+            return self._connection.call(SEAL_SESSION, request, deadline.left()).sealed_count
+        except (FailedPreconditionError, InvalidArgumentError) as error:
+            # The server's words are of one session, whichever.
+            raise make_error(error.code, f"{self.name} is not sealed: {error.message}") from None
 
     def reset(self) -> None:
         """Drops all that was observed of it, by whomever, and keeps its spec: it begins again, if
