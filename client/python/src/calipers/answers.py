@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calipers import args
+from calipers import args, extras
 from calipers._wire import qparams_pb2, range_pb2, session_pb2
 from calipers.dtypes import Dtype, decode
 from calipers.names import session_id
@@ -33,7 +33,9 @@ class Tensor:
         return array
 
     def torch(self) -> Any:
-        """A torch.Tensor of `shape` and the very dtype, with memory of its own."""
+        """A torch.Tensor of `shape` and the very dtype, with memory of its own. Raises ImportError
+        without PyTorch."""
+        extras.require("torch", "Tensor.torch")
         import torch
 
         dtype = getattr(torch, Dtype[self.dtype].torch_name)
