@@ -32,8 +32,7 @@ def test_one_that_lasts_is_told_after_two_seconds_and_every_thirty(at, caplog):
         told.call_begins()
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
-        f"it is gone; for {seconds} s nothing came through, and 2 observations wait to be sent "
-        "again"
+        f"it is gone; nothing came through for {seconds} s, and 2 observations will be sent again"
         for seconds in (2, 32, 62)
     ]
 

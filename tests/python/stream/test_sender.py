@@ -158,7 +158,7 @@ def test_an_outage_that_lasts_is_told_and_so_is_its_end(send_to, monkeypatch, ca
     first, last = caplog.records
     assert (first.levelname, last.levelname) == ("WARNING", "INFO")
     assert "is not reachable: broken on purpose; " in first.message
-    assert "1 observation wait" in first.message
+    assert "1 observation will be sent again" in first.message
     assert "sending goes on" in last.message
 
 

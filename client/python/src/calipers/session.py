@@ -179,8 +179,10 @@ class Session:
         session's own without either. `fusion` says which weights share a global scale: the
         groups of llm-compressor ("known") and those in `fuse` (last parts of module names, such
         as ("query", "key", "value")), the latter alone ("declared"), or none. A session that
-        saw nothing takes the range of its peers behind the parts named by `peers_behind`, such
-        as "experts". `exclude` leaves indices out.
+        saw nothing takes the range of its peers behind the parts named by `peers_behind`, one or
+        some, such as "experts". `exclude` leaves indices out.
+
+        What no model holds has no scale: see `QParams.scale`.
 
         Raises as `minmax`; InvalidArgumentError for args that do not go together.
         """

@@ -37,7 +37,7 @@ class Outage:
             return
         self._warned = now
         _log.warning(
-            "%s; for %.0f s nothing came through, and %s wait to be sent again",
+            "%s; nothing came through for %.0f s, and %s will be sent again",
             trouble,
             now - self._since,
             waiting,
