@@ -9,5 +9,5 @@ def counted(count: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "0.5 s": to the millisecond."""
-    return f"{round(seconds, 3):g} s"
+    """ "0.5 s": to the hundredth."""
+    return f"{round(seconds, 2):g} s"
