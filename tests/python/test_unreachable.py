@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -80,10 +81,14 @@ def test_a_server_that_gives_no_answer(tmp_path):
     with calipers.connect(server.address, timeout=0.3) as client:
         session = client.session(NAME, args={})
         server.process.send_signal(signal.SIGSTOP)
+        # It goes on until it is.
+        os.waitid(os.P_PID, server.process.pid, os.WSTOPPED | os.WNOWAIT)
         expected = f"{server.address} gave no answer within 0[.]\\d+ s"
-        with pytest.raises(calipers.DeadlineExceededError, match=expected):
-            session.minmax()
-        server.process.send_signal(signal.SIGCONT)
+        try:
+            with pytest.raises(calipers.DeadlineExceededError, match=expected):
+                session.minmax()
+        finally:
+            server.process.send_signal(signal.SIGCONT)
     server.stop()
 
 
