@@ -22,6 +22,7 @@ from calipers.connection import (
 from calipers.deadline import Deadline
 from calipers.errors import (
     CalipersError,
+    DeadlineExceededError,
     FailedPreconditionError,
     NotFoundError,
     UnavailableError,
@@ -109,7 +110,14 @@ class Run:
         fields = _waiting_for(count)
 
         def ask(page: Sequence[str]) -> list[Progress | CalipersError]:
-            found = self._minmax(page, fields, _progress_of, deadline)
+            try:
+                found = self._minmax(page, fields, _progress_of, deadline)
+            except DeadlineExceededError as error:
+                # Before the server said which.
+                raise DeadlineExceededError(
+                    f"not all of {counted(len(page), 'session')} from {page[0]} on hold "
+                    f"{counted(count, 'record')}: {error.message}"
+                ) from None
             results = {
                 session: self._looked_into(session, count, one, deadline)
                 for session, one in zip(page, found, strict=True)
