@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,7 +128,10 @@ def test_who_was_told_that_the_server_was_given_up_is_not_told_again(tmp_path):
     session.observe(ONES, index=0)
     with pytest.raises(calipers.UnavailableError, match="gave up after 2 attempts with 1 obs"):
         client.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    gone = weakref.ref(client)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         del client, session
         gc.collect()
+    assert gone() is None
+    assert [one for one in said if one.category is RuntimeWarning] == []
