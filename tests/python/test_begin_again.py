@@ -79,7 +79,7 @@ def test_delete(client, names, which, gone):
 
 
 @pytest.mark.parametrize("pattern", ["", "*", "**", "*/*", "?*", "/"])
-def test_no_pattern_deletes_a_run(client, names, pattern):
+def test_wildcards_alone_delete_nothing(client, names, pattern):
     with pytest.raises(calipers.InvalidArgumentError, match=r"delete_run\(\) deletes it"):
         client.delete(pattern)
     assert left(client) == names

@@ -242,9 +242,9 @@ class Client:
 
     def delete(self, sessions: str | Iterable[str], *, timeout: float | None = None) -> list[str]:
         """Deletes sessions with all that was observed of them, by whomever: those whose names are
-        given, or that match a pattern, as in `sessions`. Returns their names. The whole run goes
-        by `delete_run` alone. `timeout` is in seconds for all together (None: the client's, for
-        each session).
+        given, or that match a pattern, as in `sessions`. Returns their names. A pattern of
+        wildcards alone is refused: the whole run is `delete_run`'s. `timeout` is in seconds for
+        all together (None: the client's, for each session).
 
         Raises InvalidArgumentError for a pattern of wildcards alone; NotFoundError if no session
         matches; the error of the first that cannot be deleted, naming the others, once all that
