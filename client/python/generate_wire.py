@@ -1,6 +1,7 @@
 """Generates `calipers._wire`, the protocol's messages, from the contract in proto/.
 
-Run by the build (hatch_build.py) and by the tests; needs grpcio-tools. What it writes is one
+Run by the build (hatch_build.py), which makes it anew, and by tests and scripts, which make what
+is older than the contract; needs grpcio-tools. What it writes is one
 descriptor set, and for each .proto a module that takes its classes from it
 (src/calipers/_pool.py) and a .pyi with their types. Ordinary generated modules would not do:
 they demand a protobuf runtime at least as new as the generator, and register in protobuf's
@@ -10,9 +11,9 @@ global pool, where other stubs of calipers.v1 may lie already.
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from grpc_tools import protoc
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE / "src" / "calipers" / "_wire"
 DESCRIPTORS = "descriptors.binpb"
+_LAST = "__init__.py"
 
 # "from calipers.v1 import session_pb2 as _session_pb2", for each module generated here.
 _OWN_IMPORT = re.compile(r"^from (?:calipers\.v1|google\.rpc|grpc\.health\.v1) import", re.M)
@@ -63,32 +65,47 @@ def _compile(protos: Path, names: list[str], out: Path) -> None:
 
 
 def generate(package: Path = PACKAGE) -> None:
-    """Writes the package anew."""
+    """Writes the package anew, file by file: whoever imports it meanwhile finds each whole, as it
+    was or as it is now."""
+    package.mkdir(parents=True, exist_ok=True)
+    # On the same file system, so that what is made there can be renamed to its place.
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=package) as scratch:
+        made = [*_make(Path(scratch)), Path(scratch) / _LAST]
+        made[-1].write_text(_INIT)
+        for path in made:
+            path.replace(package / path.name)
+    for path in package.iterdir():
+        if path.is_file() and path.name not in {one.name for one in made}:
+            path.unlink(missing_ok=True)
+
+
+def _make(scratch: Path) -> Iterator[Path]:
+    """What the package holds, all but its __init__.py, in a folder of their own."""
     protos = find_protos()
     names = [path.as_posix() for path in proto_files(protos)]
-    shutil.rmtree(package, ignore_errors=True)
-    package.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        _compile(protos, names, Path(scratch))
-        shutil.copy(Path(scratch) / DESCRIPTORS, package)
-        for name in names:
-            types = Path(scratch) / (name.removesuffix(".proto") + "_pb2.pyi")
-            text = _OWN_IMPORT.sub("from calipers._wire import", types.read_text())
-            (package / types.name).write_text(text)
-            (package / types.name).with_suffix(".py").write_text(_MODULE.format(name=name))
-    (package / "__init__.py").write_text(_INIT)
+    _compile(protos, names, scratch)
+    yield scratch / DESCRIPTORS
+    for name in names:
+        types = scratch / (name.removesuffix(".proto") + "_pb2.pyi")
+        text = _OWN_IMPORT.sub("from calipers._wire import", types.read_text())
+        for made, content in (
+            (scratch / types.name, text),
+            ((scratch / types.name).with_suffix(".py"), _MODULE.format(name=name)),
+        ):
+            made.write_text(content)
+            yield made
 
 
 def generate_if_stale(package: Path = PACKAGE) -> None:
     """Writes the package if it is not there or older than what it is made from."""
     protos = find_protos()
     sources = [Path(__file__), *(protos / path for path in proto_files(protos))]
-    made = package / "__init__.py"  # written last
+    made = package / _LAST
     if made.is_file() and made.stat().st_mtime > max(path.stat().st_mtime for path in sources):
         return
     generate(package)
 
 
 if __name__ == "__main__":
-    generate()
+    generate_if_stale()
     print(PACKAGE, file=sys.stderr)

@@ -15,6 +15,7 @@ import torch
 
 import calipers
 from calipers._wire import health_pb2
+from calipers.plot.main import main
 from fake_service import FakeService, Plan, serve
 from server_process import TOP, fixed_address, start_server
 
@@ -73,8 +74,20 @@ def test_a_session_that_cannot_be_called_so(client, name):
 
 
 def test_a_session_that_is_not_there(client):
-    with pytest.raises(calipers.NotFoundError, match="give args to create it"):
+    with pytest.raises(calipers.NotFoundError, match="give args to create it") as error:
         client.session(NAME)
+    # To those who do not write Python it is not said: `calipers plot` prints the message.
+    assert "args" not in error.value.message
+    assert NAME in error.value.message
+
+
+def test_a_session_that_is_not_there_for_a_command(client, server, capsys, tmp_path):
+    arguments = [NAME, "--server", server.address, "--run", client.run]
+    assert main([*arguments, "-o", str(tmp_path / "p.svg")]) == 4
+    said = capsys.readouterr().err
+    assert "NOT_FOUND" in said
+    assert NAME in said
+    assert "args" not in said
 
 
 def test_a_session_of_another_spec(client):
@@ -150,10 +163,8 @@ def test_an_index_that_cannot_be(client, index):
         session.observe(ONES, index=index)
 
 
-def test_an_index_that_is_no_integer(client):
+def test_an_index_of_another_type(client):
     session = client.session(NAME, args={})
-    with pytest.raises(TypeError):
-        session.observe(ONES, index=1.5)  # type: ignore[arg-type]
     session.observe(ONES, index=np.int64(0))
     session.observe(ONES, index=torch.tensor(1))
     assert session.progress().count == 2
@@ -168,8 +179,14 @@ def test_two_calibrations_under_one_run_name(server, client):
         session.observe(ONES, index=1)
         second.flush()
         session.observe(2 * ONES, index=0)
-        with pytest.raises(calipers.RefusedError, match="two calibrations under one run name"):
+        with pytest.raises(calipers.RefusedError, match="two calibrations under one run name") as e:
             session.minmax()
+        # Once each.
+        assert str(e.value).count("record") == 1
+        assert str(e.value).startswith(
+            "1 observation was refused:\n"
+            f"  {NAME} at index 0 holds another record already, which stays\n("
+        )
         # It was said; the records that are there answer on.
         assert session.minmax().max.item() == 1
         assert session.progress().conflict_count == 1

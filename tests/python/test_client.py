@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from contextlib import suppress
@@ -12,9 +13,10 @@ import torch
 
 import calipers
 from calipers.stream import messages
-from server_process import ServerProcess, start_server
+from server_process import TOP, ServerProcess, start_server
 from serving import coverage, read_series
 
+CMAKE = TOP / "CMakeLists.txt"
 NAME = "model.layers.0.mlp.down_proj/input"
 
 
@@ -127,6 +129,7 @@ def test_qparams_of_the_sessions_own_args(client):
     assert found.zero_point.dtype == "I8"
     assert found.zero_point.numpy().tolist() == [-128 + 50]
     assert found.global_scale is None
+    assert found.progress is not None
     assert found.progress.count == 1
 
 
@@ -144,7 +147,20 @@ def test_qparams_of_a_scheme_and_of_other_args(client):
     assert coarser.scale is not None
     assert coarser.scale.shape == (1,)
     dynamic = session.qparams(args={"strategy": "token", "dynamic": True})
-    assert dynamic.scale is None
+    assert (dynamic.scale, dynamic.progress) == (None, None)
+
+
+def test_what_needs_no_range_rests_on_nothing(client):
+    session = client.session(NAME, args={})
+    observe_all(session, batches(3))
+    # W8A8 finds an input's scale anew with every tensor.
+    found = session.qparams("W8A8")
+    assert found.args is not None
+    assert (found.args["dynamic"], found.scale, found.progress) == (True, None, None)
+    # An input is left as it is.
+    left = session.qparams("W4A16")
+    assert (left.args, left.progress) == (None, None)
+    assert session.progress().count == 3
 
 
 def test_peers_stand_for_an_expert_that_saw_nothing(client):
@@ -154,6 +170,7 @@ def test_peers_stand_for_an_expert_that_saw_nothing(client):
         session.observe(np.ones((1, 4), np.float32), index=0)
     found = sessions[2].qparams(peers_behind=["experts"])
     assert found.fallback_sessions == tuple(names[:2])
+    assert found.progress is None
     with pytest.raises(calipers.FailedPreconditionError):
         sessions[2].qparams()
 
@@ -188,7 +205,8 @@ def test_wait_sees_what_other_workers_bring(server, client):
 def test_wait_is_over_after_its_timeout(client):
     session = client.session(NAME, args={})
     session.observe(np.ones((1, 2), np.float32), index=5)
-    with pytest.raises(calipers.DeadlineExceededError) as late:
+    expected = f"{NAME} does not hold 2 records: "
+    with pytest.raises(calipers.DeadlineExceededError, match=expected) as late:
         session.wait(2, timeout=0.05)
     assert isinstance(late.value, TimeoutError)
     assert session.progress().missing == (range(5),)
@@ -200,7 +218,7 @@ def test_a_timeout_holds_for_what_is_still_to_be_sent(tmp_path):
     session = client.session(NAME, args={})
     server.process.send_signal(signal.SIGSTOP)
     session.observe(batches(1)[0], index=0)
-    with pytest.raises(calipers.DeadlineExceededError, match="1 observations are not ack"):
+    with pytest.raises(calipers.DeadlineExceededError, match="1 observation is not ack"):
         session.minmax(timeout=0.05)
     server.process.send_signal(signal.SIGCONT)
     assert session.minmax().progress.count == 1
@@ -211,9 +229,16 @@ def test_a_timeout_holds_for_what_is_still_to_be_sent(tmp_path):
 def test_seal(client):
     session = client.session(NAME, args={})
     observe_all(session, batches(3))
-    with pytest.raises(calipers.FailedPreconditionError, match="3"):
+    expected = f"^{NAME} is not sealed: of records 0 to 3 these are missing: 3"
+    with pytest.raises(calipers.FailedPreconditionError, match=expected):
         session.seal(4)
+    with pytest.raises(calipers.InvalidArgumentError, match=f"^{NAME} is not sealed: count is 0"):
+        session.seal(0)
     assert session.seal(3) == session.seal() == 3
+    with pytest.raises(
+        calipers.FailedPreconditionError, match=f"^{NAME} is not sealed: count is 4"
+    ):
+        session.seal(4)
     session.observe(batches(1)[0], index=3)
     with pytest.raises(calipers.RefusedError, match="sealed"):
         client.flush()
@@ -294,6 +319,12 @@ def test_more_sessions_than_a_page(client):
     assert len({row.session for row in client.sessions()}) == 1005
 
 
+def test_what_a_client_is(client, server):
+    assert repr(client) == f"Client({server.address!r}, run={client.run!r})"
+    versions = re.findall(r"project\(calipers VERSION (\S+)", CMAKE.read_text())
+    assert versions == [calipers.__version__]
+
+
 def test_many_threads_may_observe(server, client):
     sessions = [client.session(f"m{number}/input", args={}) for number in range(8)]
     tensors = batches(50)
@@ -360,5 +391,5 @@ def test_a_client_that_goes_with_something_unsent_says_so(server: ServerProcess)
     options = calipers.WindowOptions(linger_seconds=3600)
     client = calipers.connect(server.address, run="leaves", window=options)
     client.session(NAME, args={}).observe(batches(1)[0], index=0)
-    with pytest.warns(RuntimeWarning, match="1 observations not acknowledged"):
+    with pytest.warns(RuntimeWarning, match="1 observation not acknowledged"):
         del client

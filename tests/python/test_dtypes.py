@@ -71,7 +71,7 @@ def test_an_answer_as_a_tensor_of_either_library(dtype):
 
 def test_answers_of_one_element_and_of_none():
     one = Tensor("F32", (), np.float32(2.5).tobytes())
-    assert one.item() == 2.5
+    assert one.item() == float(one) == 2.5
     assert repr(one) == "Tensor(F32, [], 2.5)"
     assert one.torch().shape == ()
     none = Tensor("BF16", (0, 4), b"")

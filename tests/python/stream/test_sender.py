@@ -11,8 +11,16 @@ import pytest
 import calipers
 from calipers._wire import observation_pb2 as wire
 from calipers.connection import Connection
-from calipers.errors import InvalidArgumentError, UnavailableError
-from calipers.stream import RawTensor, ReducedTensor, Sender, Window, WindowOptions, sender
+from calipers.errors import DeadlineExceededError, InvalidArgumentError, UnavailableError
+from calipers.stream import (
+    RawTensor,
+    ReducedTensor,
+    Sender,
+    Window,
+    WindowOptions,
+    outage,
+    sender,
+)
 from calipers.stream.messages import PIECE_BYTES
 from fake_service import FakeService, Plan, serve
 
@@ -101,11 +109,16 @@ def test_what_a_broken_call_left_is_sent_again(send_to, code):
 def test_a_server_that_stays_broken_is_given_up(send_to):
     service, window = send_to(Plan(break_calls=1000))
     window.put(raw(0))
-    expected = "gave up after 3 attempts with 1 observations not acknowledged: broken on purpose"
+    expected = (
+        "gave up after 3 attempts with 1 observation not acknowledged: the server at "
+        r"127\.0\.0\.1:\d+ is not reachable: broken on purpose"
+    )
+    assert not window.told
     with pytest.raises(UnavailableError, match=expected):
         window.flush(20)
     with pytest.raises(UnavailableError, match="gave up"):
         window.put(raw(1))
+    assert window.told
     assert service.calls == 3
 
 
@@ -134,6 +147,36 @@ def test_what_the_server_has_no_room_for_is_sent_again(send_to, code):
         window.put(pending)
     totals = window.flush(20)
     assert (totals.stored, totals.rejected, totals.reconnects) == (10, 0, 0)
+
+
+def test_an_outage_that_lasts_is_told_and_so_is_its_end(send_to, monkeypatch, caplog):
+    monkeypatch.setattr(outage, "_QUIET_SECONDS", 0)
+    _, window = send_to(Plan(break_calls=2))
+    with caplog.at_level("INFO", "calipers"):
+        window.put(raw(0))
+        window.flush(20)
+    first, last = caplog.records
+    assert (first.levelname, last.levelname) == ("WARNING", "INFO")
+    assert "is not reachable: broken on purpose; " in first.message
+    assert "1 observation will be sent again" in first.message
+    assert "sending goes on" in last.message
+
+
+def test_a_short_outage_is_not_told(send_to, caplog):
+    _, window = send_to(Plan(break_calls=2))
+    with caplog.at_level("INFO", "calipers"):
+        window.put(raw(0))
+        window.flush(20)
+    assert caplog.records == []
+
+
+def test_a_deadline_says_what_broke_the_last_call(send_to):
+    options = WindowOptions(linger_seconds=0, first_pause_seconds=3600)
+    service, window = send_to(Plan(break_calls=1), options)
+    window.put(raw(0))
+    assert service.received.acquire(timeout=20)
+    with pytest.raises(DeadlineExceededError, match=r"1 observation is not .* broken on purpose"):
+        window.flush(2)
 
 
 def test_a_message_that_cannot_be_read_ends_it(send_to):

@@ -34,6 +34,8 @@ from calipers.session import Session
 from calipers.stream import Totals, WindowOptions
 from calipers.table import SessionRow, SessionTable
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AlreadyExistsError",
     "Answers",
@@ -59,6 +61,7 @@ __all__ = [
     "Totals",
     "UnavailableError",
     "WindowOptions",
+    "__version__",
     "connect",
 ]
 

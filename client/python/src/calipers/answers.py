@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calipers import args
+from calipers import args, extras
 from calipers._wire import qparams_pb2, range_pb2, session_pb2
 from calipers.dtypes import Dtype, decode
 from calipers.names import session_id
@@ -33,7 +33,9 @@ class Tensor:
         return array
 
     def torch(self) -> Any:
-        """A torch.Tensor of `shape` and the very dtype, with memory of its own."""
+        """A torch.Tensor of `shape` and the very dtype, with memory of its own. Raises ImportError
+        without PyTorch."""
+        extras.require("torch", "Tensor.torch")
         import torch
 
         dtype = getattr(torch, Dtype[self.dtype].torch_name)
@@ -44,6 +46,9 @@ class Tensor:
     def item(self) -> float:
         """The number, of one element. Raises ValueError if there are more."""
         return float(self.numpy().item())
+
+    def __float__(self) -> float:
+        return self.item()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """For np.asarray."""
@@ -151,7 +156,8 @@ class QParams:
     """What they are for, with all that was inferred; None, and all else with it, if the scheme
     leaves the session's tensors as they are."""
     scale: Tensor | None
-    """None if args["dynamic"] is not False."""
+    """None where a model holds none: args["dynamic"] is True, and the scale is found anew with
+    every tensor, or "local", and only the global scale is kept."""
     zero_point: Tensor | None
     """Of the scale's shape; zeros if symmetric. None as the scale."""
     global_scale: Tensor | None
@@ -162,8 +168,10 @@ class QParams:
     """Those that share the global scale, this one among them; none if it has its own."""
     fallback_sessions: tuple[str, ...]
     """Peers whose range stands for one that saw nothing."""
-    progress: Progress
-    """What the range rests on."""
+    progress: Progress | None
+    """What the range rests on; None where it rests on nothing of the session's own: no range was
+    needed, as with args["dynamic"] True, or peers' stands for it. `Session.progress` asks for
+    the session's in any case."""
 
 
 def progress_from(message: session_pb2.Progress) -> Progress:
@@ -211,7 +219,8 @@ def qparams_from(message: qparams_pb2.QParams) -> QParams:
         ),
         fused_sessions=tuple(map(session_id, message.fused_sessions)),
         fallback_sessions=tuple(map(session_id, message.fallback_sessions)),
-        progress=progress_from(message.progress),
+        # A range of its own rests on a record at least.
+        progress=progress_from(message.progress) if message.progress.count else None,
     )
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from calipers import checks
 from calipers._wire import session_pb2
 from calipers.dtypes import from_torch_name
 from calipers.errors import InvalidArgumentError
@@ -57,7 +58,8 @@ compressed-tensors' default."""
 def to_mapping(args: Args) -> dict[str, Any]:
     """What is given, by name; enums and dtypes as their names.
 
-    Raises InvalidArgumentError for a name that QuantizationArgs does not have.
+    Raises InvalidArgumentError for what is neither of these, a name that QuantizationArgs does
+    not have, and a value of another kind.
     """
     given = dict(args) if isinstance(args, Mapping) else _fields(args)
     for name in given:
@@ -66,12 +68,18 @@ def to_mapping(args: Args) -> dict[str, Any]:
                 f'args has "{name}", which is not of QuantizationArgs (allowed: '
                 f"{', '.join(_SETTERS)})"
             )
-    return {name: _plain(value) for name, value in given.items() if value is not None}
+    return {
+        name: _KINDS.get(name, _plain)(value) for name, value in given.items() if value is not None
+    }
 
 
 def to_json(args: Args) -> str:
     """The same as a JSON object."""
-    return json.dumps(to_mapping(args))
+    given = to_mapping(args)
+    try:
+        return json.dumps(given)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"args is {given!r}: {error}") from error
 
 
 def to_proto(args: Args, observer: str | None = None) -> session_pb2.QuantizationArgs:
@@ -129,6 +137,10 @@ def _fields(args: SupportsModelDump) -> dict[str, Any]:
     """A model's fields. Its dump leaves out the zero points' dtype of symmetric args, and with it
     a preset's own; its attribute does not tell that from one that was inferred, which a mapping
     would not have."""
+    if not hasattr(args, "model_dump"):
+        raise InvalidArgumentError(
+            f"args is {args!r} (allowed: QuantizationArgs, or a mapping with their names)"
+        )
     given = args.model_dump()
     zp_dtype = str(getattr(args, "zp_dtype", None))
     inferred = zp_dtype == f"torch.{_inferred_zp_dtype(given)}"
@@ -149,6 +161,20 @@ def _plain(value: Any) -> Any:
     if type(value).__name__ == "dtype" and type(value).__module__ == "torch":
         return str(value)
     return value
+
+
+def _truth(field: str) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise InvalidArgumentError(f"args.{field} is {value!r} (allowed: True, False)")
+        return value
+
+    return check
+
+
+def _number(field: str) -> Callable[[Any], int]:
+    # Which numbers there are is the server's to say.
+    return lambda value: checks.whole_number(f"args.{field}", value, -(1 << 63), (1 << 63) - 1)
 
 
 def _name_of(number: int, members: Mapping[_Name, int]) -> _Name:
@@ -194,6 +220,12 @@ def _set_observer_kwargs(message: session_pb2.QuantizationArgs, value: Any) -> N
             )
         message.observer_kwargs.averaging_constant = value[name]
 
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "num_bits": _number("num_bits"),
+    "symmetric": _truth("symmetric"),
+    "group_size": _number("group_size"),
+}
 
 _SETTERS: dict[str, Callable[[session_pb2.QuantizationArgs, Any], None]] = {
     "num_bits": _set_plain("num_bits"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from calipers import args as quantization_args
-from calipers import names, plot
+from calipers import checks, names, plot
 from calipers._wire import calibration_pb2, session_pb2
 from calipers.answers import MinMax, Progress, QParams, minmax_from, range_from
 from calipers.connection import CREATE_SESSION, GET_SESSION, Connection
@@ -22,6 +22,7 @@ from calipers.run import Run
 from calipers.session import ReduceAt, Session
 from calipers.stream import Sender, Totals, Window, WindowOptions
 from calipers.table import SessionTable
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +36,8 @@ Arithmetic = Literal["exact", "reference"]
 NonFinitePolicy = Literal["propagate", "reject", "skip"]
 Weighting = Literal["uniform", "num_observations"]
 
-_Enum = TypeVar("_Enum", bound=int)
+# A pattern of nothing else matches every session, or every one of some base name.
+_WILDCARDS = frozenset("*?/")
 
 _ARITHMETIC: dict[str, session_pb2.Arithmetic] = {
     "exact": session_pb2.ARITHMETIC_EXACT,
@@ -66,10 +68,10 @@ def connect(
 
     `address` is HOST:PORT (default: $CALIPERS_SERVER, else 127.0.0.1:50051), `run` the
     calibration's name (default: $CALIPERS_RUN, else "default"), `worker` who the coverage says
-    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question,
-    and for a silent server's sign of life. `reduce_at` says where tensors become records:
-    "worker", here, or "server". `progress` shows a bar of tqdm's or rich's. `window` bounds what
-    is on its way.
+    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question
+    together with what is to be sent before it, and for a silent server's sign of life. `reduce_at`
+    says where tensors become records: "worker", here, or "server". `progress` shows a bar of
+    tqdm's or rich's. `window` bounds what is on its way.
 
     The client is a context manager: at the end of its block everything is flushed, unless an
     exception ends it.
@@ -81,9 +83,13 @@ def connect(
     names.run_name(run := resolve_run(run))
     worker = resolve_worker(worker)
     _check_reduce_at(reduce_at)
+    address = resolve_address(address)
+    options = _check_window(window)
+    allowed = "seconds above 0"
+    if (seconds := checks.seconds("timeout", timeout, allowed)) == 0:
+        raise InvalidArgumentError(f"timeout is {timeout!r} (allowed: {allowed})")
     bar = open_bar(progress)
-    connection = Connection(resolve_address(address), timeout)
-    return Client(connection, run, worker, reduce_at, bar, window or WindowOptions())
+    return Client(Connection(address, seconds), run, worker, reduce_at, bar, options)
 
 
 class Client:
@@ -107,6 +113,9 @@ class Client:
         self._sender = Sender(connection, self._window, worker, self._bar.update)
         self.run = run
         """The run's name."""
+
+    def __repr__(self) -> str:
+        return f"Client({self._connection.address!r}, run={self.run!r})"
 
     def session(
         self,
@@ -140,10 +149,10 @@ class Client:
                 parent=self._parent,
                 session_id=name,
                 session=session_pb2.Session(
-                    args=quantization_args.to_proto(args or {}, observer),
-                    arithmetic=_choice("arithmetic", arithmetic, _ARITHMETIC),
-                    non_finite_policy=_choice("non_finite", non_finite, _NON_FINITE),
-                    weighting=_choice("weighting", weighting, _WEIGHTING),
+                    args=quantization_args.to_proto({} if args is None else args, observer),
+                    arithmetic=checks.choice("arithmetic", arithmetic, _ARITHMETIC),
+                    non_finite_policy=checks.choice("non_finite", non_finite, _NON_FINITE),
+                    weighting=checks.choice("weighting", weighting, _WEIGHTING),
                 ),
             )
             found = self._connection.call(CREATE_SESSION, request)
@@ -154,8 +163,9 @@ class Client:
         """The run's sessions, by name: those whose module matches the pattern, or whose
         {module}/{base_name} does if there is a / in it. * is any characters, ? one; none: all.
         """
-        self.flush()
-        return SessionTable(self._run.rows(pattern, Deadline(None)))
+        deadline = Deadline(None)
+        self._settle(deadline)
+        return SessionTable(self._run.rows(pattern, deadline))
 
     def minmax(
         self,
@@ -189,7 +199,7 @@ class Client:
         args: quantization_args.Args | None = None,
         fusion: FusionMode = "known",
         fuse: Sequence[Sequence[str]] = (),
-        peers_behind: Sequence[str] = (),
+        peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> Answers[QParams]:
@@ -227,8 +237,34 @@ class Client:
         can be are; NotFoundError if no session matches.
         """
         deadline = Deadline(timeout)
-        self.flush(timeout)
+        self._settle(deadline)
         return self._run.seal(pattern, count, deadline)
+
+    def delete(self, sessions: str | Iterable[str], *, timeout: float | None = None) -> list[str]:
+        """Deletes sessions with all that was observed of them, by whomever: those whose names are
+        given, or that match a pattern, as in `sessions`. Returns their names. A pattern of
+        wildcards alone is refused: the whole run is `delete_run`'s. `timeout` is in seconds for
+        all together (None: the client's, for each session).
+
+        Raises InvalidArgumentError for a pattern of wildcards alone; NotFoundError if no session
+        matches; the error of the first that cannot be deleted, naming the others, once all that
+        can be are.
+        """
+        if isinstance(sessions, str) and not set(sessions) - _WILDCARDS:
+            raise InvalidArgumentError(
+                f'sessions is "{sessions}", which is the whole run: delete_run() deletes it'
+            )
+        deadline = Deadline(timeout)
+        return self._run.delete(self._named(sessions, deadline), deadline)
+
+    def delete_run(self, *, timeout: float | None = None) -> None:
+        """Deletes the run: every session in it, with all that was observed, by whomever.
+
+        Raises NotFoundError if it has none.
+        """
+        deadline = Deadline(timeout)
+        self._settle(deadline)
+        self._run.delete_all(deadline)
 
     def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
         """The ranges of the run's sessions in one picture, those that stand out marked: of all,
@@ -258,7 +294,7 @@ class Client:
         UnavailableError once the server was given up; DeadlineExceededError after `timeout`
         seconds (None: no limit but the window's attempts).
         """
-        return self._window.flush(timeout)
+        return self._window.flush(Deadline(timeout).left())
 
     @property
     def totals(self) -> Totals:
@@ -295,10 +331,10 @@ class Client:
         window: Window | None = getattr(self, "_window", None)
         if window is None or window.closed:
             return
-        if (left := window.unacknowledged()) > 0:
+        if (left := window.unacknowledged()) > 0 and not window.told:
             warnings.warn(
-                f"a calipers client goes with {left} observations not acknowledged: flush() "
-                "it, or use it in a with statement",
+                f"a calipers client goes with {counted(left, 'observation')} not acknowledged: "
+                "flush() it, or use it in a with statement",
                 RuntimeWarning,
                 stacklevel=1,
                 source=self,
@@ -307,8 +343,13 @@ class Client:
 
     def _named(self, sessions: str | Iterable[str], deadline: Deadline) -> list[str]:
         """Which are meant, once everything observed before is there."""
-        self.flush(deadline.left())
+        self._settle(deadline)
         return self._run.named(sessions, deadline)
+
+    def _settle(self, deadline: Deadline) -> None:
+        """Waits for what was observed before, for as long as for an answer."""
+        left = deadline.left()
+        self.flush(self._connection.timeout if left is None else left)
 
     def _get(self, full_name: str) -> session_pb2.Session:
         try:
@@ -317,17 +358,15 @@ class Client:
             )
         except NotFoundError as error:
             raise NotFoundError(
-                f"{error.message}; give args to create it, {{}} for the defaults"
+                error.message, advice="give args to create it, {} for the defaults"
             ) from None
 
 
-def _choice(field: str, value: str, choices: Mapping[str, _Enum]) -> _Enum:
-    if value not in choices:
-        allowed = ", ".join(f'"{choice}"' for choice in choices)
-        raise InvalidArgumentError(f"{field} is {value!r} (allowed: {allowed})")
-    return choices[value]
-
-
 def _check_reduce_at(reduce_at: ReduceAt) -> None:
-    if reduce_at not in ("worker", "server"):
-        raise InvalidArgumentError(f'reduce_at is {reduce_at!r} (allowed: "worker", "server")')
+    checks.choice("reduce_at", reduce_at, dict.fromkeys(("worker", "server")))
+
+
+def _check_window(window: WindowOptions | None) -> WindowOptions:
+    if window is not None and not isinstance(window, WindowOptions):
+        raise InvalidArgumentError(f"window is {window!r} (allowed: calipers.WindowOptions)")
+    return window or WindowOptions()

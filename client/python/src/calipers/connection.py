@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import grpc
+from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 
 from calipers._wire import (
@@ -19,12 +20,15 @@ from calipers._wire import (
     range_pb2,
     session_pb2,
 )
+from calipers.deadline import Deadline
 from calipers.errors import (
+    CalipersError,
     DeadlineExceededError,
     FailedPreconditionError,
     UnavailableError,
     from_rpc,
 )
+from calipers.wording import duration
 
 _log = logging.getLogger("calipers")
 
@@ -38,6 +42,9 @@ _KEEPALIVE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 5
 # Connecting takes no time where a server is; so long without one is worth a word.
 _SILENT_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+# What gRPC says where the server said nothing.
+_OWN_DEADLINE = "Deadline Exceeded"
 
 
 class Method(Generic[_Request, _Response]):
@@ -58,6 +65,9 @@ LIST_SESSIONS = Method(
 GET_MIN_MAX = Method("GetMinMax", range_pb2.GetMinMaxRequest, range_pb2.MinMax)
 GET_QPARAMS = Method("GetQParams", qparams_pb2.GetQParamsRequest, qparams_pb2.GetQParamsResponse)
 SEAL_SESSION = Method("SealSession", calibration_pb2.SealSessionRequest, session_pb2.Session)
+RESET_SESSION = Method("ResetSession", calibration_pb2.ResetSessionRequest, session_pb2.Session)
+DELETE_SESSION = Method("DeleteSession", calibration_pb2.DeleteSessionRequest, empty_pb2.Empty)
+DELETE_RUN = Method("DeleteRun", calibration_pb2.DeleteRunRequest, empty_pb2.Empty)
 SEAL_RUN = Method("SealRun", calibration_pb2.SealRunRequest, calibration_pb2.SealRunResponse)
 BATCH_GET_MIN_MAX = Method(
     "BatchGetMinMax", range_pb2.BatchGetMinMaxRequest, range_pb2.BatchGetMinMaxResponse
@@ -78,6 +88,9 @@ _METHODS: tuple[Method[Any, Any], ...] = (
     GET_MIN_MAX,
     GET_QPARAMS,
     SEAL_SESSION,
+    RESET_SESSION,
+    DELETE_SESSION,
+    DELETE_RUN,
     SEAL_RUN,
     BATCH_GET_MIN_MAX,
     BATCH_GET_QPARAMS,
@@ -164,16 +177,28 @@ class Connection:
 
     def _await_server(self) -> None:
         begin = time.monotonic()
-        for timeout in (min(self.timeout, _SILENT_SECONDS), self.timeout):
+        for timeout in sorted({min(_SILENT_SECONDS, self.timeout), self.timeout}):
             rest = begin + timeout - time.monotonic()
             try:
                 return self._check_health(rest)
             except DeadlineExceededError:
-                _log.warning("no server answers at %s yet", self.address)
+                if timeout < self.timeout:
+                    _log.warning("no server answers at %s yet%s", self.address, self._why())
         raise UnavailableError(
-            f"no server answers at {self.address} within {self.timeout:g} s: is "
+            f"no server answers at {self.address} within {duration(self.timeout)}{self._why()}; is "
             "calipers-server running there, and is it the address it listens on?"
         )
+
+    def _why(self) -> str:
+        """ ": " and what gRPC has against the address at the moment; "" if it knows nothing."""
+        try:
+            # What waits for a connection ends with its deadline alone.
+            self._health(health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_LOOK_SECONDS)
+        except grpc.RpcError as error:
+            failed = from_rpc(error)
+            if failed.code == "UNAVAILABLE":
+                return f": {failed.message}"
+        return ""
 
     def _check_health(self, timeout: float) -> None:
         request = health_pb2.HealthCheckRequest(service=_SERVICE)
@@ -191,6 +216,10 @@ class Connection:
                 f"the server at {self.address} is up and not serving: it is starting or stopping"
             )
 
+    def deadline(self, timeout: float | None) -> Deadline:
+        """The end of `timeout` seconds (None: the connection's)."""
+        return Deadline(self.timeout if timeout is None else timeout)
+
     def call(
         self,
         method: Method[_Request, _Response],
@@ -207,7 +236,7 @@ class Connection:
         try:
             answer: _Response = self._unary[method.name](request, timeout=seconds)
         except grpc.RpcError as error:
-            raise self._explained(from_rpc(error)) from None
+            raise self._explained(from_rpc(error), seconds) from None
         return answer
 
     def read_series(
@@ -226,7 +255,7 @@ class Connection:
             answers = self._read_series(request, timeout=seconds)
             return [record for answer in answers for record in answer.records]
         except grpc.RpcError as error:
-            raise self._explained(from_rpc(error)) from None
+            raise self._explained(from_rpc(error), seconds) from None
 
     def observe(self, requests: Iterator[bytes]) -> Any:
         """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse
@@ -238,7 +267,11 @@ class Connection:
         self._closed = True
         self._channel.close()
 
-    def _explained(self, error: Exception) -> Exception:
+    def _explained(self, error: CalipersError, seconds: float) -> CalipersError:
         if isinstance(error, UnavailableError):
             return UnavailableError(f"{error.message} (asked {self.address})")
+        if error.message == _OWN_DEADLINE:
+            return DeadlineExceededError(
+                f"{self.address} gave no answer within {duration(seconds)}{self._why()}"
+            )
         return error

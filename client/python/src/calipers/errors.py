@@ -8,18 +8,21 @@ from typing import Any, Protocol
 
 import grpc
 
+from calipers.wording import counted
+
 
 class CalipersError(Exception):
     """Base of every error of this package.
 
     `code` is the canonical code's name, such as "NOT_FOUND"; `message` is the server's, or
-    this package's in the same style: the field, what was given, what is allowed.
+    this package's in the same style: the field, what was given, what is allowed. As a string it
+    is the message and, where there is one, what to write in Python instead.
     """
 
     code = "UNKNOWN"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: str | None = None, advice: str = "") -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
         self.message = message
         if code is not None:
             self.code = code
@@ -83,7 +86,10 @@ class Refusal:
     """The server's words."""
 
     def __str__(self) -> str:
-        return f"{self.session} at index {self.index}: {self.outcome}: {self.message}"
+        where = f"{self.session} at index {self.index}"
+        if self.outcome == "conflict":
+            return f"{where} holds another record already, which stays"
+        return f"{where} is {self.outcome}: {self.message}"
 
 
 class RefusedError(CalipersError):
@@ -104,10 +110,11 @@ class RefusedError(CalipersError):
         hint = ""
         if any(refusal.outcome == "conflict" for refusal in self.refusals):
             hint = (
-                "\n(a conflict: the index holds another record already; two calibrations "
-                "under one run name? take another run, or reset the session)"
+                "\n(was the order of the batches another, or are these two calibrations under one "
+                "run name? Take another run, or session.reset())"
             )
-        super().__init__(f"{count} observations were refused:\n  {shown}{more}{hint}")
+        were = "was" if count == 1 else "were"
+        super().__init__(f"{counted(count, 'observation')} {were} refused:\n  {shown}{more}{hint}")
 
 
 class Status(Protocol):

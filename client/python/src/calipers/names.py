@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from calipers import checks
 from calipers.errors import InvalidArgumentError
 
 BASE_NAMES = ("weight", "input", "output", "q", "k", "v")
@@ -14,7 +15,7 @@ _MODULE = re.compile(r"[A-Za-z0-9_.:/-]{1,512}")
 
 def run_name(run: str) -> str:
     """runs/{run}. Raises InvalidArgumentError if no run can be called so."""
-    if not _RUN.fullmatch(run) or run == "-":
+    if not _RUN.fullmatch(checks.text("run", run)) or run == "-":
         raise InvalidArgumentError(
             f'run "{run}" is not 1 to 128 characters of [A-Za-z0-9._-], other than "-"'
         )
@@ -26,7 +27,7 @@ def session_name(run: str, session_id: str) -> str:
 
     Raises InvalidArgumentError if no session can be called so.
     """
-    module, _, base_name = session_id.rpartition("/")
+    module, _, base_name = checks.text("session", session_id).rpartition("/")
     if not _MODULE.fullmatch(module) or base_name not in BASE_NAMES:
         raise InvalidArgumentError(
             f'session "{session_id}" is not {{module}}/{{base_name}} with {{module}} of 1 to 512 '

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
+from calipers import extras
 from calipers.errors import InvalidArgumentError
 from calipers.stream import Totals
 
@@ -27,6 +28,7 @@ class Bar(Protocol):
 
 class _TqdmBar:
     def __init__(self) -> None:
+        extras.require("tqdm", 'progress="tqdm"')
         from tqdm.auto import tqdm
 
         self._bar = tqdm(desc="calipers", unit="obs", total=0)
@@ -42,6 +44,7 @@ class _TqdmBar:
 
 class _RichBar:
     def __init__(self) -> None:
+        extras.require("rich", 'progress="rich"')
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
         self._bar = Progress("calipers", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from calipers import args
+from calipers import args, checks
 from calipers._wire import qparams_pb2, range_pb2, session_pb2
 from calipers.errors import InvalidArgumentError
 
 FusionMode: TypeAlias = Literal["known", "declared", "none"]
+
+LARGEST_INDEX = (1 << 48) - 1
+_LARGEST_COUNT = 1 << 48
+_FUSE_ALLOWED = 'groups of last parts of module names, such as [("query", "key", "value")]'
+_EXCLUDE_ALLOWED = "indices and ranges of them, such as [3, range(8, 12)]"
+_PEERS_ALLOWED = 'parts of module names, such as ["experts"]'
 
 _MODES: dict[str, qparams_pb2.Fusion.Mode] = {
     "known": qparams_pb2.Fusion.MODE_KNOWN,
@@ -23,13 +29,15 @@ def minmax_fields(
 ) -> dict[str, Any]:
     """Of a GetMinMaxRequest and a BatchGetMinMaxRequest; none for the session's own fold.
 
-    Raises InvalidArgumentError for ranges that have other steps than 1.
+    Raises InvalidArgumentError for what can be none, and ranges that have other steps than 1.
     """
     fold = range_pb2.FoldOptions(exclude=index_ranges(exclude))
     if observer is not None:
-        fold.observer = observer
+        fold.observer = checks.text("observer", observer)
     if averaging_constant is not None:
-        fold.observer_kwargs.averaging_constant = averaging_constant
+        fold.observer_kwargs.averaging_constant = checks.real_number(
+            "averaging_constant", averaging_constant, "a number in [0, 1]"
+        )
     return {"fold": fold} if fold.ByteSize() else {}
 
 
@@ -38,7 +46,7 @@ def qparams_fields(
     given: args.Args | None,
     fusion: FusionMode,
     fuse: Sequence[Sequence[str]],
-    peers_behind: Sequence[str],
+    peers_behind: str | Sequence[str],
     exclude: Iterable[int | range],
 ) -> dict[str, Any]:
     """Of a GetQParamsRequest and a BatchGetQParamsRequest, with one spec or, for the session's
@@ -50,10 +58,14 @@ def qparams_fields(
     return {
         "specs": _specs(scheme, given),
         "fusion": qparams_pb2.Fusion(
-            mode=_MODES[fusion],
-            groups=[qparams_pb2.Fusion.Group(names=group) for group in fuse],
+            mode=checks.choice("fusion", fusion, _MODES),
+            groups=[qparams_pb2.Fusion.Group(names=group) for group in _groups(fuse)],
         ),
-        "fallback": qparams_pb2.Fallback(peers_behind=peers_behind),
+        "fallback": qparams_pb2.Fallback(
+            peers_behind=[peers_behind]
+            if isinstance(peers_behind, str)
+            else checks.words("peers_behind", peers_behind, _PEERS_ALLOWED)
+        ),
         "exclude": index_ranges(exclude),
     }
 
@@ -61,11 +73,11 @@ def qparams_fields(
 def index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]:
     """Indices and ranges of them as the protocol's ranges.
 
-    Raises InvalidArgumentError for ranges that have other steps than 1.
+    Raises InvalidArgumentError for what is neither, and ranges that have other steps than 1.
     """
     ranges = []
-    for part in exclude:
-        indices = part if isinstance(part, range) else range(part, part + 1)
+    for part in checks.elements("exclude", exclude, _EXCLUDE_ALLOWED):
+        indices = part if isinstance(part, range) else _one_index(part)
         if indices.step != 1:
             raise InvalidArgumentError(f"exclude has {indices}; only steps of 1 are allowed")
         if indices:
@@ -73,10 +85,36 @@ def index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]
     return ranges
 
 
+def seal_count(count: int | None) -> int | None:
+    """None: as many as a session's records reach to. Raises as `record_count`."""
+    return None if count is None else record_count(count)
+
+
+def record_count(count: int) -> int:
+    """Of a session. Raises InvalidArgumentError for what is no int from 0 on."""
+    return checks.whole_number("count", count, 0, _LARGEST_COUNT)
+
+
+def _one_index(given: int) -> range:
+    index = checks.whole_number("an index in exclude", given, 0, LARGEST_INDEX)
+    return range(index, index + 1)
+
+
+def _groups(fuse: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    return [
+        checks.words("a group in fuse", group, _FUSE_ALLOWED)
+        for group in checks.elements("fuse", fuse, _FUSE_ALLOWED)
+    ]
+
+
 def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:
     if scheme is not None and given is not None:
         raise InvalidArgumentError("scheme and args are both given; one says it all")
     if scheme is not None:
+        if not isinstance(scheme, str):
+            raise InvalidArgumentError(
+                f'scheme is {scheme!r} (allowed: a preset\'s name, such as "NVFP4"; else give args)'
+            )
         return [qparams_pb2.QParamsSpec(scheme=scheme)]
     if given is not None:
         return [qparams_pb2.QParamsSpec(args_json=args.to_json(given))]

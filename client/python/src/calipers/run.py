@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from calipers import names
+from calipers import checks, names
 from calipers._wire import calibration_pb2, qparams_pb2, range_pb2
 from calipers.answers import Progress, QParams, progress_from, qparams_from
 from calipers.connection import (
     BATCH_GET_MIN_MAX,
     BATCH_GET_QPARAMS,
+    DELETE_RUN,
+    DELETE_SESSION,
     GET_MIN_MAX,
     GET_SESSION,
     LIST_SESSIONS,
@@ -20,13 +22,16 @@ from calipers.connection import (
 from calipers.deadline import Deadline
 from calipers.errors import (
     CalipersError,
+    DeadlineExceededError,
     FailedPreconditionError,
     NotFoundError,
     UnavailableError,
     from_status,
 )
 from calipers.pages import Answers, ask_in_pages, joint_error
+from calipers.questions import record_count, seal_count
 from calipers.table import SessionRow, row_from
+from calipers.wording import counted
 
 _Answer = TypeVar("_Answer")
 
@@ -45,7 +50,7 @@ class Run:
     def rows(self, pattern: str, deadline: Deadline) -> list[SessionRow]:
         """The sessions that match, by name."""
         request = calibration_pb2.ListSessionsRequest(
-            parent=self._parent, module_glob=pattern, page_size=_LISTED
+            parent=self._parent, module_glob=checks.text("pattern", pattern), page_size=_LISTED
         )
         rows: list[SessionRow] = []
         while True:
@@ -61,7 +66,8 @@ class Run:
         Raises NotFoundError if none matches.
         """
         if not isinstance(sessions, str):
-            return list(dict.fromkeys(sessions))
+            allowed = "a pattern, or names of sessions"
+            return list(dict.fromkeys(checks.words("sessions", sessions, allowed)))
         if not (rows := self.rows(sessions, deadline)):
             raise NotFoundError(
                 f'no session of run "{self._name}" matches "{sessions}"'
@@ -104,14 +110,21 @@ class Run:
         fields = _waiting_for(count)
 
         def ask(page: Sequence[str]) -> list[Progress | CalipersError]:
-            found = self._minmax(page, fields, _progress_of, deadline)
+            try:
+                found = self._minmax(page, fields, _progress_of, deadline)
+            except DeadlineExceededError as error:
+                # Before the server said which.
+                raise DeadlineExceededError(
+                    f"not all of {counted(len(page), 'session')} from {page[0]} on hold "
+                    f"{counted(count, 'record')}: {error.message}"
+                ) from None
             results = {
                 session: self._looked_into(session, count, one, deadline)
                 for session, one in zip(page, found, strict=True)
             }
             late = {name: one for name, one in results.items() if isinstance(one, CalipersError)}
             if late:
-                raise joint_error(late, f"does not hold {count} records", "nor do")
+                raise joint_error(late, f"does not hold {counted(count, 'record')}", "nor do")
             return list(results.values())
 
         return dict(ask_in_pages(sessions, ask))
@@ -119,7 +132,9 @@ class Run:
     def seal(self, pattern: str, count: int | None, deadline: Deadline) -> dict[str, int]:
         """As `Client.seal`."""
         request = calibration_pb2.SealRunRequest(
-            name=self._parent, count=count, module_glob=pattern
+            name=self._parent,
+            count=seal_count(count),
+            module_glob=checks.text("pattern", pattern),
         )
         results = self._connection.call(SEAL_RUN, request, deadline.left()).results
         errors = {
@@ -130,6 +145,24 @@ class Run:
         if errors:
             raise joint_error(errors, "is not sealed", "nor are")
         return {names.session_id(result.session): result.sealed_count for result in results}
+
+    def delete(self, sessions: Sequence[str], deadline: Deadline) -> list[str]:
+        """As `Client.delete`."""
+        errors: dict[str, CalipersError] = {}
+        for session, name in zip(sessions, self._full_names(sessions), strict=True):
+            request = calibration_pb2.DeleteSessionRequest(name=name)
+            try:
+                self._connection.call(DELETE_SESSION, request, deadline.left())
+            except (NotFoundError, FailedPreconditionError) as error:
+                errors[session] = error
+        if errors:
+            raise joint_error(errors, "is not deleted", "nor are")
+        return list(sessions)
+
+    def delete_all(self, deadline: Deadline) -> None:
+        """As `Client.delete_run`."""
+        request = calibration_pb2.DeleteRunRequest(name=self._parent)
+        self._connection.call(DELETE_RUN, request, deadline.left())
 
     def _full_names(self, sessions: Iterable[str]) -> list[str]:
         return [names.session_name(self._name, session) for session in sessions]
@@ -174,7 +207,7 @@ class Run:
 
 def _waiting_for(count: int) -> dict[str, Any]:
     """Fields of a GetMinMaxRequest and a BatchGetMinMaxRequest."""
-    return {"wait_count": count, "read_mask": {"paths": ["progress"]}}
+    return {"wait_count": record_count(count), "read_mask": {"paths": ["progress"]}}
 
 
 def _progress_of(message: range_pb2.MinMax) -> Progress:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
-from calipers import answers, args, names, plot
+from calipers import answers, args, checks, names, plot
 from calipers._wire import (
     calibration_pb2,
     observation_pb2,
@@ -18,18 +17,33 @@ from calipers.connection import (
     GET_MIN_MAX,
     GET_QPARAMS,
     GET_SESSION,
+    RESET_SESSION,
     SEAL_SESSION,
     Connection,
     Method,
 )
-from calipers.deadline import Deadline
-from calipers.errors import FailedPreconditionError, InvalidArgumentError, from_status
+from calipers.errors import (
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    from_status,
+    make_error,
+)
 from calipers.geometry import Layout, make_view
-from calipers.questions import FusionMode, index_ranges, minmax_fields, qparams_fields
+from calipers.questions import (
+    LARGEST_INDEX,
+    FusionMode,
+    index_ranges,
+    minmax_fields,
+    qparams_fields,
+    record_count,
+    seal_count,
+)
 from calipers.reduce import reduce_tensor
 from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
 from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +60,6 @@ ReduceAt: TypeAlias = Literal["worker", "server"]
 """Where tensors become records: here, so that only records travel, or at the server, which then
 sees every element."""
 
-_LARGEST_INDEX = (1 << 48) - 1
 # A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
 # larger one goes in pieces.
 _LARGEST_RECORD = 8 << 20
@@ -106,9 +119,7 @@ class Session:
         Waits while too much is on its way. Raises InvalidArgumentError for a tensor that cannot
         be observed; UnavailableError once the server was given up.
         """
-        position = operator.index(index)
-        if not 0 <= position <= _LARGEST_INDEX:
-            raise InvalidArgumentError(f"index {position} is not in 0 to {_LARGEST_INDEX}")
+        position = checks.whole_number("index", index, 0, LARGEST_INDEX)
         seen = as_tensor(tensor)
         view = make_view(self._layout, seen.shape)
         header = observation_pb2.ObservationHeader(
@@ -158,7 +169,7 @@ class Session:
         args: args.Args | None = None,
         fusion: FusionMode = "known",
         fuse: Sequence[Sequence[str]] = (),
-        peers_behind: Sequence[str] = (),
+        peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> answers.QParams:
@@ -168,8 +179,10 @@ class Session:
         session's own without either. `fusion` says which weights share a global scale: the
         groups of llm-compressor ("known") and those in `fuse` (last parts of module names, such
         as ("query", "key", "value")), the latter alone ("declared"), or none. A session that
-        saw nothing takes the range of its peers behind the parts named by `peers_behind`, such
-        as "experts". `exclude` leaves indices out.
+        saw nothing takes the range of its peers behind the parts named by `peers_behind`, one or
+        some, such as "experts". `exclude` leaves indices out.
+
+        What no model holds has no scale: see `QParams.scale`.
 
         Raises as `minmax`; InvalidArgumentError for args that do not go together.
         """
@@ -185,10 +198,14 @@ class Session:
 
         Raises DeadlineExceededError after `timeout` seconds (None: the client's).
         """
-        request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=count)
+        request = range_pb2.GetMinMaxRequest(name=self._full_name, wait_count=record_count(count))
         request.read_mask.paths.append("progress")
         try:
             answer = self._ask(GET_MIN_MAX, request, timeout)
+        except DeadlineExceededError as error:
+            raise DeadlineExceededError(
+                f"{self.name} does not hold {counted(count, 'record')}: {error.message}"
+            ) from None
         except FailedPreconditionError:
             # All that is there may be empty, which has no range and counts all the same.
             if (progress := self.progress()).count < count:
@@ -237,11 +254,12 @@ class Session:
         return plot.write(plot.draw_series(view, constants), path)
 
     def _read(self, timeout: float | None) -> tuple[session_pb2.Session, Series]:
-        self._flush(timeout)
+        deadline = self._connection.deadline(timeout)
+        self._flush(deadline.left())
         # The session after the records: it then knows their shape.
-        records = self._connection.read_series(self._full_name, timeout)
+        records = self._connection.read_series(self._full_name, deadline.left())
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
-        spec = self._connection.call(GET_SESSION, request, timeout)
+        spec = self._connection.call(GET_SESSION, request, deadline.left())
         return spec, series_from(spec, records)
 
     def seal(self, count: int | None = None) -> int:
@@ -251,15 +269,30 @@ class Session:
         Raises FailedPreconditionError, naming what is missing, until records 0 .. count - 1 are
         all there and no others.
         """
-        request = calibration_pb2.SealSessionRequest(name=self._full_name, count=count)
-        return self._ask(SEAL_SESSION, request).sealed_count
+        request = calibration_pb2.SealSessionRequest(name=self._full_name, count=seal_count(count))
+        deadline = self._connection.deadline(None)
+        self._flush(deadline.left())
+        try:
+            return self._connection.call(SEAL_SESSION, request, deadline.left()).sealed_count
+        except (FailedPreconditionError, InvalidArgumentError) as error:
+            # The server's words are of one session, whichever.
+            raise make_error(error.code, f"{self.name} is not sealed: {error.message}") from None
+
+    def reset(self) -> None:
+        """Drops all that was observed of it, by whomever, and keeps its spec: it begins again, if
+        it was sealed, too. What other workers still send arrives afterwards.
+
+        Raises NotFoundError if it was deleted; RefusedError, once and before anything is dropped,
+        if something observed before was refused.
+        """
+        self._ask(RESET_SESSION, calibration_pb2.ResetSessionRequest(name=self._full_name))
 
     def _ask(
         self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
     ) -> _Response:
         """The answer, once everything observed before is there; all within the timeout."""
-        deadline = Deadline(timeout)
-        self._flush(timeout)
+        deadline = self._connection.deadline(timeout)
+        self._flush(deadline.left())
         return self._connection.call(method, request, deadline.left())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from calipers import extras
 from calipers._wire import session_pb2
 from calipers.args import strategy_name
 from calipers.names import session_id
@@ -56,6 +57,7 @@ class SessionTable(Sequence[SessionRow]):
     def to_pandas(self) -> pd.DataFrame:
         """The same as a DataFrame with the session as its index. Raises ImportError without
         pandas."""
+        extras.require("pandas", "to_pandas")
         import pandas as pd
 
         rows = [dataclasses.asdict(row) for row in self._rows]

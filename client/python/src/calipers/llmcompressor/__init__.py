@@ -11,7 +11,11 @@ llm-compressor 0.11 to 0.14 (statistics) and 0.9, 0.10 (moving base).
 
 from __future__ import annotations
 
-from calipers.llmcompressor import registry
+from calipers import extras
+
+extras.require("llmcompressor", "calipers.llmcompressor")
+
+from calipers.llmcompressor import registry  # noqa: E402
 
 __all__ = ["OBSERVERS"]
 

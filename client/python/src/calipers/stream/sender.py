@@ -17,8 +17,10 @@ from calipers.errors import (
     make_error,
 )
 from calipers.stream.messages import encode
+from calipers.stream.outage import Outage
 from calipers.stream.tally import Totals
 from calipers.stream.window import Window
+from calipers.wording import counted
 
 _log = logging.getLogger("calipers")
 
@@ -44,6 +46,7 @@ class Sender:
         self._window = window
         self._worker = worker
         self._on_progress = on_progress
+        self._outage = Outage()
         self._thread = threading.Thread(target=self._run, name="calipers-sender", daemon=True)
         self._thread.start()
 
@@ -65,15 +68,20 @@ class Sender:
 
     def _try_again(self, error: CalipersError, left: int, attempt: int) -> None:
         """Waits before the next call, or gives the server up."""
+        trouble, waiting = self._trouble(error), counted(left, "observation")
         if _is_transient(error) and attempt < self._window.options.max_attempts:
-            _log.info("sending breaks off, attempt %d: %s", attempt, error.message)
-            self._window.pause(attempt)
+            self._outage.call_breaks(trouble, waiting, attempt)
+            self._window.pause(attempt, trouble)
             return
-        message = (
-            f"gave up after {attempt} attempts with {left} observations not acknowledged: "
-            f"{error.message}"
-        )
+        tried = counted(attempt, "attempt")
+        message = f"gave up after {tried} with {waiting} not acknowledged: {trouble}"
         self._window.fail(make_error(error.code, message))
+
+    def _trouble(self, error: CalipersError) -> str:
+        address = self._connection.address
+        if error.code == "UNAVAILABLE":
+            return f"the server at {address} is not reachable: {error.message}"
+        return f"sending to {address} breaks off: {error.message}"
 
     def _fail(self, error: Exception) -> None:
         """Whatever went wrong here, whoever observes has to hear of it."""
@@ -82,6 +90,7 @@ class Sender:
 
     def _talk(self, call: int) -> CalipersError:
         """One Observe call, from begin to end. Why it ended."""
+        self._outage.call_begins()
         answers = self._connection.observe(self._requests(call))
         try:
             for response in answers:
@@ -92,6 +101,7 @@ class Sender:
                         return InvalidArgumentError(
                             f"the server cannot take what was sent: {ack.status.message}"
                         )
+                    self._outage.acknowledged()
                     self._window.acknowledge(ack)
                 if self._on_progress is not None:
                     self._on_progress(self._window.totals())

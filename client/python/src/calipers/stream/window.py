@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from calipers import checks
 from calipers._wire import observation_pb2 as wire
 from calipers.errors import (
     CalipersError,
@@ -24,8 +25,10 @@ from calipers.stream.pending import (
     RawTensor,
 )
 from calipers.stream.tally import Tally, Totals
+from calipers.wording import counted, duration
 
 _LONGEST_PAUSE = 5.0
+_MOST = 1 << 63
 _FOR_THE_MOMENT = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
@@ -46,6 +49,13 @@ class WindowOptions:
     is sent that the server cannot take for the moment: some five minutes in all."""
     first_pause_seconds: float = 0.05
     """Before the second attempt; doubled for each further one, with a random part, up to 5 s."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidArgumentError for what cannot be."""
+        for field in ("observations", "held_bytes", "max_attempts"):
+            checks.whole_number(f"window.{field}", getattr(self, field), 1, _MOST)
+        for field in ("linger_seconds", "idle_seconds", "first_pause_seconds"):
+            object.__setattr__(self, field, checks.seconds(f"window.{field}", getattr(self, field)))
 
     def pause_seconds(self, attempt: int) -> float:
         """Before the attempt after `attempt`, the first being 1."""
@@ -76,7 +86,9 @@ class Window:
         self._call = 0
         self._attempts = 1  # calls since the last acknowledgement
         self._closed = False
+        self._trouble = ""  # what broke the last call, until an acknowledgement comes
         self._failure: CalipersError | None = None
+        self._told = False
         self._tally = Tally()
 
     # For those who observe.
@@ -110,10 +122,7 @@ class Window:
                     lambda: self._ended() or self._unacknowledged() == 0, timeout
                 )
             if not done:
-                raise DeadlineExceededError(
-                    f"{self._unacknowledged()} observations are not acknowledged after "
-                    f"{timeout:g} s; they are still being sent"
-                )
+                raise DeadlineExceededError(self._what_is_left(timeout or 0))
             self._check()
             self._tally.raise_refused()
             return self._tally.totals
@@ -127,6 +136,12 @@ class Window:
         """How many are on their way."""
         with self._changed:
             return self._unacknowledged()
+
+    @property
+    def told(self) -> bool:
+        """True once someone was told what the sending failed with."""
+        with self._changed:
+            return self._told
 
     @property
     def closed(self) -> bool:
@@ -172,6 +187,7 @@ class Window:
                 return
             pending = self._sent.popleft()
             self._attempts = 1
+            self._trouble = ""
             if self._is_for_the_moment(ack, pending):
                 due = time.monotonic() + self.options.pause_seconds(pending.attempts)
                 pending.attempts += 1
@@ -193,9 +209,11 @@ class Window:
                 self._attempts += 1
             return self._unacknowledged(), attempt
 
-    def pause(self, attempt: int) -> None:
-        """Waits before the attempt after `attempt`, unless it is closed meanwhile."""
+    def pause(self, attempt: int, trouble: str) -> None:
+        """Waits before the attempt after `attempt`, which `trouble` broke off, unless it is
+        closed meanwhile."""
         with self._changed:
+            self._trouble = trouble
             self._changed.wait_for(lambda: self._closed, self.options.pause_seconds(attempt))
             self._tally.count("reconnects")
 
@@ -220,8 +238,16 @@ class Window:
     def _ended(self) -> bool:
         return self._closed or self._failure is not None
 
+    def _what_is_left(self, timeout: float) -> str:
+        count = self._unacknowledged()
+        left = f"{counted(count, 'observation')} {'is' if count == 1 else 'are'} not acknowledged"
+        why = f": {self._trouble}" if self._trouble else ""
+        still = "it is" if count == 1 else "they are"
+        return f"{left} after {duration(timeout)}{why}; {still} still being sent"
+
     def _check(self) -> None:
         if self._failure is not None:
+            self._told = True
             # A new one each time: raising changes an exception.
             raise type(self._failure)(self._failure.message, code=self._failure.code)
         if self._closed:

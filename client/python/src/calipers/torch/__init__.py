@@ -12,8 +12,12 @@ docs/python.md has the rest.
 
 from __future__ import annotations
 
-from calipers.torch.calibrate import calibrate
-from calipers.torch.qparams import QParamsMapping, load_qparams
-from calipers.torch.scheme import Scheme
+from calipers import extras
+
+extras.require("torch", "calipers.torch")
+
+from calipers.torch.calibrate import calibrate  # noqa: E402
+from calipers.torch.qparams import QParamsMapping, load_qparams  # noqa: E402
+from calipers.torch.scheme import Scheme  # noqa: E402
 
 __all__ = ["QParamsMapping", "Scheme", "calibrate", "load_qparams"]

@@ -1,0 +1,137 @@
+"""A server that is not there, or no longer: how long a client waits, and what it then says."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import calipers
+from server_process import fixed_address, start_server
+
+NAME = "model.layers.0.mlp.down_proj/input"
+ONES = np.ones((2, 4), np.float32)
+
+Ask = Callable[[calipers.Client, calipers.Session], object]
+
+QUESTIONS: list[Ask] = [
+    lambda _, session: session.minmax(),
+    lambda _, session: session.qparams(),
+    lambda _, session: session.progress(),
+    lambda _, session: session.wait(1),
+    lambda _, session: session.seal(),
+    lambda _, session: session.series(),
+    lambda _, session: session.plot(),
+    lambda client, _: client.sessions(),
+    lambda client, _: client.minmax([NAME]),
+    lambda client, _: client.qparams([NAME]),
+    lambda client, _: client.wait([NAME], 1),
+    lambda client, _: client.seal(),
+    lambda client, _: client.plot(),
+]
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Iterator[tuple[calipers.Client, calipers.Session, str]]:
+    """A client with an observation on its way to a server that was killed."""
+    server = start_server(tmp_path)
+    client = calipers.connect(server.address, timeout=0.5)
+    session = client.session(NAME, args={})
+    server.stop(signal.SIGKILL)
+    session.observe(ONES, index=0)
+    yield client, session, server.address
+    client.close()
+
+
+@pytest.mark.parametrize("ask", QUESTIONS)
+def test_the_clients_timeout_holds_for_what_is_to_be_sent_before(gone, ask):
+    client, session, address = gone
+    with pytest.raises(calipers.DeadlineExceededError) as error:
+        ask(client, session)
+    message = error.value.message
+    assert message.startswith("1 observation is not acknowledged after 0.", message.index("1 obs"))
+    assert f"the server at {address} is not reachable: " in message
+    assert client.totals.acknowledged == 0
+
+
+def test_a_question_alone_says_why_there_is_no_answer(tmp_path):
+    server = start_server(tmp_path)
+    with calipers.connect(server.address, timeout=0.5) as client:
+        session = client.session(NAME, args={})
+        server.stop(signal.SIGKILL)
+        expected = f"{server.address} gave no answer within 0[.]\\d+ s: .*Connection refused"
+        with pytest.raises(calipers.DeadlineExceededError, match=expected):
+            session.minmax()
+
+
+def test_flush_has_a_timeout_if_one_is_given(gone):
+    client, _, address = gone
+    with pytest.raises(calipers.DeadlineExceededError, match=f"{address} is not reachable"):
+        client.flush(0.3)
+
+
+def test_a_server_that_gives_no_answer(tmp_path):
+    server = start_server(tmp_path)
+    with calipers.connect(server.address, timeout=0.3) as client:
+        session = client.session(NAME, args={})
+        server.process.send_signal(signal.SIGSTOP)
+        # It goes on until it is.
+        os.waitid(os.P_PID, server.process.pid, os.WSTOPPED | os.WNOWAIT)
+        expected = f"{server.address} gave no answer within 0[.]\\d+ s"
+        try:
+            with pytest.raises(calipers.DeadlineExceededError, match=expected):
+                session.minmax()
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        (fixed_address(), "Connection refused"),
+        ("no-such-host.invalid:50051", "no-such-host.invalid"),
+        ("unix:/nowhere/calipers.sock", "No such file or directory"),
+    ],
+)
+def test_why_nobody_answers(address, reason, caplog):
+    with pytest.raises(calipers.UnavailableError, match=f"within 0.5 s: .*{reason}.*; is calipers"):
+        calipers.connect(address, timeout=0.5)
+    # The error says it all.
+    assert caplog.records == []
+
+
+def test_waiting_for_a_server_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(calipers.connection, "_SILENT_SECONDS", 0.1)
+    address = fixed_address()
+    with pytest.raises(calipers.UnavailableError):
+        calipers.connect(address, timeout=0.3)
+    (told,) = caplog.records
+    assert told.levelname == "WARNING"
+    assert f"no server answers at {address} yet: " in told.message
+    assert "Connection refused" in told.message
+
+
+def test_who_was_told_that_the_server_was_given_up_is_not_told_again(tmp_path):
+    server = start_server(tmp_path)
+    options = calipers.WindowOptions(max_attempts=2)
+    client = calipers.connect(server.address, timeout=5, window=options)
+    session = client.session(NAME, args={})
+    server.stop(signal.SIGKILL)
+    session.observe(ONES, index=0)
+    with pytest.raises(calipers.UnavailableError, match="gave up after 2 attempts with 1 obs"):
+        client.flush()
+    gone = weakref.ref(client)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        del client, session
+        gc.collect()
+    assert gone() is None
+    assert [one for one in said if one.category is RuntimeWarning] == []
