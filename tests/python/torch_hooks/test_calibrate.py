@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import calipers
 import calipers.torch
-from models import Twice, captured, make_batches, make_model
+from models import Twice, captured, hooks_of, make_batches, make_model
 
 BATCHES = 12
 EXPERTS = ("experts",)
@@ -362,12 +362,6 @@ def test_wrapped_models_have_the_names_of_the_inner(client):
     model = nn.DataParallel(inner)
     found = calipers.torch.calibrate(model, [torch.ones(1, 4)], client, scheme="FP8")
     assert "0.input_scale" in found
-
-
-def hooks_of(model: nn.Module) -> int:
-    return sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
-    )
 
 
 @pytest.mark.parametrize("fails", [False, True])
