@@ -290,6 +290,20 @@ def test_a_dataloader_of_pytorchs(client):
     assert torch.equal(found["0.input_scale"], float32(39 / 448))
 
 
+@pytest.mark.parametrize("context", ["fork", "forkserver"])
+def test_workers_of_a_dataloader_beside_an_open_client(client, context):
+    values = torch.arange(40.0).reshape(10, 4)
+    loader = DataLoader(
+        TensorDataset(values), batch_size=4, num_workers=2, multiprocessing_context=context
+    )
+    # Weights are on their way as the workers begin.
+    found = calipers.torch.calibrate(nn.Sequential(nn.Linear(4, 4)), loader, client, scheme="FP8")
+    assert found.total == 3
+    assert torch.equal(found["0.input_scale"], float32(39 / 448))
+    # The client goes on.
+    assert client.session("0/input").progress().count == 3
+
+
 def test_a_forward_of_the_callers(client):
     found = calipers.torch.calibrate(
         nn.Sequential(nn.Linear(4, 4)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from calipers.ranks import Rank, is_distributed
 
 _STOPPED = "stopped "
 _UNKNOWN = "unknown"
+_LOOK_SECONDS = 0.05
 # So many calibrations this process has begun, by run: every rank begins them in one order.
 _begun: Counter[str] = Counter()
 
@@ -50,7 +51,7 @@ class Exchange:
             first_line = str(error).partition("\n")[0]
             # Word of the failure must not hide it: the store may have gone first.
             with suppress(RuntimeError):
-                for topic in ("lengths", "counts"):
+                for topic in ("lengths", "counts", "read"):
                     self._tell(topic, f"{_STOPPED}{type(error).__name__}: {first_line}")
             raise
 
@@ -95,16 +96,18 @@ class Exchange:
     def _read(self, topic: str, rank: int, deadline: Deadline) -> str:
         key, who = self._key(topic, rank), f"rank {rank} of {self._rank.world_size}"
         try:
-            self._store.wait([key], timedelta(seconds=deadline.left() or 0.001))
+            # The store's own wait would not hear of Ctrl-C before it ends.
+            while not self._store.check([key]):
+                if deadline.left() == 0:
+                    raise DeadlineExceededError(
+                        f"{who} did not say in {self._timeout:g} s how many batches it has"
+                    )
+                time.sleep(_LOOK_SECONDS)
             text = str(self._store.get(key).decode())
         except RuntimeError as error:
-            if deadline.left():
-                raise UnavailableError(
-                    f"torch.distributed does not say how many batches {who} has; did a rank end? "
-                    f"{error}"
-                ) from None
-            raise DeadlineExceededError(
-                f"{who} did not say in {self._timeout:g} s how many batches it has"
+            raise UnavailableError(
+                f"torch.distributed does not say how many batches {who} has; did a rank end? "
+                f"{error}"
             ) from None
         if text.startswith(_STOPPED):
             raise FailedPreconditionError(
