@@ -1,8 +1,8 @@
 """A calibration that is to be interrupted, as a process: ADDRESS RUN WHERE [RENDEZVOUS].
 
-Says "ready" where that is to happen: while the model is "running"; while the "records" of another
-rank are waited for; or, of a process group of two that meet at RENDEZVOUS, while "counts" are.
-Then what became of the model."""
+Says "ready" where that is to happen: while the model is "running", or as the "records" of another
+rank are about to be waited for; of a process group of two that meet at RENDEZVOUS, which wait for
+"counts", the other one says so. Then what became of the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import calipers
 import calipers.torch
 from models import hooks_of
 
-# Endless; any number would do, were it not for what comes behind.
+BATCHES = 5
 OPTIONS: dict[str, dict[str, Any]] = {
     "running": {},
     "records": {"rank": 0, "world_size": 2, "total": 9},
@@ -27,8 +27,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def batches(where: str) -> Iterator[Tensor]:
-    for number in range(1 << 30 if where == "running" else 5):
-        if number == 4:
+    for number in range(1 << 30 if where == "running" else BATCHES):
+        if where == "running" and number == BATCHES:
             print("ready", flush=True)
         yield torch.full((1, 4), float(number))
 
@@ -41,9 +41,23 @@ def main(address: str, run: str, where: str, rendezvous: str = "") -> None:
             "gloo", init_method=f"file://{rendezvous}", rank=0, world_size=2
         )
     model = nn.Sequential(nn.Linear(4, 4), nn.Dropout()).train()
+
+    def progress(totals: calipers.Totals) -> None:
+        # As the last of all are acknowledged, the model has run.
+        if where == "records" and totals.acknowledged == BATCHES:
+            print("ready", flush=True)
+
     with calipers.connect(address, run=run) as client:
         try:
-            calipers.torch.calibrate(model, batches(where), client, scheme="FP8", **OPTIONS[where])
+            calipers.torch.calibrate(
+                model,
+                batches(where),
+                client,
+                scheme="FP8",
+                observe="input",
+                progress=progress,
+                **OPTIONS[where],
+            )
         except KeyboardInterrupt:
             training = all(module.training for module in model.modules())
             print(hooks_of(model), training, torch.is_grad_enabled(), flush=True)

@@ -29,14 +29,12 @@ def start(program: str, *arguments: object) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("where", ["running", "records", "counts"])
 def test_a_keyboard_interrupt_ends_it_and_leaves_the_model_as_it_was(server, tmp_path, where):
+    run = f"interrupted-{where}"
     meeting = [tmp_path / "rendezvous"] if where == "counts" else []
-    started = [start("interrupted.py", server.address, f"interrupted-{where}", where, *meeting)]
-    if meeting:
-        started.append(start("other_rank.py", *meeting))
-    process = started[0]
+    process = start("interrupted.py", server.address, run, where, *meeting)
+    other = start("other_rank.py", *meeting, run) if meeting else None
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert (other or process).stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         # It has an hour for what it waits for.
         out, errors = process.communicate(timeout=60)
@@ -45,6 +43,6 @@ def test_a_keyboard_interrupt_ends_it_and_leaves_the_model_as_it_was(server, tmp
         # A shell calls it 130.
         assert process.returncode == -signal.SIGINT
     finally:
-        for one in started:
+        for one in filter(None, (process, other)):
             one.kill()
             one.communicate()

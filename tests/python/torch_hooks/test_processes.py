@@ -198,9 +198,12 @@ def test_ranks_of_a_run_that_is_sealed_at_more_batches_run_nothing(workers, tmp_
         assert (ran, "sealed at 18 records, and 17 batches" in error) == (0, True), error
 
 
-def test_a_rank_whose_batches_are_refused_tells_the_others(workers, tmp_path):
-    workers.found("refused", 0, workers.start("refused", 0, 1))
-    other, refused = workers.start_all("refused", 2, init=meeting(tmp_path), reversed1="yes")
+@pytest.mark.parametrize("fewer", [0, TOTAL // 2 - 1], ids=["soon", "with the last batch"])
+def test_a_rank_whose_batches_are_refused_tells_the_others(workers, tmp_path, fewer):
+    run = f"refused-{fewer}"
+    workers.found(run, 0, workers.start(run, 0, 1))
+    options = {"init": meeting(tmp_path), "reversed1": "yes", "more1": -fewer}
+    other, refused = workers.start_all(run, 2, **options)
     ran, error = workers.failed(refused)
     assert "two calibrations under one run name" in error
     ran, error = workers.failed(other)

@@ -51,10 +51,10 @@ def share(given: dict[str, str], client: calipers.Client) -> Iterable[Tensor]:
         rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     batches = make_batches(int(given.get("batches", TOTAL)))
     own = batches if given.get("yields") == "all" else batches[rank::world_size]
-    # So many more or fewer than dealt in turn.
-    own = own[: len(own) + int(given.get(f"more{rank}", 0))]
     if f"reversed{rank}" in given:
         own = own[::-1]
+    # So many more or fewer than dealt in turn.
+    own = own[: len(own) + int(given.get(f"more{rank}", 0))]
     batches = until_death(own, given, client)
     return Sized(batches, len(own)) if "sized" in given else batches
 
