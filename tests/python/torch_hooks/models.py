@@ -129,3 +129,10 @@ def captured(model: nn.Module, batches: list[Tensor]) -> dict[str, list[list[Ten
     for handle in handles:
         handle.remove()
     return seen
+
+
+def hooks_of(model: nn.Module) -> int:
+    """How many its modules have."""
+    return sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
+    )

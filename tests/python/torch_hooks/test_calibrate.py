@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import calipers
 import calipers.torch
-from models import Twice, captured, make_batches, make_model
+from models import Twice, captured, hooks_of, make_batches, make_model
 
 BATCHES = 12
 EXPERTS = ("experts",)
@@ -290,6 +290,20 @@ def test_a_dataloader_of_pytorchs(client):
     assert torch.equal(found["0.input_scale"], float32(39 / 448))
 
 
+@pytest.mark.parametrize("context", ["fork", "forkserver"])
+def test_workers_of_a_dataloader_beside_an_open_client(client, context):
+    values = torch.arange(40.0).reshape(10, 4)
+    loader = DataLoader(
+        TensorDataset(values), batch_size=4, num_workers=2, multiprocessing_context=context
+    )
+    # Weights are on their way as the workers begin.
+    found = calipers.torch.calibrate(nn.Sequential(nn.Linear(4, 4)), loader, client, scheme="FP8")
+    assert found.total == 3
+    assert torch.equal(found["0.input_scale"], float32(39 / 448))
+    # The client goes on.
+    assert client.session("0/input").progress().count == 3
+
+
 def test_a_forward_of_the_callers(client):
     found = calipers.torch.calibrate(
         nn.Sequential(nn.Linear(4, 4)),
@@ -362,12 +376,6 @@ def test_wrapped_models_have_the_names_of_the_inner(client):
     model = nn.DataParallel(inner)
     found = calipers.torch.calibrate(model, [torch.ones(1, 4)], client, scheme="FP8")
     assert "0.input_scale" in found
-
-
-def hooks_of(model: nn.Module) -> int:
-    return sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
-    )
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -91,12 +91,6 @@ def test_another_calibration_under_the_same_run_name(client):
         calipers.torch.calibrate(model(), ONE, client, scheme=scheme)
 
 
-def test_more_batches_than_it_was_sealed_at(client):
-    calipers.torch.calibrate(model(), ONE, client, scheme="FP8", observe="input")
-    with pytest.raises(calipers.RefusedError, match="sealed"):
-        calipers.torch.calibrate(model(), ONE * 2, client, scheme="FP8", observe="input")
-
-
 def test_a_weight_that_groups_do_not_divide_is_named(client):
     with pytest.raises(calipers.InvalidArgumentError, match=r"0/weight: shape .* group_size 128"):
         calipers.torch.calibrate(model(), ONE, client, scheme="W4A16")

@@ -97,6 +97,17 @@ def test_shares_and_all_give_a_rank_the_same_batches(world_size, total, told):
             assert (count, list(lacking)) == (total, [])
 
 
+@pytest.mark.parametrize(
+    ("yields", "total", "own", "known"),
+    [("share", None, 5, None), ("all", None, 2, 5), ("share", 7, 3, 7), ("all", 5, 2, 5)],
+)
+def test_what_a_rank_knows_before_its_batches_come(yields, total, own, known):
+    batches = NumberedBatches(range(5), Rank(1, 2), yields, total)
+    assert (batches.own_count, batches.known_total()) == (own, known)
+    nobody = NumberedBatches(iter(range(5)), Rank(1, 2), yields, None)
+    assert (nobody.own_count, nobody.known_total()) == (None, None)
+
+
 @given(st.sets(st.integers(0, 40)), st.integers(1, 8))
 def test_what_is_present(indices, told):
     end = max(indices, default=-1) + 1

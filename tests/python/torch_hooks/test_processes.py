@@ -15,10 +15,15 @@ from torch import Tensor
 import calipers
 import calipers.torch
 from models import make_batches, make_model
-from server_process import TOP
+from server_process import TOP, fixed_address
 from worker import OPTIONS, TOTAL
 
 HERE = Path(__file__).parent
+
+
+def meeting(folder: Path) -> str:
+    """Where a process group meets, without any process that holds its store."""
+    return f"file://{folder / 'rendezvous'}"
 
 
 class Workers:
@@ -51,6 +56,12 @@ class Workers:
         out, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         return int(out), torch.load(self._out(run, rank))
+
+    def failed(self, process: subprocess.Popen) -> tuple[int, str]:
+        """How many batches it ran before it failed, and what it said."""
+        out, errors = process.communicate(timeout=120)
+        assert process.returncode == 1, errors
+        return int(out), errors
 
     def stop(self) -> None:
         for process in self._started:
@@ -114,14 +125,14 @@ def test_the_bits_of_one_process(workers, whole, world_size, options, request):
 
 
 def test_a_process_group_knows_the_total(workers, whole, tmp_path):
-    processes = workers.start_all("grouped", 4, init=tmp_path / "rendezvous")
+    processes = workers.start_all("grouped", 4, init=meeting(tmp_path))
     # 18 batches are not of equal shares.
     for rank, process in enumerate(processes):
         assert same(workers.found("grouped", rank, process)[1], whole)
 
 
 def test_a_rank_with_fewer_batches_fills_up_with_empty_ones(server, workers, tmp_path):
-    processes = workers.start_all("uneven", 2, init=tmp_path / "rendezvous", more1=-4)
+    processes = workers.start_all("uneven", 2, init=meeting(tmp_path), more1=-4)
     totals = [
         workers.found("uneven", rank, process)[1]["total"] for rank, process in enumerate(processes)
     ]
@@ -177,3 +188,42 @@ def test_unequal_shares_without_anyone_to_say_so(workers):
     process = workers.start("unknown", 1, 2)
     _, errors = process.communicate(timeout=60)
     assert "rank 1 of 2 does not know how many batches the other ranks have" in errors
+
+
+def test_ranks_of_a_run_that_is_sealed_at_more_batches_run_nothing(workers, tmp_path):
+    options = {"init": meeting(tmp_path), "sized": "yes", "more1": -4}
+    workers.found("sealed", 0, workers.start("sealed", 0, 1))
+    for process in workers.start_all("sealed", 2, **options):
+        ran, error = workers.failed(process)
+        assert (ran, "sealed at 18 records, and 17 batches" in error) == (0, True), error
+
+
+@pytest.mark.parametrize("fewer", [0, TOTAL // 2 - 1], ids=["soon", "with the last batch"])
+def test_a_rank_whose_batches_are_refused_tells_the_others(workers, tmp_path, fewer):
+    run = f"refused-{fewer}"
+    workers.found(run, 0, workers.start(run, 0, 1))
+    options = {"init": meeting(tmp_path), "reversed1": "yes", "more1": -fewer}
+    other, refused = workers.start_all(run, 2, **options)
+    ran, error = workers.failed(refused)
+    assert "two calibrations under one run name" in error
+    ran, error = workers.failed(other)
+    assert ran == TOTAL // 2
+    assert "FailedPreconditionError: rank 1 of 2 stopped" in error
+    assert "how many batches there are: RefusedError: " in error
+
+
+def test_a_rank_that_was_killed_is_not_waited_for_forever(workers, tmp_path):
+    options = {"init": meeting(tmp_path), "die": 3, "timeout": 0.5}
+    other = workers.start("killed", 0, 2, **{**options, "die": -1})
+    assert workers.start("killed", 1, 2, **options).wait(60) == -signal.SIGKILL
+    _, error = workers.failed(other)
+    assert "DeadlineExceededError: rank 1 of 2 did not say in 0.5 s" in error
+
+
+def test_a_rank_that_takes_the_store_with_it(workers):
+    options = {"init": f"tcp://{fixed_address()}"}
+    holder = workers.start("holder", 0, 2, **options, die=3)
+    other = workers.start("holder", 1, 2, **options)
+    assert holder.wait(60) == -signal.SIGKILL
+    _, error = workers.failed(other)
+    assert "UnavailableError: torch.distributed does not say" in error

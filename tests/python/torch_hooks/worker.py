@@ -1,14 +1,14 @@
 """One rank of a calibration, as a process: ADDRESS RUN OUT [OPTION=VALUE]...
 
-RANK and WORLD_SIZE say which. Prints how many batches the model ran on; OUT gets the
-parameters."""
+RANK and WORLD_SIZE say which. Prints how many batches the model ran on, also if it fails; OUT gets
+the parameters."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, distributed, nn
@@ -29,16 +29,40 @@ OPTIONS = {
 }
 
 
-def share(given: dict[str, str], client: calipers.Client) -> Iterator[Tensor]:
-    """The rank's batches, until it is to die."""
+class Sized:
+    """Batches whose number is known before they come."""
+
+    def __init__(self, batches: Iterator[Tensor], length: int) -> None:
+        self._batches = batches
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self._batches
+
+
+def share(given: dict[str, str], client: calipers.Client) -> Iterable[Tensor]:
+    """The rank's batches."""
     if distributed.is_initialized():
         rank, world_size = distributed.get_rank(), distributed.get_world_size()
     else:
         rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     batches = make_batches(int(given.get("batches", TOTAL)))
     own = batches if given.get("yields") == "all" else batches[rank::world_size]
+    if f"reversed{rank}" in given:
+        own = own[::-1]
     # So many more or fewer than dealt in turn.
     own = own[: len(own) + int(given.get(f"more{rank}", 0))]
+    batches = until_death(own, given, client)
+    return Sized(batches, len(own)) if "sized" in given else batches
+
+
+def until_death(
+    own: list[Tensor], given: dict[str, str], client: calipers.Client
+) -> Iterator[Tensor]:
+    """As many as there are before the rank is to die."""
     for number, batch in enumerate(own):
         if number == int(given.get("die", -1)):
             client.flush()
@@ -46,14 +70,15 @@ def share(given: dict[str, str], client: calipers.Client) -> Iterator[Tensor]:
         yield batch
 
 
-def main(address: str, run: str, out: str, *options: str) -> None:
-    given = dict(option.split("=") for option in options)
+def main(address: str, run: str, out: str, *texts: str) -> None:
+    given = dict(text.split("=") for text in texts)
     torch.set_num_threads(1)
     if "init" in given:
         # From here on the process group alone knows which rank this is.
         rank, world_size = (int(os.environ.pop(name)) for name in ("RANK", "WORLD_SIZE"))
-        method = f"file://{given['init']}"
-        distributed.init_process_group("gloo", init_method=method, rank=rank, world_size=world_size)
+        distributed.init_process_group(
+            "gloo", init_method=given["init"], rank=rank, world_size=world_size
+        )
     ran = 0
 
     def forward(model: nn.Module, batch: Tensor) -> None:
@@ -64,19 +89,22 @@ def main(address: str, run: str, out: str, *options: str) -> None:
     model: nn.Module = make_model(torch.bfloat16)
     if "init" in given:
         model = nn.parallel.DistributedDataParallel(model)
-    with calipers.connect(address, run=run) as client:
-        found = calipers.torch.calibrate(
-            model,
-            share(given, client),
-            client,
-            forward=forward,
-            yields=given.get("yields", "share"),
-            total=int(given["total"]) if "total" in given else None,
-            resume=given.get("resume") == "yes",
-            **OPTIONS,
-        )
+    options = {**OPTIONS, "timeout": float(given.get("timeout", OPTIONS["timeout"]))}
+    try:
+        with calipers.connect(address, run=run) as client:
+            found = calipers.torch.calibrate(
+                model,
+                share(given, client),
+                client,
+                forward=forward,
+                yields=given.get("yields", "share"),
+                total=int(given["total"]) if "total" in given else None,
+                resume=given.get("resume") == "yes",
+                **options,
+            )
+    finally:
+        print(ran)
     torch.save({"total": found.total, **found}, out)
-    print(ran)
     if "init" in given:
         distributed.destroy_process_group()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import torch
 
 from calipers.errors import InvalidArgumentError
-from calipers.ranks import Rank, gather_counts
+from calipers.ranks import Rank
+from calipers.torch.exchange import Exchange
 
 Yields: TypeAlias = Literal["share", "all"]
 """What a process's dataloader yields: its own batches alone, as DistributedSampler and accelerate
@@ -23,9 +24,17 @@ class NumberedBatches:
     """The batches of one process, with their place in the whole calibration set."""
 
     def __init__(
-        self, dataloader: Iterable[Any], rank: Rank, yields: Yields, total: int | None
+        self,
+        dataloader: Iterable[Any],
+        rank: Rank,
+        yields: Yields,
+        total: int | None,
+        exchange: Exchange | None = None,
     ) -> None:
-        """Raises InvalidArgumentError if `total` or `yields` cannot be."""
+        """`exchange` asks the other ranks where they alone know how many batches they have.
+
+        Raises InvalidArgumentError if `total` or `yields` cannot be.
+        """
         if yields not in ("share", "all"):
             raise InvalidArgumentError(f'yields is {yields!r} (allowed: "share", "all")')
         if total is not None and total < 1:
@@ -34,7 +43,9 @@ class NumberedBatches:
         self._rank = rank
         self._yields = yields
         self._total = total
+        self._exchange = exchange or Exchange(rank, "", 0.0)
         self._seen = 0
+        self._length = _length_of(dataloader)
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """(index, batch). Raises InvalidArgumentError for a batch beyond `total`."""
@@ -49,16 +60,54 @@ class NumberedBatches:
             if self._rank.owns(index):
                 yield index, batch
 
+    @property
+    def own_count(self) -> int | None:
+        """How many of them are the process's own, if that is known before they come."""
+        if (total := self.known_total()) is not None:
+            return len(self._rank.indices(total))
+        return self._length if self._yields == "share" else None
+
+    def known_total(self) -> int | None:
+        """How many there are in all, if this process knows it before they come."""
+        if self._total is not None:
+            return self._total
+        return None if self._needs_others() else self._length
+
+    def announce(self) -> None:
+        """Says to the other ranks, where they will ask, how many batches are to come.
+
+        Raises InvalidArgumentError if nobody will know how many the others have.
+        """
+        if not self._needs_others():
+            return
+        if not self._exchange.is_possible:
+            raise InvalidArgumentError(
+                f"without torch.distributed {self._who()} does not know how many batches the "
+                'other ranks have: give total, or let each yield all (yields="all")'
+            )
+        self._exchange.tell_length(self._length)
+
+    def foresee_total(self) -> int | None:
+        """As `known_total`; waits for the other ranks where they have to say it."""
+        if not self._needs_others():
+            return self.known_total()
+        lengths = [n for n in self._exchange.lengths(self._length) if n is not None]
+        return self._total_of(lengths) if len(lengths) == self._rank.world_size else None
+
     def settle(self) -> tuple[int, range]:
         """How many batches there are in all, and which of the process's own its dataloader did
         not yield, once it ended. Waits for the other ranks if torch.distributed has to say it.
 
-        Raises InvalidArgumentError if there is none, if there are fewer than `total`, or nobody
-        knows how many the others have.
+        Raises InvalidArgumentError if there is none, or if there are fewer than `total`; what
+        `Exchange.counts` raises.
         """
         total = self._total
         if total is None:
-            total = self._count_all()
+            total = (
+                self._total_of(self._exchange.counts(self._seen))
+                if self._needs_others()
+                else self._seen
+            )
         elif self._seen < (expected := self._expected(total)):
             raise InvalidArgumentError(
                 f"the dataloader of {self._who()} ended after {self._seen} batches; with total "
@@ -72,21 +121,26 @@ class NumberedBatches:
     def _expected(self, total: int) -> int:
         return len(self._rank.indices(total)) if self._yields == "share" else total
 
-    def _count_all(self) -> int:
-        if self._yields == "all":
-            return self._seen
-        counts = gather_counts(self._rank, self._seen)
-        if counts is None:
-            raise InvalidArgumentError(
-                f"without torch.distributed {self._who()} does not know how many batches the "
-                'other ranks have: give total, or let each yield all (yields="all")'
-            )
+    def _needs_others(self) -> bool:
+        return self._total is None and self._yields == "share" and self._rank.world_size > 1
+
+    def _total_of(self, counts: Sequence[int]) -> int:
         world_size = self._rank.world_size
         ends = [Rank(r, world_size).index(n - 1) + 1 for r, n in enumerate(counts) if n > 0]
         return max(ends, default=0)
 
     def _who(self) -> str:
         return f"rank {self._rank.rank} of {self._rank.world_size}"
+
+
+def _length_of(dataloader: Iterable[Any]) -> int | None:
+    if not isinstance(dataloader, Sized):
+        return None
+    try:
+        return len(dataloader)
+    except (TypeError, NotImplementedError):
+        # A DataLoader has a length as far as its data set has one.
+        return None
 
 
 def run_batch(model: torch.nn.Module, batch: Any) -> object:

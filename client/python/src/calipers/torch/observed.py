@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from calipers.names import base_name
 from calipers.ranks import Rank
 from calipers.session import Session
 from calipers.torch.resume import Present
-from calipers.torch.scheme import Granularity, Wanted, session_args
+from calipers.torch.scheme import PARTS, Granularity, Wanted, session_args
+
+_log = logging.getLogger("calipers")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Opening:
         ]
         if not found:
             raise InvalidArgumentError(
-                f"scheme {self.wanted.preset or dict(self.wanted.args)} calibrates nothing of "
+                f"{self.wanted} calibrates nothing of "
                 f"{', '.join(base_names) or 'observe'}: dynamic activations have no range to "
                 'calibrate (granularity="finest" observes them all the same)'
             )
@@ -76,6 +79,30 @@ class Opening:
         session = self.client.session(f"{name}/{base}", args=args, arithmetic=self.arithmetic)
         progress = session.progress_at_opening if self.resume else None
         return Observed(module, session, Present(progress))
+
+
+def log_unobserved(
+    wanted: Wanted,
+    base_names: Sequence[str],
+    observed: Iterable[Observed],
+    named: str | Sequence[str] | None,
+) -> None:
+    """One line on what is not observed although it may be meant to be: a warning if the caller
+    named it (`named` is not None)."""
+    seen = {base_name(one.session.name) for one in observed}
+    unseen = [base for base in base_names if base not in seen]
+    if not unseen:
+        return
+    _log.log(
+        logging.INFO if named is None else logging.WARNING,
+        "not observed: %s, of which %s calibrates nothing (dynamic, or left as it is)%s; "
+        'granularity="finest" observes it all the same, and so does a scheme that is a mapping '
+        "with %s",
+        ", ".join(unseen),
+        wanted,
+        "" if seen - {"weight"} else ", so that the model does not run",
+        ", ".join(PARTS[base] for base in unseen),
+    )
 
 
 def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:

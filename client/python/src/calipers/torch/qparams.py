@@ -8,12 +8,17 @@ import torch
 
 from calipers.answers import QParams
 from calipers.client import Client
-from calipers.errors import FailedPreconditionError
+from calipers.errors import FailedPreconditionError, InvalidArgumentError
 from calipers.names import base_name
 from calipers.pages import Answers, joint_error
 from calipers.questions import FusionMode
 from calipers.torch.scheme import Scheme, Wanted, resolve_scheme
 
+_HINT = (
+    ". What was observed is kept: for modules that saw nothing, such as experts without tokens, "
+    'calipers.torch.load_qparams(client, scheme, peers_behind=["experts"]) lets their peers stand, '
+    "and does not run the model again"
+)
 _PARTS = ("scale", "zero_point", "global_scale")
 
 
@@ -49,7 +54,7 @@ def load_qparams(
     *,
     fusion: FusionMode = "known",
     fuse: Sequence[Sequence[str]] = (),
-    peers_behind: Sequence[str] = (),
+    peers_behind: str | Sequence[str] = (),
 ) -> QParamsMapping:
     """The parameters of a run that was calibrated before, for a scheme of any kind that its
     records are fine enough for.
@@ -60,6 +65,7 @@ def load_qparams(
     Raises FailedPreconditionError, with the first reason and the other names, if sessions have no
     answer.
     """
+    check_client(client)
     wanted = resolve_scheme(scheme)
     sessions = [row.session for row in client.sessions(pattern)]
     return ask(client, sessions, wanted, fusion=fusion, fuse=fuse, peers_behind=peers_behind)
@@ -72,10 +78,11 @@ def ask(
     *,
     fusion: FusionMode,
     fuse: Sequence[Sequence[str]],
-    peers_behind: Sequence[str],
+    peers_behind: str | Sequence[str],
     total: int | None = None,
 ) -> QParamsMapping:
     """The answers of the sessions. As `load_qparams`."""
+    behind = (peers_behind,) if isinstance(peers_behind, str) else tuple(peers_behind)
     having = [session for session in sessions if wanted.has_answer(base_name(session))]
     found: dict[str, Answers[QParams]] = {}
     # Of each base name at once: a scheme may have args for each.
@@ -86,13 +93,28 @@ def ask(
             args=wanted.asked_args(base),
             fusion=fusion,
             fuse=fuse,
-            peers_behind=peers_behind,
+            peers_behind=behind,
         )
-    _check_all_have(having, found)
+    _check_all_have(having, found, behind)
     return QParamsMapping((found[base_name(session)][session] for session in having), total)
 
 
-def _check_all_have(sessions: Iterable[str], found: Mapping[str, Answers[QParams]]) -> None:
+def check_client(client: object) -> None:
+    """Raises InvalidArgumentError for what `calipers.connect` did not make."""
+    if not isinstance(client, Client):
+        raise InvalidArgumentError(
+            f"client is {shown(client)}; what calipers.connect returns is allowed"
+        )
+
+
+def shown(given: object) -> str:
+    """For an error: what it is, and a text as it stands."""
+    return repr(given) if isinstance(given, str) else f"a {type(given).__qualname__}"
+
+
+def _check_all_have(
+    sessions: Iterable[str], found: Mapping[str, Answers[QParams]], behind: Sequence[str]
+) -> None:
     errors = {
         session: error
         for session in sessions
@@ -102,7 +124,9 @@ def _check_all_have(sessions: Iterable[str], found: Mapping[str, Answers[QParams
         if not isinstance(error, FailedPreconditionError):
             raise error
     if errors:
-        raise joint_error(errors, "has no answer", "nor have")
+        error = joint_error(errors, "has no answer", "nor have")
+        hint = "" if behind else _HINT
+        raise FailedPreconditionError(f"{error.message}{hint}")
 
 
 def _tensors(answers: Iterable[QParams]) -> Iterator[tuple[str, torch.Tensor]]:

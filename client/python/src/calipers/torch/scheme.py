@@ -15,11 +15,12 @@ Granularity: TypeAlias = Literal["scheme", "finest"]
 """How finely is observed: as the scheme's own args have it, or finely enough for every preset."""
 
 _BASE_NAMES = ("input", "output", "weight")
-_PARTS = {
+PARTS = {
     "weight": "weights",
     "input": "input_activations",
     "output": "output_activations",
 }
+"""What the parts of a scheme are called, by base name."""
 # Enough for every preset: docs/qparams.md, "Which series gives which strategy".
 _FINEST_GROUP = 16
 _FINEST: ByBaseName = {
@@ -51,6 +52,9 @@ class Wanted:
     args: ByBaseName
     """What is calibrated, by base name."""
 
+    def __str__(self) -> str:
+        return f"scheme {self.preset or dict(self.args)}"
+
     def asked_args(self, base_name: str) -> Mapping[str, Any] | None:
         """What a session is asked for, unless it is the preset."""
         return None if self.preset is not None else self.args.get(base_name)
@@ -73,7 +77,7 @@ def resolve_scheme(scheme: Scheme) -> Wanted:
     parts = _parts_of(scheme)
     given = {
         base_name: quantization_args.to_mapping(parts[part])
-        for base_name, part in _PARTS.items()
+        for base_name, part in PARTS.items()
         if parts.get(part) is not None
     }
     return Wanted(
@@ -81,8 +85,13 @@ def resolve_scheme(scheme: Scheme) -> Wanted:
     )
 
 
-def check_observe(observe: Sequence[str]) -> tuple[str, ...]:
-    """The base names, each once. Raises InvalidArgumentError for one that has no hook."""
+def check_observe(observe: Sequence[str] | None) -> tuple[str, ...]:
+    """The base names, each once; all for None.
+
+    Raises InvalidArgumentError for one that has no hook.
+    """
+    if observe is None:
+        return _BASE_NAMES
     names = (observe,) if isinstance(observe, str) else tuple(dict.fromkeys(observe))
     for name in names:
         if name not in _BASE_NAMES:
@@ -106,7 +115,7 @@ def session_args(
 
 
 def _parts_of(scheme: Any) -> Mapping[str, Any]:
-    allowed = tuple(_PARTS.values())
+    allowed = tuple(PARTS.values())
     if isinstance(scheme, Mapping):
         for name in scheme:
             if name not in allowed:
