@@ -103,7 +103,7 @@ def test_other_weights_are_refused_before_the_model_runs(client):
     changed = model()
     with torch.no_grad():
         changed[0].weight.mul_(2)
-    with pytest.raises(calipers.RefusedError, match="0/weight at index 0: conflict"):
+    with pytest.raises(calipers.RefusedError, match="0/weight at index 0 holds another record"):
         calipers.torch.calibrate(changed, BATCHES, client, scheme="FP8", forward=must_not_run)
 
 
