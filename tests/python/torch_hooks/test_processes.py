@@ -204,10 +204,11 @@ def test_a_rank_whose_batches_are_refused_tells_the_others(workers, tmp_path, fe
     workers.found(run, 0, workers.start(run, 0, 1))
     options = {"init": meeting(tmp_path), "reversed1": "yes", "more1": -fewer}
     other, refused = workers.start_all(run, 2, **options)
-    ran, error = workers.failed(refused)
+    _, error = workers.failed(refused)
     assert "two calibrations under one run name" in error
     ran, error = workers.failed(other)
-    assert ran == TOTAL // 2
+    # The run is sealed: whoever begins late enough hears of it before.
+    assert ran in (0, TOTAL // 2)
     assert "FailedPreconditionError: rank 1 of 2 stopped" in error
     assert "how many batches there are: RefusedError: " in error
 
