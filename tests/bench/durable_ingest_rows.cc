@@ -208,8 +208,8 @@ std::vector<RowMaker> DurableIngestRows(const Programs& programs, Rounds at_most
     }
     for (const std::size_t kib : {64, 1024}) {
       const TensorLoad load{kib * kKiB, streams};
-      add(absl::StrCat("durable/client/tensor=", kib, "KiB/streams=", streams), "GB/s",
-          {"sync"}, [=] { return TensorsOfWorkers(load); });
+      add(absl::StrCat("durable/client/tensor=", kib, "KiB/streams=", streams), "GB/s", {"sync"},
+          [=] { return TensorsOfWorkers(load); });
     }
   }
   const std::vector<std::string> all = {"sync", "os", "none"};
