@@ -1,5 +1,5 @@
 """How far llm-compressor's moving average in bfloat16 is from the exact one, layer by layer: on
-the captured activations of a real model, and on normal ones of the same mean and deviation."""
+the activations of a real model, and on normal ones of the same mean and deviation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from formats import NUMPY_DTYPES
 from references import Reference, series_job
 
 TOP = Path(__file__).resolve().parents[2]
-CAPTURED = TOP / "tests" / "data" / "minilm-activations-bf16.safetensors"
 SEED = 2024
+BASE_NAMES = ("input", "output")
+KINDS = ("real", "normal")
 
 
-def captured() -> dict[str, list[np.ndarray]]:
-    """The batches of each session, in the order of their indices."""
+def captured(path: Path) -> dict[str, list[np.ndarray]]:
+    """The batches of each session, in the order of their indices; sessions in the file's order of
+    names."""
     found: dict[str, dict[int, np.ndarray]] = {}
-    for name, tensor in load_file(CAPTURED).items():
+    for name, tensor in load_file(path).items():
         session, _, index = name.rpartition("/")
         found.setdefault(session, {})[int(index)] = tensor
     return {
@@ -74,8 +76,28 @@ def distances(
     return found
 
 
+def table(rows: list[dict]) -> list[str]:
+    """A line a module, of the distances after the last batch: least and greatest element."""
+    cells = {
+        (*row["session"].rsplit("/", 1), row["kind"]): f"{row['min'][-1]:.2f}, {row['max'][-1]:.2f}"
+        for row in rows
+    }
+    columns = [(base_name, kind) for base_name in BASE_NAMES for kind in KINDS]
+    lines = [
+        "| module | " + " | ".join(f"{base_name}, {kind}" for base_name, kind in columns) + " |",
+        "| --- | " + " | ".join("---:" for _ in columns) + " |",
+    ]
+    for module in dict.fromkeys(module for module, _, _ in cells):
+        found = (cells[module, base_name, kind] for base_name, kind in columns)
+        lines.append(f"| `{module}` | " + " | ".join(found) + " |")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--captured", type=Path, required=True, help="what layers_capture.py wrote"
+    )
     parser.add_argument("--json", type=Path, required=True, help="where the distances go")
     arguments = parser.parse_args()
     environment = Path(os.environ["CALIPERS_ENV_DIR"]) / "reference-current"
@@ -85,19 +107,19 @@ def main() -> None:
     rows = []
     with Reference(environment, work / "layers.log") as reference:
         reference.wait_until_ready()
-        for session, batches in captured().items():
-            for kind, series in (("real", batches), ("random", random_like(batches, rng))):
+        for session, batches in captured(arguments.captured).items():
+            for kind, series in zip(KINDS, (batches, random_like(batches, rng)), strict=True):
                 rows.append(
                     {"session": session, "kind": kind} | distances(reference, series)
                 )
         print(", ".join(f"{name} {number}" for name, number in reference.versions.items()))
     arguments.json.write_text(json.dumps(rows))
-    print("| session | activations | batches | min | max |\n| --- | --- | ---: | ---: | ---: |")
-    for row in rows:
-        print(
-            f"| `{row['session']}` | {row['kind']} | {len(row['min'])} "
-            f"| {row['min'][-1]:.2f} | {row['max'][-1]:.2f} |"
-        )
+    for kind in KINDS:
+        ends = [row[side][-1] for row in rows if row["kind"] == kind for side in ("min", "max")]
+        batches = {len(row["min"]) for row in rows if row["kind"] == kind}
+        quartiles = ", ".join(f"{one:.2f}" for one in np.quantile(ends, [0, 0.25, 0.5, 0.75, 1]))
+        print(f"{kind}, {batches} batches, {len(ends)} ends; least, quartiles, most: {quartiles}")
+    print("\n".join(table(rows)))
 
 
 if __name__ == "__main__":

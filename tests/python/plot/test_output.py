@@ -101,7 +101,7 @@ def test_without_matplotlib(client, session, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     for draw in (session.plot, client.plot):
-        with pytest.raises(ImportError, match=r"pip install 'calipers\[plot\]'"):
+        with pytest.raises(ImportError, match=r"not installed: pip install matplotlib"):
             draw()
 
 

@@ -67,6 +67,63 @@ def test_what_stands_out_is_red(client):
     assert texts["\u22121 to 1"] != OUTLIER
 
 
+def markers(figure: Figure) -> dict[str, list[tuple[float, float]]]:
+    """Where the first panel has points in the outliers' color, by their marker."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for line in figure.axes[0].lines:
+        if line.get_color() == OUTLIER and line.get_marker() in "<>x|":
+            points = zip(line.get_xdata(), line.get_ydata(), strict=True)
+            found.setdefault(line.get_marker(), []).extend((float(x), float(y)) for x, y in points)
+    return found
+
+
+def test_ends_that_are_not_finite_are_seen(client):
+    observe(client, "layer.0/input", -2, 3)
+    observe(client, "layer.1/input", -np.inf, 1)
+    observe(client, "layer.2/input", -1, np.inf)
+    observe(client, "layer.3/input", np.nan, 1)
+    observe(client, "layer.4/input", np.inf, np.inf)
+    figure = client.plot()
+    left, right = figure.axes[0].get_xlim()
+    assert left < -2
+    assert right > 3
+    assert markers(figure) == {
+        "<": [(left, 1)],
+        ">": [(right, 2), (right, 4), (right, 4)],
+        "x": [(left, 3), (right, 3)],
+        "|": [(1, 1), (-1, 2)],
+    }
+
+
+def test_nothing_but_ends_that_are_not_finite(client, tmp_path):
+    observe(client, "layer.0/input", -np.inf, np.inf)
+    figure = client.plot("", tmp_path / "x.svg")
+    assert sorted(markers(figure)) == ["<", ">"]
+    assert figure.get_suptitle().endswith(": 1 range")
+
+
+def foot(figure: Figure) -> str:
+    return figure.get_supxlabel()
+
+
+def test_the_foot_says_the_rule_and_whether_it_holds(client):
+    for layer in range(5):
+        observe(client, f"layer.{layer}/input", -1, 1)
+    assert foot(client.plot()).startswith("Nothing stands out: ")
+    assert "fewer than 5" not in foot(client.plot())
+    observe(client, "layer.5/input", -80, 90)
+    observe(client, "layer.0/weight", -1, 1)
+    assert foot(client.plot()).startswith("Red stands out: ")
+    assert foot(client.plot()).endswith("fewer than 5 are not compared.")
+
+
+def test_the_axis_of_values_is_named_once(client):
+    for base_name in ("input", "output", "weight"):
+        observe(client, f"up/{base_name}", -1, 1)
+    figure = client.plot()
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "value"]
+
+
 def test_many_sessions_have_a_column_each(client, tmp_path):
     for layer in range(130):
         wide = 500 if layer == 100 else 1

@@ -206,6 +206,35 @@ def test_one_batch_or_none_is_drawn(client, tmp_path, left):
     assert (tmp_path / "x.png").stat().st_size > 1000
 
 
+def shown_ticks(figure: Figure) -> list[float]:
+    """Where the x axis has marks, as far as it is seen."""
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    return [float(at) for at in axes.get_xticks() if low <= at <= high]
+
+
+def test_a_weight_is_one_batch_whose_points_are_seen(client):
+    (batch,) = tensors(1)
+    figure = observed(client, {0: batch}).plot()
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert shown_ticks(figure) == [0]
+    assert axes.texts[-1].get_text() == "1 batch, F32, minmax"
+    sizes = {line.get_label(): line.get_markersize() for line in axes.lines}
+    # Around the fold's, not behind it.
+    assert sizes["max of a batch"] > sizes["moving average, c = 0.01"]
+    assert sizes["min of a batch"] > sizes["moving average, c = 0.01"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 40])
+def test_indices_are_whole(client, count):
+    figure = observed(client, dict(enumerate(tensors(count)))).plot()
+    figure.draw_without_rendering()
+    ticks = shown_ticks(figure)
+    assert len(ticks) > 1
+    assert all(tick.is_integer() for tick in ticks)
+
+
 def test_ends_of_what_numbers_can_be(client, tmp_path):
     greatest = np.finfo(np.float64).max
     batches = [np.array([[-greatest, greatest]]), np.array([[0.0, 5e-324]])]

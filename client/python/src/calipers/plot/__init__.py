@@ -1,4 +1,4 @@
-"""Pictures of series and of runs, by matplotlib: pip install 'calipers[plot]'.
+"""Pictures of series and of runs, by matplotlib, which the extra calipers[plot] brings along.
 
 Callers use `Session.plot`, `Client.plot` or the program calipers-plot.
 """

@@ -19,6 +19,8 @@ SUFFIXES = (".png", ".svg")
 
 MUTED = "#6b6b6b"
 
+_PLURALS = {"batch": "batches", "range": "ranges"}
+
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.labelcolor": "#333333",
@@ -44,7 +46,10 @@ def require(path: str | os.PathLike[str] | None) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise ImportError("drawing needs matplotlib: pip install 'calipers[plot]'") from None
+        raise ImportError(
+            "drawing needs matplotlib, which is not installed: "
+            "pip install matplotlib (or calipers with its extra, calipers[plot])"
+        ) from None
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise InvalidArgumentError(
             f'path "{os.fspath(path)}" ends in neither {" nor ".join(SUFFIXES)}'
@@ -72,6 +77,11 @@ def number(value: float) -> str:
     """To four places, with a minus sign as axes have it."""
     large = 1000 <= abs(value) < 1e6
     return (f"{value:,.0f}" if large else f"{value:.4g}").replace("-", "\u2212")
+
+
+def counted(count: int, what: str) -> str:
+    """1 batch, 2 batches."""
+    return f"{count:,} {what if count == 1 else _PLURALS[what]}"
 
 
 def shortened(name: str, most: int) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from calipers.answers import Range
 from calipers.errors import FailedPreconditionError, NotFoundError
-from calipers.plot.outliers import SessionRange, find_outliers, ranges_by_base_name
-from calipers.plot.output import MUTED, clean, shortened, style
+from calipers.plot.outliers import FEWEST, SessionRange, find_outliers, ranges_by_base_name
+from calipers.plot.output import MUTED, clean, counted, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,15 @@ _PANEL_ROWS = 11
 # Largest to median magnitude from which small ranges would vanish on a linear axis.
 _LINEAR_REACH = 30.0
 
-_RULE = (
-    "more than 3 interquartile ranges of log2(max - min), and a factor of 2, beyond the "
-    "quartiles of the panel; or NaN, infinity"
+_STANDS_OUT = (
+    "Red stands out: an end is NaN or infinite, or the width is far from the panel's others."
 )
+_NOTHING = "Nothing stands out: no end is NaN or infinite, no width far from the panel's others."
+_RULE = (
+    "Far: log2(max \u2212 min) is beyond the quartiles by more than 3 interquartile ranges, "
+    "and a factor of 2 at least."
+)
+_FEW = f" Panels of fewer than {FEWEST} are not compared."
 
 
 def draw_run(run: str, pattern: str, found: Mapping[str, Range | None]) -> Figure:
@@ -50,7 +55,7 @@ def draw_run(run: str, pattern: str, found: Mapping[str, Range | None]) -> Figur
 
 def _title(run: str, pattern: str, found: Mapping[str, Range | None]) -> str:
     answered = sum(one is not None for one in found.values())
-    title = f"Run {run}" + (f", {pattern}" if pattern else "") + f": {answered:,} ranges"
+    title = f"Run {run}" + (f", {pattern}" if pattern else "") + f": {counted(answered, 'range')}"
     silent = len(found) - answered
     return title + (f" (left out, for they have no answer: {silent:,})" if silent else "")
 
@@ -65,13 +70,31 @@ def _draw(title: str, panels: Mapping[str, Sequence[SessionRange]]) -> Figure:
     figure = Figure(figsize=(10.5, height), layout="constrained")
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11)
     outliers = {session for ranges in panels.values() for session in find_outliers(ranges)}
-    rule = f"Red: {_RULE}" if outliers else f"Nothing stands out, which would be {_RULE}"
-    figure.supxlabel(rule, x=0.01, horizontalalignment="left", fontsize=8, color=MUTED)
+    few = any(len(ranges) < FEWEST for ranges in panels.values())
+    figure.supxlabel(
+        f"{_STANDS_OUT if outliers else _NOTHING}\n{_RULE}{_FEW if few else ''}",
+        x=0.01,
+        horizontalalignment="left",
+        fontsize=8.5,
+        color=MUTED,
+    )
     grid = figure.subplots(len(panels), squeeze=False, height_ratios=heights)
     for axes, (base_name, ranges) in zip(grid[:, 0], panels.items(), strict=True):
         axes.set_title(f"{base_name} ({len(ranges):,})", fontsize=9.5, pad=8)
         (_draw_named if named else _draw_numbered)(axes, ranges, outliers)
+    _label_values(list(grid[:, 0]), "x" if named else "y")
     return figure
+
+
+def _label_values(panels: Sequence[Axes], side: str) -> None:
+    """Says once what the axes are, at the panel that is read last, and where one is logarithmic."""
+    for axes in panels:
+        axis = getattr(axes, f"{side}axis")
+        if axis.get_scale() != "linear":
+            linear = axis.get_transform().linthresh
+            axis.set_label_text(f"value (logarithmic beyond ±{linear:g})", fontsize=8)
+        elif axes is panels[-1]:
+            axis.set_label_text("value", fontsize=8)
 
 
 def _draw_named(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
@@ -98,7 +121,31 @@ def _draw_named(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) 
     axes.set_ylim(len(ranges) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0, color="#999999", linewidth=0.8, zorder=0)
-    axes.set_xlabel(_scale(axes, "x", ranges), fontsize=8)
+    _scale(axes, "x", ranges)
+    for row, one in enumerate(ranges):
+        if not one.finite:
+            _draw_open(axes, row, one)
+
+
+def _draw_open(axes: Axes, row: int, one: SessionRange) -> None:
+    """A dotted line in the place of a bar: an infinite end is an arrow at the edge that it is
+    beyond, NaN a cross at the edge of its side."""
+    left, right = axes.get_xlim()
+    places = [_place(one.low, left, left, right), _place(one.high, right, left, right)]
+    look: dict[str, Any] = {"color": _OUTLIER, "clip_on": False}
+    axes.plot([at for at, _ in places], [row, row], linestyle=":", linewidth=1.5, **look)
+    for at, marker in places:
+        axes.plot(at, row, marker, markersize=6, **look)
+    axes.set_xlim(left, right)
+
+
+def _place(end: float, nan: float, left: float, right: float) -> tuple[float, str]:
+    """Where an end is drawn, and by what marker."""
+    if np.isnan(end):
+        return nan, "x"
+    if np.isinf(end):
+        return (right, ">") if end > 0 else (left, "<")
+    return end, "|"
 
 
 def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
@@ -122,9 +169,9 @@ def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str
     _mark(axes, [at for at, one in enumerate(ranges) if one.session in outliers])
     clean(axes)
     axes.axhline(0, color="#999999", linewidth=0.8, zorder=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(-1, len(ranges))
-    axes.set_ylabel(_scale(axes, "y", ranges))
+    _scale(axes, "y", ranges)
     first, last = (shortened(one.session, 44) for one in (ranges[0], ranges[-1]))
     axes.set_xlabel(f"in the order of names: 0 is {first}, {len(ranges) - 1} is {last}")
     axes.annotate(
@@ -161,13 +208,13 @@ def _listed(ranges: Sequence[SessionRange], outliers: set[str]) -> str:
     return "\n".join([*lines[:_MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])])
 
 
-def _scale(axes: Axes, side: str, ranges: Sequence[SessionRange]) -> str:
+def _scale(axes: Axes, side: str, ranges: Sequence[SessionRange]) -> None:
     """Makes the axis logarithmic beyond the middle of the ranges if they are too far apart to be
-    seen beside each other, and returns its label."""
+    seen beside each other."""
     ends = [max(abs(one.low), abs(one.high)) for one in ranges if one.finite]
     ends = [end for end in ends if end > 0]
     if not ends or max(ends) <= _LINEAR_REACH * np.median(ends):
-        return "value"
-    linear = float(f"{np.median(ends):.1g}")
+        return
+    # A power of ten, as the axis' marks are, so that none of them is in the linear part.
+    linear = 10.0 ** np.round(np.log10(np.median(ends)))
     getattr(axes, f"set_{side}scale")("symlog", linthresh=linear)
-    return f"value (logarithmic beyond ±{linear:g})"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calipers.plot.fold import Fold
-from calipers.plot.output import MUTED, clean, number, shortened, style
+from calipers.plot.output import MUTED, clean, counted, number, shortened, style
 from calipers.plot.series_view import SeriesView
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ _GAP = "#e4e4e4"
 _MOST_MARKERS = 400
 _MOST_NUMBERS = 3
 _LARGEST = 1e300
+_INCHES = (9.6, 4.4)
+# Of index 0 and nothing else, as a weight is.
+_ALONE_INCHES = (6.4, 3.2)
 
 _FOLD_NAMES = {"static_minmax": "extremes so far", "memoryless_minmax": "the last batch"}
 
@@ -36,7 +39,8 @@ def draw_series(view: SeriesView, averaging_constants: Sequence[float]) -> Figur
     with style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+        alone = int(view.all_indices[-1]) == 0
+        figure = Figure(figsize=_ALONE_INCHES if alone else _INCHES, layout="constrained")
         axes = figure.add_subplot()
         _draw_batches(axes, view)
         _draw_folds(axes, view, averaging_constants)
@@ -67,7 +71,10 @@ def _draw_gaps(axes: Axes, view: SeriesView) -> None:
 def _draw_batches(axes: Axes, view: SeriesView) -> None:
     indices = view.indices[view.folded]
     look: dict[str, Any] = {"linewidth": 0.9, "zorder": 2}
-    if len(indices) <= _MOST_MARKERS:
+    if len(indices) == 1:
+        # Rings around the fold's points, which would hide them.
+        look |= {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
+    elif len(indices) <= _MOST_MARKERS:
         look |= {"marker": "o", "markersize": 3.2}
     for name, values, color in (("max", view.highs, _MAX), ("min", view.lows, _MIN)):
         x, y = _broken(indices, values[view.folded])
@@ -185,7 +192,7 @@ def _dress(axes: Axes, view: SeriesView) -> None:
     )
     axes.set_xlabel("batch index")
     axes.set_ylabel("value")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.ticklabel_format(axis="x", style="plain", useOffset=False)
     # Room for the answers' numbers.
     last = float(view.all_indices[-1])
@@ -195,8 +202,8 @@ def _dress(axes: Axes, view: SeriesView) -> None:
 
 def _subtitle(view: SeriesView) -> str:
     there, end = len(view.all_indices), int(view.all_indices[-1]) + 1
-    counted = f"{there:,} batches" if there == end else f"{there:,} of {end:,} batches"
-    parts = [counted, view.dtype, view.fold.observer]
+    batches = counted(end, "batch")
+    parts = [batches if there == end else f"{there:,} of {batches}", view.dtype, view.fold.observer]
     if view.fold.reference:
         parts.append("reference arithmetic")
     if view.fold.weighted:
