@@ -161,6 +161,7 @@ class ObservationStream {
   mutable absl::Mutex mu_;
   // In the order in which they were sent over the present call.
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  // Counts these, and what is postponed.
   SendWindow in_window_ ABSL_GUARDED_BY(mu_);
   // Refused for want of room; sent again once the rest is through.
   std::deque<Pending> postponed_ ABSL_GUARDED_BY(mu_);

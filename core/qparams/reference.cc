@@ -88,7 +88,7 @@ class Calculation {
   static void LoadTile(const Elements& elements, std::size_t first, std::size_t count,
                        Wide behind_the_last, Tile<Wide>& tile) {
     constexpr std::size_t kBytes = kElementBytes<kDtype>;
-    std::array<std::byte, kTile* kBytes> bytes = {};
+    std::array<std::byte, (kTile * kBytes)> bytes = {};
     std::memcpy(bytes.data(), elements.bytes.data() + first * kBytes, count * kBytes);
     for (std::size_t i = 0; i < kTile; ++i) {
       tile[i] = static_cast<Wide>(LoadExactly<kDtype>(bytes.data() + i * kBytes));
@@ -99,7 +99,7 @@ class Calculation {
   static void StoreTile(const Tile<T>& tile, std::size_t first, std::size_t count,
                         Elements& elements) {
     constexpr std::size_t kBytes = kElementBytes<kTo>;
-    std::array<std::byte, kTile * kBytes> bytes;
+    std::array<std::byte, (kTile * kBytes)> bytes;
     for (std::size_t i = 0; i < kTile; ++i) {
       StoreExactly<kTo>(tile[i], bytes.data() + i * kBytes);
     }

@@ -25,6 +25,11 @@ void AppendChecksum(absl::string_view key, std::string& body) {
   body.append(reinterpret_cast<const char*>(checksum.digest), sizeof(checksum.digest));
 }
 
+void PutRow(absl::string_view key, std::string body, rocksdb::WriteBatch& batch) {
+  AppendChecksum(key, body);
+  batch.Put({key.data(), key.size()}, body).PermitUncheckedError();
+}
+
 absl::StatusOr<absl::string_view> CheckedBody(absl::string_view key, absl::string_view value) {
   XXH64_canonical_t checksum;
   if (value.size() >= sizeof(checksum.digest)) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "rocksdb/write_batch.h"
 
 namespace calipers::server {
 
@@ -14,6 +15,9 @@ namespace calipers::server {
 
 /// Makes the value of `key` out of its body.
 void AppendChecksum(absl::string_view key, std::string& body);
+
+/// Has the batch put the row, with its checksum.
+void PutRow(absl::string_view key, std::string body, rocksdb::WriteBatch& batch);
 
 /// The body, which points into `value`. DATA_LOSS, naming the row, if it is not what was written
 /// for `key`.

@@ -17,11 +17,6 @@ namespace {
 // Bytes of one write, and of what is read for it.
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 
-void Put(rocksdb::WriteBatch& batch, absl::string_view key, std::string body) {
-  AppendChecksum(key, body);
-  batch.Put({key.data(), key.size()}, body).PermitUncheckedError();
-}
-
 // Whether the record at `index` is there without its values.
 absl::StatusOr<bool> IsDropped(const Database& database, const LiveSeries& series,
                                BatchIndex index) {
@@ -49,7 +44,7 @@ absl::Status DropValues(absl::string_view key, absl::string_view body, rocksdb::
   storage::v1::ObservedRow scratch;
   std::string value;
   EncodeObserved(*observed->WithoutValues(), scratch, value);
-  Put(batch, key, std::move(value));
+  PutRow(key, std::move(value), batch);
   return absl::OkStatus();
 }
 
@@ -99,7 +94,7 @@ absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
                      ", and the values beyond were dropped (write one that goes further)"));
   }
   rocksdb::WriteBatch batch;
-  Put(batch, CheckpointKey(series.run->id, series.id), EncodeCheckpoint(checkpoint));
+  PutRow(CheckpointKey(series.run->id, series.id), EncodeCheckpoint(checkpoint), batch);
   if (!drop_values) return database.Write(batch, Database::Keep::kSometime);
   ASSIGN_OR_RETURN(const std::optional<Checkpoint> before, FetchCheckpoint(database, series));
   const absl::StatusOr<BatchIndex> from =

@@ -194,6 +194,14 @@ absl::Status Database::DropTables(const KeyRange& range) {
                   "writing to", options_.directory);
 }
 
+absl::Status VisitRows(const Database& database, KeyRange range, Database::Cursor::Visit visit) {
+  const auto cursor = database.Read(std::move(range));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, cursor->Next(visit));
+    if (!more) return absl::OkStatus();
+  }
+}
+
 absl::Status Database::CopyTo(const std::string& path) {
   RETURN_IF_ERROR(EnsureWritable());
   absl::ReaderMutexLock lock(&mu_);

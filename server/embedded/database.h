@@ -141,6 +141,9 @@ class Database {
   absl::Time next_try_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 
+/// Visits the rows of the range, in key order, until `visit` fails.
+absl::Status VisitRows(const Database& database, KeyRange range, Database::Cursor::Visit visit);
+
 }  // namespace calipers::server
 
 #endif  // CALIPERS_SERVER_EMBEDDED_DATABASE_H_

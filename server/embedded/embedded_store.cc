@@ -24,13 +24,8 @@ namespace {
 
 constexpr auto kBeforeReturn = Database::Keep::kBeforeReturn;
 
-void Put(rocksdb::WriteBatch& batch, const std::string& key, std::string body) {
-  AppendChecksum(key, body);
-  batch.Put(key, body).PermitUncheckedError();
-}
-
 void PutSession(rocksdb::WriteBatch& batch, RunId run, const StoredSession& session) {
-  Put(batch, SessionKey(run, session.identity->name.session_id()), EncodeSession(session));
+  PutRow(SessionKey(run, session.identity->name.session_id()), EncodeSession(session), batch);
 }
 
 // Has the batch take away what a series is found by but for its session's row. Returns the key
@@ -40,14 +35,6 @@ std::string RemoveSeries(rocksdb::WriteBatch& batch, const LiveSeries& series) {
   std::string removal = RemovalKey(series.run->id, series.id);
   PutRemoval(removal, batch);
   return removal;
-}
-
-absl::Status VisitAll(const Database& database, RowKind kind, Database::Cursor::Visit visit) {
-  const auto cursor = database.Read(AllOf(kind));
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, cursor->Next(visit));
-    if (!more) return absl::OkStatus();
-  }
 }
 
 // FAILED_PRECONDITION if a restore into `directory` was cut short, so that nobody takes what is
@@ -104,11 +91,11 @@ absl::Status EmbeddedStore::Load() {
     if (!id) continue;
     runs.emplace(*id, std::make_shared<LiveRun>(*id)).first->second->deleted = true;
   }
-  RETURN_IF_ERROR(VisitAll(
-      *database_, RowKind::kRun,
+  RETURN_IF_ERROR(VisitRows(
+      *database_, AllOf(RowKind::kRun),
       [&](absl::string_view key, absl::string_view body) { return LoadRun(key, body, runs); }));
-  RETURN_IF_ERROR(VisitAll(
-      *database_, RowKind::kSession,
+  RETURN_IF_ERROR(VisitRows(
+      *database_, AllOf(RowKind::kSession),
       [&](absl::string_view key, absl::string_view body) { return LoadSession(key, body, runs); }));
   for (const std::string& removal : removals) Finish(removal);
   return absl::OkStatus();
@@ -158,8 +145,8 @@ absl::StatusOr<SeriesId> EmbeddedStore::CreateSession(
   rocksdb::WriteBatch batch;
   // Of several that are the run's first each keeps it: any may fail.
   if (!series->run->kept) {
-    Put(batch, RunKey(series->identity->name.run()),
-        EncodeNumber(static_cast<std::uint64_t>(series->run->id)));
+    PutRow(RunKey(series->identity->name.run()),
+           EncodeNumber(static_cast<std::uint64_t>(series->run->id)), batch);
   }
   PutSession(batch, series->run->id, {series->identity, series->id, {}});
   RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));

@@ -31,10 +31,7 @@ absl::StatusOr<std::uint64_t> IdCounter::Next() {
   absl::MutexLock lock(&mu_);
   if (next_ == end_) {
     rocksdb::WriteBatch batch;
-    const std::string key = RowKey();
-    std::string value = EncodeNumber(end_ + kGivenAtOnce);
-    AppendChecksum(key, value);
-    batch.Put(key, value).PermitUncheckedError();
+    PutRow(RowKey(), EncodeNumber(end_ + kGivenAtOnce), batch);
     RETURN_IF_ERROR(database_->Write(batch, Database::Keep::kBeforeReturn));
     end_ += kGivenAtOnce;
   }

@@ -66,11 +66,7 @@ absl::Status DeleteRows(Database& database, KeyRange range) {
 
 }  // namespace
 
-void PutRemoval(absl::string_view key, rocksdb::WriteBatch& batch) {
-  std::string value;
-  AppendChecksum(key, value);
-  batch.Put({key.data(), key.size()}, value).PermitUncheckedError();
-}
+void PutRemoval(absl::string_view key, rocksdb::WriteBatch& batch) { PutRow(key, "", batch); }
 
 absl::Status CheckRemoval(absl::string_view key, absl::string_view body) {
   if (body.empty() && (key.size() == kRunKeySize || key.size() == kSeriesKeySize)) {
@@ -85,17 +81,13 @@ std::optional<RunId> RunOfRemoval(absl::string_view key) {
 }
 
 absl::StatusOr<std::vector<std::string>> PendingRemovals(const Database& database) {
-  const auto cursor = database.Read(AllOf(RowKind::kRemoval));
   std::vector<std::string> keys;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, cursor->Next([&](absl::string_view key,
-                                                       absl::string_view body) -> absl::Status {
-      RETURN_IF_ERROR(CheckRemoval(key, body));
-      keys.emplace_back(key);
-      return absl::OkStatus();
-    }));
-    if (!more) return keys;
-  }
+  RETURN_IF_ERROR(VisitRows(database, AllOf(RowKind::kRemoval),
+                            [&](absl::string_view key, absl::string_view body) {
+                              keys.emplace_back(key);
+                              return CheckRemoval(key, body);
+                            }));
+  return keys;
 }
 
 absl::Status FinishRemoval(Database& database, absl::string_view key) {
