@@ -175,12 +175,22 @@ class LateSession:
         self.sealed = count
 
 
+class LateClient:
+    """In whose run are other sessions, too, so that each is sealed by itself."""
+
+    def wait(self, names: list[str], count: int, *, timeout: float) -> None:
+        raise calipers.DeadlineExceededError("too late")
+
+    def sessions(self, pattern: str) -> list[object]:
+        return []
+
+
 def test_what_came_as_the_wait_ended_is_there():
-    session = LateSession()
-    complete([(session, 3)], "seal", 0.0)  # type: ignore[list-item]
+    client, session = LateClient(), LateSession()
+    complete(client, [(session, 3)], "seal", 0.0)  # type: ignore[arg-type, list-item]
     assert session.sealed == 3
     with pytest.raises(calipers.DeadlineExceededError, match=r"3 of 5 records.*missing are 3 to 4"):
-        complete([(session, 5)], "seal", 0.0)  # type: ignore[list-item]
+        complete(client, [(session, 5)], "seal", 0.0)  # type: ignore[arg-type, list-item]
 
 
 class QuantizationScheme:

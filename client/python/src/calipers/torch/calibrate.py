@@ -129,7 +129,7 @@ def calibrate(
             finally:
                 bar.close()
     counts = [(one.session, 1 if one.is_weight else count or 0) for one in observed]
-    complete(counts, finish, timeout, client)
+    complete(client, counts, finish, timeout)
     return ask(
         client,
         [one.session.name for one in observed],

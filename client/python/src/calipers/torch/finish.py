@@ -18,24 +18,19 @@ _SHOWN = 5
 
 
 def complete(
-    sessions: Iterable[tuple[Session, int]],
-    finish: Finish,
-    timeout: float,
-    client: Client | None = None,
+    client: Client, sessions: Iterable[tuple[Session, int]], finish: Finish, timeout: float
 ) -> None:
-    """Waits, up to `timeout` seconds in all, until each session has its count, and seals it.
-    With the sessions' client, in few calls.
+    """Waits, up to `timeout` seconds in all, until each of the client's sessions has its count,
+    and seals it; in few calls.
 
     Raises DeadlineExceededError, saying what is missing.
     """
     pairs = list(sessions)
     deadline = Deadline(timeout)
-    late = _wait_together(client, pairs, deadline) if client else pairs
-    for session, count in late:
+    for session, count in _wait_together(client, pairs, deadline):
         _wait(session, count, deadline, timeout)
     if finish == "seal":
-        left = _seal_together(client, pairs) if client else pairs
-        for session, count in left:
+        for session, count in _seal_together(client, pairs):
             session.seal(count)
 
 
@@ -67,7 +62,7 @@ def _seal_together(client: Client, pairs: list[tuple[Session, int]]) -> list[tup
         try:
             client.seal(pattern, counts.pop())
         except DeadlineExceededError:
-            # Each is a write to a disk: so many may take longer than a question.
+            # All of them may take longer than a question.
             left += group
     return left
 
