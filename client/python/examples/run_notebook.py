@@ -35,7 +35,7 @@ def main() -> None:
     runner.execute()
     shown = sum(bool(cell.get("outputs")) for cell in notebook.cells)
     pictures = sum(
-        "image/png" in output.get("data", {})
+        "image/svg+xml" in output.get("data", {})
         for cell in notebook.cells
         for output in cell.get("outputs", ())
     )
