@@ -24,7 +24,7 @@ constexpr char kFooter[] = R"(Examples:
   calipers plot '*.mlp.*' -o mlp.png
 
 Draws a session's series, or with no session or a GLOB the ranges of many. It runs
-calipers-plot, which comes with the Python package (pip install 'calipers[plot]'), with
+calipers-plot, which comes with the Python package (pip install './client/python[plot]'), with
 --server and --run in its environment; all that stands behind `plot` is passed on to it.
 calipers-plot --help has every option.)";
 
@@ -33,7 +33,8 @@ int FailToRun(int error) {
     return Fail(absl::InternalError(absl::StrCat("cannot run ", kProgram, ": ", strerror(error))));
   }
   std::cerr << "calipers: NOT_FOUND: there is no " << kProgram
-            << " on PATH, which draws the pictures\n  next: pip install 'calipers[plot]'\n";
+            << " on PATH, which draws the pictures\n  next: pip install './client/python[plot]' in "
+               "a clone of the repository\n";
   return kNoAnswer;
 }
 

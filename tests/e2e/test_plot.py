@@ -33,7 +33,7 @@ def test_without_the_program_it_says_what_to_do(cli, path):
     done = cli.run("plot", "m/input", "-o", "x.svg", env=environment(path))
     assert (done.returncode, done.stdout) == (4, "")
     assert "calipers-plot" in done.stderr
-    assert "pip install 'calipers[plot]'" in done.stderr
+    assert "pip install './client/python[plot]'" in done.stderr
 
 
 def test_a_program_that_cannot_be_run(cli, path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import subprocess
 import sys
@@ -92,14 +91,7 @@ def test_a_session_without_records(client):
 
 
 def test_without_matplotlib(client, session, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name.partition(".")[0] == "matplotlib":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     for draw in (session.plot, client.plot):
         with pytest.raises(ImportError, match=r"not installed: pip install matplotlib"):
             draw()

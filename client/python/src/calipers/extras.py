@@ -24,5 +24,7 @@ def require(package: str, purpose: str) -> None:
         if error.name != package:
             raise
         raise ImportError(
-            f"{purpose} needs {package}: pip install 'calipers[{_EXTRAS[package]}]'", name=package
+            f"{purpose} needs {package}, which is not installed: pip install {package} "
+            f"(or calipers with its extra, calipers[{_EXTRAS[package]}])",
+            name=package,
         ) from None

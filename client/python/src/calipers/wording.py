@@ -4,8 +4,9 @@ from __future__ import annotations
 
 
 def counted(count: int, noun: str) -> str:
-    """ "1 record", "2 records"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """ "1 record", "2,000 records", "3 batches"."""
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calipers import extras
 from calipers.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg")
 
 MUTED = "#6b6b6b"
-
-_PLURALS = {"batch": "batches", "range": "ranges"}
 
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -43,13 +42,7 @@ _STYLE: dict[str, Any] = {
 def require(path: str | os.PathLike[str] | None) -> None:
     """Looks at what does not need a server: raises ImportError without matplotlib, and
     InvalidArgumentError for a path whose suffix says neither PNG nor SVG."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "drawing needs matplotlib, which is not installed: "
-            "pip install matplotlib (or calipers with its extra, calipers[plot])"
-        ) from None
+    extras.require("matplotlib", "drawing")
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise InvalidArgumentError(
             f'path "{os.fspath(path)}" ends in neither {" nor ".join(SUFFIXES)}'
@@ -77,11 +70,6 @@ def number(value: float) -> str:
     """To four places, with a minus sign as axes have it."""
     large = 1000 <= abs(value) < 1e6
     return (f"{value:,.0f}" if large else f"{value:.4g}").replace("-", "\u2212")
-
-
-def counted(count: int, what: str) -> str:
-    """1 batch, 2 batches."""
-    return f"{count:,} {what if count == 1 else _PLURALS[what]}"
 
 
 def shortened(name: str, most: int) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from calipers.answers import Range
 from calipers.errors import FailedPreconditionError, NotFoundError
 from calipers.plot.outliers import FEWEST, SessionRange, find_outliers, ranges_by_base_name
-from calipers.plot.output import MUTED, clean, counted, shortened, style
+from calipers.plot.output import MUTED, clean, shortened, style
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calipers.plot.fold import Fold
-from calipers.plot.output import MUTED, clean, counted, number, shortened, style
+from calipers.plot.output import MUTED, clean, number, shortened, style
 from calipers.plot.series_view import SeriesView
+from calipers.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
