@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "server/durability.h"
+#include "server/model/durability.h"
 
 namespace calipers::server {
 

@@ -11,11 +11,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
+#include "server/base/log.h"
+#include "server/base/malloc_settings.h"
 #include "server/config.h"
-#include "server/heap.h"
-#include "server/log.h"
-#include "server/restore_backup.h"
 #include "server/server.h"
+#include "server/storage/rocksdb/restore_backup.h"
 
 namespace {
 

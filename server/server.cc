@@ -10,8 +10,8 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
-#include "server/embedded/embedded_store.h"
-#include "server/memory_store.h"
+#include "server/storage/memory/memory_store.h"
+#include "server/storage/rocksdb/rocksdb_store.h"
 
 namespace calipers::server {
 namespace {
@@ -22,9 +22,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Config& config) {
   if (config.store == StoreKind::kMemory) {
     return std::make_unique<MemoryStore>(static_cast<std::int64_t>(config.max_store_bytes));
   }
-  return EmbeddedStore::Open({.directory = config.data_dir,
-                              .durability = config.durability,
-                              .cache_bytes = static_cast<std::size_t>(config.cache_bytes)});
+  return RocksdbStore::Open({.directory = config.data_dir,
+                             .durability = config.durability,
+                             .cache_bytes = static_cast<std::size_t>(config.cache_bytes)});
 }
 
 }  // namespace

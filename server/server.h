@@ -6,15 +6,15 @@
 
 #include "absl/status/statusor.h"
 #include "grpcpp/grpcpp.h"
-#include "server/calibration_service.h"
-#include "server/checkpointer.h"
 #include "server/config.h"
-#include "server/fold_cache.h"
-#include "server/group_commit.h"
-#include "server/memory_budget.h"
-#include "server/poll_keeper.h"
-#include "server/session_table.h"
-#include "server/store.h"
+#include "server/ingest/inflight_budget.h"
+#include "server/rpc/calibration_service.h"
+#include "server/rpc/grpc_poll_keeper.h"
+#include "server/session/checkpointer.h"
+#include "server/session/fold_cache.h"
+#include "server/session/session_table.h"
+#include "server/storage/group_commit.h"
+#include "server/storage/store.h"
 
 namespace calipers::server {
 
@@ -48,7 +48,7 @@ class Server {
   const Config config_;
   const std::unique_ptr<Store> store_;
   SessionTable sessions_;
-  MemoryBudget budget_;
+  InflightBudget budget_;
   FoldCache folds_;
   Checkpointer checkpointer_;
   // What is on its way into the store when the service ends still gets there.
@@ -56,7 +56,7 @@ class Server {
   CalibrationService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
-  std::optional<PollKeeper> poll_keeper_;
+  std::optional<GrpcPollKeeper> poll_keeper_;
 };
 
 }  // namespace calipers::server

@@ -8,13 +8,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/dtype_limits.h"
-#include "core/element_load.h"
-#include "core/element_store.h"
+#include "core/args/quantized_range.h"
 #include "core/qparams/mx_scale.h"
 #include "core/qparams/reference.h"
-#include "core/quantized_range.h"
 #include "core/status_macros.h"
+#include "core/tensor/dtype_limits.h"
+#include "core/tensor/element_load.h"
+#include "core/tensor/element_store.h"
 
 namespace calipers {
 namespace {
@@ -95,7 +95,7 @@ class Calculation {
       StoreElement(zp_dtype_, ZeroPoint(bounds),
                    zero_points.bytes.data() + i * ByteSize(zp_dtype_));
     }
-    qparams.notes = std::move(notes_).Take();
+    qparams.notes = std::move(notes_).Release();
     return absl::OkStatus();
   }
 
@@ -260,7 +260,7 @@ absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observe
   QParamsNotes notes;
   if (bounds.IsZero()) {
     notes.Add(QParamsTrap::kZeroRange, TrapOutcome::kFollowed, 0);
-    scale.notes = std::move(notes).Take();
+    scale.notes = std::move(notes).Release();
     return scale;
   }
   const double absmax = bounds.Absmax();
@@ -279,7 +279,7 @@ absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observe
     const bool same = scale.value == theirs.value;
     notes.Add(note.trap, same ? TrapOutcome::kFollowed : TrapOutcome::kRepaired, 0);
   }
-  scale.notes = std::move(notes).Take();
+  scale.notes = std::move(notes).Release();
   return scale;
 }
 

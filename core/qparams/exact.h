@@ -6,12 +6,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/qparams.h"
+#include "core/qparams/qparams.h"
 
 namespace calipers {
 
-// Exact arithmetic of core/qparams.h. `range` has as many elements of min and max as `shape`
-// asks for, of one dtype.
+// Exact arithmetic of core/qparams/qparams.h. `range` has as many elements of min and max as
+// `shape` asks for, of one dtype.
 
 absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
                                      absl::Span<const std::int64_t> shape,

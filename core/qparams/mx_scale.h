@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "core/dtype_limits.h"
-#include "core/quantization_args.h"
+#include "core/args/quantization_args.h"
+#include "core/tensor/dtype_limits.h"
 
 namespace calipers {
 

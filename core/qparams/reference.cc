@@ -10,15 +10,15 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/dtype_limits.h"
-#include "core/element_load.h"
-#include "core/element_store.h"
+#include "core/args/quantized_range.h"
 #include "core/qparams/mx_scale.h"
 #include "core/qparams/rounding_to.h"
 #include "core/qparams/tile.h"
 #include "core/qparams/torch_float.h"
-#include "core/quantized_range.h"
 #include "core/status_macros.h"
+#include "core/tensor/dtype_limits.h"
+#include "core/tensor/element_load.h"
+#include "core/tensor/element_store.h"
 
 namespace calipers {
 namespace {
@@ -299,7 +299,7 @@ void Run(const ElementRange& range, const Rule& rule, QParams& qparams) {
   Calculation<kDtype, kScale> calculation(rule, qparams);
   calculation.Run(range);
   AddTensorNotes(rule, kDtype, static_cast<std::int64_t>(n), calculation.notes());
-  qparams.notes = std::move(calculation.notes()).Take();
+  qparams.notes = std::move(calculation.notes()).Release();
 }
 
 // The dtype of scales once they met the global scale, which is F32 and has a dimension.
@@ -343,7 +343,7 @@ void AddGparamNote(bool zero_range, double absmax, GlobalScale& scale) {
   } else if (scale.value == 1 && absmax != 448 * 6) {
     met(QParamsTrap::kGlobalScaleReset);
   }
-  scale.notes = std::move(notes).Take();
+  scale.notes = std::move(notes).Release();
 }
 
 }  // namespace

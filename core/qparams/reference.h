@@ -6,11 +6,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/qparams.h"
+#include "core/qparams/qparams.h"
 
 namespace calipers {
 
-// Reference arithmetic of core/qparams.h. `range` has as many elements of min and max as
+// Reference arithmetic of core/qparams/qparams.h. `range` has as many elements of min and max as
 // `shape` asks for, of one dtype.
 
 absl::StatusOr<QParams> ReferenceQParams(const ElementRange& range,

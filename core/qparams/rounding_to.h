@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/dtype.h"
-#include "core/dtype_limits.h"
 #include "core/qparams/tile.h"
 #include "core/qparams/torch_float.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/dtype_limits.h"
 
 namespace calipers {
 

@@ -7,8 +7,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/dtype.h"
-#include "core/fold_arithmetic.h"
+#include "core/fold/fold_arithmetic.h"
+#include "core/tensor/dtype.h"
 
 namespace calipers {
 

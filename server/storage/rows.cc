@@ -5,8 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "core/limits.h"
 #include "core/status_macros.h"
-#include "server/convert.h"
+#include "server/model/session_proto.h"
 #include "storage/rows.pb.h"
 
 namespace calipers::server {
@@ -41,7 +42,7 @@ absl::StatusOr<Dtype> ToDtype(std::uint32_t number) {
   return Damaged(absl::StrCat("record has a dtype of number ", number));
 }
 
-void ToRow(const Observed& observed, ObservedRow& row) {
+void ToRow(const SeriesRecord& observed, ObservedRow& row) {
   const Record& record = observed.record;
   row.set_dtype(static_cast<std::uint32_t>(record.dtype()));
   row.set_num_observations(record.num_observations());
@@ -79,35 +80,36 @@ absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
 }
 
 // With `worker`, which says what the row says of that.
-absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row,
-                                                        std::shared_ptr<const std::string> worker) {
+absl::StatusOr<std::shared_ptr<const SeriesRecord>> FromRow(
+    const ObservedRow& row, std::shared_ptr<const std::string> worker) {
   ASSIGN_OR_RETURN(Record record, RecordIn(row));
   ASSIGN_OR_RETURN(const Digest digest, DigestIn(row));
   if (!row.dropped() && DigestOf(record) != digest) {
     return Damaged("record does not match its digest");
   }
-  return std::make_shared<const Observed>(Observed{std::move(record), digest,
-                                                   Shape(row.shape().begin(), row.shape().end()),
-                                                   std::move(worker), row.dropped()});
+  return std::make_shared<const SeriesRecord>(
+      SeriesRecord{std::move(record), digest, Shape(row.shape().begin(), row.shape().end()),
+                   std::move(worker), row.dropped()});
 }
 
-absl::StatusOr<std::shared_ptr<const Observed>> FromRow(const ObservedRow& row) {
+absl::StatusOr<std::shared_ptr<const SeriesRecord>> FromRow(const ObservedRow& row) {
   return FromRow(row, std::make_shared<const std::string>(row.worker()));
 }
 
 }  // namespace
 
-void EncodeObserved(const Observed& observed, ObservedRow& scratch, std::string& row) {
+void EncodeObserved(const SeriesRecord& observed, ObservedRow& scratch, std::string& row) {
   scratch.Clear();
   ToRow(observed, scratch);
   scratch.AppendToString(&row);
 }
 
-ObservedDecoder::ObservedDecoder() : scratch_(std::make_unique<ObservedRow>()) {}
+SeriesRecordDecoder::SeriesRecordDecoder() : scratch_(std::make_unique<ObservedRow>()) {}
 
-ObservedDecoder::~ObservedDecoder() = default;
+SeriesRecordDecoder::~SeriesRecordDecoder() = default;
 
-absl::StatusOr<std::shared_ptr<const Observed>> ObservedDecoder::Decode(absl::string_view row) {
+absl::StatusOr<std::shared_ptr<const SeriesRecord>> SeriesRecordDecoder::Decode(
+    absl::string_view row) {
   RETURN_IF_ERROR(ParseInto(*scratch_, row, "record"));
   if (worker_ == nullptr || *worker_ != scratch_->worker()) {
     worker_ = std::make_shared<const std::string>(scratch_->worker());
@@ -115,8 +117,8 @@ absl::StatusOr<std::shared_ptr<const Observed>> ObservedDecoder::Decode(absl::st
   return FromRow(*scratch_, worker_);
 }
 
-absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row) {
-  return ObservedDecoder().Decode(row);
+absl::StatusOr<std::shared_ptr<const SeriesRecord>> DecodeObserved(absl::string_view row) {
+  return SeriesRecordDecoder().Decode(row);
 }
 
 absl::StatusOr<Digest> DecodeDigest(absl::string_view row) {

@@ -8,10 +8,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/dtype.h"
-#include "server/observed.h"
-#include "server/series_counts.h"
-#include "server/store.h"
+#include "core/tensor/dtype.h"
+#include "server/model/series_counts.h"
+#include "server/model/series_record.h"
+#include "server/storage/store.h"
 
 namespace calipers::storage::v1 {
 class ObservedRow;
@@ -23,14 +23,15 @@ namespace calipers::server {
 // DATA_LOSS, saying what is wrong, for bytes that no encoding gave.
 
 /// Appends to `row`; `scratch` saves making a message for each of many.
-void EncodeObserved(const Observed& observed, storage::v1::ObservedRow& scratch, std::string& row);
+void EncodeObserved(const SeriesRecord& observed, storage::v1::ObservedRow& scratch,
+                    std::string& row);
 /// Decodes many. The values are compared with their digest.
-class ObservedDecoder {
+class SeriesRecordDecoder {
  public:
-  ObservedDecoder();
-  ~ObservedDecoder();
+  SeriesRecordDecoder();
+  ~SeriesRecordDecoder();
 
-  absl::StatusOr<std::shared_ptr<const Observed>> Decode(absl::string_view row);
+  absl::StatusOr<std::shared_ptr<const SeriesRecord>> Decode(absl::string_view row);
 
  private:
   // Saves making a message for each.
@@ -39,7 +40,7 @@ class ObservedDecoder {
   std::shared_ptr<const std::string> worker_;
 };
 /// One alone.
-absl::StatusOr<std::shared_ptr<const Observed>> DecodeObserved(absl::string_view row);
+absl::StatusOr<std::shared_ptr<const SeriesRecord>> DecodeObserved(absl::string_view row);
 /// The digest alone.
 absl::StatusOr<Digest> DecodeDigest(absl::string_view row);
 
@@ -52,7 +53,7 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view row);
 /// What a session knows of a prefix of its series.
 struct SeriesState {
   std::string observer_state;
-  std::shared_ptr<const Observed> last;
+  std::shared_ptr<const SeriesRecord> last;
   std::optional<std::vector<std::int64_t>> qparam_shape;
   Dtype dtype = Dtype::kF32;
   SeriesCounts counts;

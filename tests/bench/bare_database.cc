@@ -6,8 +6,8 @@
 
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
-#include "server/embedded/keys.h"
-#include "server/embedded/options.h"
+#include "server/storage/rocksdb/keys.h"
+#include "server/storage/rocksdb/options.h"
 #include "tests/bench/fail.h"
 
 namespace calipers::bench {

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/observer.h"
-#include "core/record.h"
+#include "core/fold/observer.h"
+#include "core/reduce/record.h"
 #include "hwy/aligned_allocator.h"
 #include "tests/bench/load_only.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/client.h"
+#include "client/library/client.h"
 #include "tests/bench/fail.h"
 #include "tests/bench/requests.h"
 

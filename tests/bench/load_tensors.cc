@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "client/client.h"
+#include "client/library/client.h"
 #include "tests/bench/fail.h"
 #include "tests/bench/requests.h"
 #include "tests/bench/server_pair.h"

@@ -11,7 +11,7 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/support/proto_buffer_reader.h"
 #include "grpcpp/support/proto_buffer_writer.h"
-#include "server/heap.h"
+#include "server/base/malloc_settings.h"
 #include "tests/bench/load_only.h"
 
 namespace calipers::bench {

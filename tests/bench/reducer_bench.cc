@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/geometry.h"
-#include "core/reducer.h"
+#include "core/reduce/geometry.h"
+#include "core/reduce/reducer.h"
 #include "hwy/aligned_allocator.h"
 #include "tests/bench/load_only.h"
 

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "calipers/v1/calibration.pb.h"
-#include "client/observe_message.h"
+#include "client/library/observe_message.h"
 #include "tests/bench/fail.h"
 
 namespace calipers::bench {

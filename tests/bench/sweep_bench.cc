@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "core/observer.h"
-#include "core/record.h"
-#include "core/sweep.h"
+#include "core/fold/observer.h"
+#include "core/fold/sweep.h"
+#include "core/reduce/record.h"
 
 namespace calipers {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/synchronization/barrier.h"
-#include "client/client.h"
-#include "client/observation_stream.h"
+#include "client/library/client.h"
+#include "client/library/observation_stream.h"
 #include "tests/bench/fail.h"
 #include "tests/bench/requests.h"
 

@@ -18,10 +18,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
+#include "server/base/log.h"
 #include "server/config.h"
-#include "server/embedded/embedded_store.h"
-#include "server/log.h"
 #include "server/server.h"
+#include "server/storage/rocksdb/rocksdb_store.h"
 #include "tests/crash/failing_store.h"
 #include "tests/crash/failpoint.h"
 #include "tests/crash/fault.h"
@@ -94,7 +94,7 @@ absl::StatusOr<FaultyFileSystem::Options> DiskOf(const Flags& flags, const AtPoi
 absl::StatusOr<std::unique_ptr<server::Store>> OpenStore(const Flags& flags,
                                                          const AtPoint& at_point) {
   ASSIGN_OR_RETURN(FaultyFileSystem::Options disk, DiskOf(flags, at_point));
-  server::EmbeddedOptions options;
+  server::RocksdbOptions options;
   options.directory = flags.data_dir;
   options.durability = flags.durability;
   options.cache_bytes = flags.cache_bytes;
@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<server::Store>> OpenStore(const Flags& flags,
   options.table_bytes = std::size_t{32} << 10;
   options.file_system = std::make_shared<FaultyFileSystem>(rocksdb::FileSystem::Default(), disk);
   at_point("before-open");
-  ASSIGN_OR_RETURN(std::unique_ptr<server::Store> store, server::EmbeddedStore::Open(options));
+  ASSIGN_OR_RETURN(std::unique_ptr<server::Store> store, server::RocksdbStore::Open(options));
   at_point("after-open");
   if (flags.forget_every > 0) {
     store = std::make_unique<ForgetfulStore>(std::move(store), flags.forget_every);

@@ -16,12 +16,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "client/capture.h"
-#include "client/commands/command.h"
-#include "client/commands/spec_options.h"
-#include "core/geometry.h"
-#include "core/observer.h"
-#include "core/reducer.h"
+#include "client/cli/commands/command.h"
+#include "client/cli/commands/spec_options.h"
+#include "client/formats/capture.h"
+#include "core/fold/observer.h"
+#include "core/reduce/geometry.h"
+#include "core/reduce/reducer.h"
 #include "core/status_macros.h"
 
 namespace calipers {

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "absl/time/clock.h"
-#include "client/client.h"
+#include "client/library/client.h"
 #include "tests/support/server_fixture.h"
 
 namespace calipers {

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "client/npy.h"
+#include "client/formats/npy.h"
 
 // Whatever the bytes, what is read lies within them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

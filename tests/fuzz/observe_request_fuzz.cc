@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "grpcpp/support/byte_buffer.h"
-#include "server/observe_request.h"
+#include "server/rpc/observe_request_parser.h"
 
 // The reader of the wire and the generated parser agree on every input. The first
 // byte says how large the slices are that the message comes in.

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "core/quantization_args_json.h"
+#include "core/args/quantization_args_json.h"
 
 // Whatever the text, args that are accepted are written as JSON, and what that says is what
 // it says again.

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "client/run_file.h"
-#include "client/run_file_writer.h"
+#include "client/formats/run_file.h"
+#include "client/formats/run_file_writer.h"
 
 namespace {
 

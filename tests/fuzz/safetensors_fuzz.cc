@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "client/safetensors.h"
+#include "client/formats/safetensors.h"
 
 // Whatever the bytes, what is read lies within them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

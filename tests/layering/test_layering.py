@@ -78,11 +78,11 @@ def test_a_layer_includes_only_what_lies_below(layer):
     [
         ("core", "record.h", "grpcpp/grpcpp.h"),
         ("core", "record.h", "calipers/v1/range.pb.h"),
-        ("core", "record.h", "server/names.h"),
+        ("core", "record.h", "server/model/names.h"),
         ("server", "session.h", "google/protobuf/message.h"),
         ("server", "session.h", "calipers/v1/range.pb.h"),
-        ("server", "convert.h", "client/client.h"),
-        ("client", "client.h", "server/session.h"),
+        ("server", "convert.h", "client/library/client.h"),
+        ("client", "client.h", "server/session/session.h"),
     ],
 )
 def test_what_is_forbidden_is_found(layer, name, include):
@@ -100,16 +100,16 @@ def test_what_is_allowed_is_not_found():
         ("core", "<grpcpp/grpcpp.h>"),
         ("core", "<google/protobuf/message.h>"),
         ("core", '"calipers/v1/session.pb.h"'),
-        ("core", '"server/names.h"'),
-        ("server", '"client/client.h"'),
-        ("client", '"server/session.h"'),
+        ("core", '"server/model/names.h"'),
+        ("server", '"client/library/client.h"'),
+        ("client", '"server/session/session.h"'),
     ],
 )
 def test_the_build_refuses_such_an_include(tmp_path, layer, include):
     script = TOP / "core/check_includes.cmake"
     check = ["cmake", f"-DLAYER={layer}", f"-DDIR={tmp_path}", "-P", script]
     (tmp_path / "fine.cc").write_text(
-        f'#include "core/dtype.h"\n#include <vector>\n// #include {include}\n'
+        f'#include "core/tensor/dtype.h"\n#include <vector>\n// #include {include}\n'
     )
     fine = subprocess.run(check, capture_output=True, text=True)
     assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""The rules of exact arithmetic on exact numbers, slowly: what core/qparams.h promises,
+"""The rules of exact arithmetic on exact numbers, slowly: what core/qparams/qparams.h promises,
 without floating point."""
 
 from __future__ import annotations

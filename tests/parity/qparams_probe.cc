@@ -1,6 +1,6 @@
-// Answers for core/qparams.h and core/quantization_args_json.h: one JSON object a line on
-// standard input, one a line on standard output. tests/parity/qparams_probe.py drives it and
-// has the words of both.
+// Answers for core/qparams/qparams.h and core/args/quantization_args_json.h: one JSON object a line
+// on standard input, one a line on standard output. tests/parity/qparams_probe.py drives it and has
+// the words of both.
 
 #include <cstdint>
 #include <iostream>
@@ -12,13 +12,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
-#include "core/arithmetic.h"
-#include "core/dtype.h"
-#include "core/preset_schemes.h"
-#include "core/qparams.h"
-#include "core/quantization_args_json.h"
+#include "core/args/arithmetic.h"
+#include "core/args/preset_schemes.h"
+#include "core/args/quantization_args_json.h"
+#include "core/qparams/qparams.h"
 #include "core/status_macros.h"
-#include "core/torch_dtype.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/torch_dtype.h"
 #include "nlohmann/json.hpp"
 
 namespace calipers {

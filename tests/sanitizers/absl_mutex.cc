@@ -78,18 +78,18 @@ auto GivingUpForAWhile(void* mu, Call call) {
 namespace absl {
 ABSL_NAMESPACE_BEGIN
 
-using TakeFunction = void(Mutex*);
+using LockFunction = void(Mutex*);
 using TryFunction = bool(Mutex*);
 using WhenFunction = void(Mutex*, const Condition&);
 using TimeoutFunction = bool(Mutex*, const Condition&, Duration);
 using DeadlineFunction = bool(Mutex*, const Condition&, Time);
 
 void Mutex::Lock() {
-  static TakeFunction* const next = Next<TakeFunction>("5Mutex4LockEv");
+  static LockFunction* const next = Next<LockFunction>("5Mutex4LockEv");
   Taking(this, [this] { next(this); });
 }
 void Mutex::ReaderLock() {
-  static TakeFunction* const next = Next<TakeFunction>("5Mutex10ReaderLockEv");
+  static LockFunction* const next = Next<LockFunction>("5Mutex10ReaderLockEv");
   Taking(this, [this] { next(this); });
 }
 bool Mutex::TryLock() {
@@ -101,11 +101,11 @@ bool Mutex::ReaderTryLock() {
   return Taking(this, [this] { return next(this); });
 }
 void Mutex::Unlock() {
-  static TakeFunction* const next = Next<TakeFunction>("5Mutex6UnlockEv");
+  static LockFunction* const next = Next<LockFunction>("5Mutex6UnlockEv");
   GivingUp(this, [this] { next(this); });
 }
 void Mutex::ReaderUnlock() {
-  static TakeFunction* const next = Next<TakeFunction>("5Mutex12ReaderUnlockEv");
+  static LockFunction* const next = Next<LockFunction>("5Mutex12ReaderUnlockEv");
   GivingUp(this, [this] { next(this); });
 }
 void Mutex::LockWhen(const Condition& condition) {

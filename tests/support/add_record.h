@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "server/observation.h"
-#include "server/observed.h"
-#include "server/session.h"
-#include "server/store.h"
+#include "server/model/observation_header.h"
+#include "server/model/series_record.h"
+#include "server/session/session.h"
+#include "server/storage/store.h"
 
 namespace calipers::testing {
 
@@ -26,8 +26,8 @@ inline server::Ack AddRecord(server::Store& store, server::Session& session,
             .outcome = server::Outcome::kRejected,
             .status = series.status()};
   }
-  const auto observed =
-      server::Observed::Make(*record, qparam_shape, std::make_shared<const std::string>(worker));
+  const auto observed = server::SeriesRecord::Make(*record, qparam_shape,
+                                                   std::make_shared<const std::string>(worker));
   const server::NewRecord added{*series, index, observed};
   return session.Commit(*series, *observed, store.PutIfAbsent({&added, 1}).at(0));
 }

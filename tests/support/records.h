@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/element.h"
-#include "core/record.h"
+#include "core/reduce/record.h"
+#include "core/tensor/element.h"
 
 namespace calipers::testing {
 

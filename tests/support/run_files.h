@@ -16,10 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "calipers/v1/observation.pb.h"
 #include "calipers/v1/session.pb.h"
-#include "client/run_file.h"
-#include "client/run_file_writer.h"
-#include "core/element.h"
-#include "core/observer.h"
+#include "client/formats/run_file.h"
+#include "client/formats/run_file_writer.h"
+#include "core/fold/observer.h"
+#include "core/tensor/element.h"
 #include "tests/support/status_matchers.h"
 
 // Run files, and what is in them.

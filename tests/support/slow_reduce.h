@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "core/element.h"
-#include "core/geometry.h"
+#include "core/reduce/geometry.h"
+#include "core/tensor/element.h"
 
 namespace calipers::testing {
 
@@ -18,7 +18,7 @@ class SlowRange {
  public:
   explicit SlowRange(Dtype dtype) : dtype_(dtype) {}
 
-  void Take(const std::byte* element) {
+  void Include(const std::byte* element) {
     const std::vector<std::byte> taken(element, element + ByteSize(dtype_));
     if (IsNan(dtype_, element)) {
       nan_ = true;
@@ -29,7 +29,7 @@ class SlowRange {
       if (CompareElements(dtype_, taken.data(), max_->data()) > 0) max_ = taken;
     }
   }
-  void TakeZero() { Take(std::vector<std::byte>(8).data()); }
+  void IncludeZero() { Include(std::vector<std::byte>(8).data()); }
 
   std::vector<std::byte> min() const { return nan_ ? Nan() : *min_; }
   std::vector<std::byte> max() const { return nan_ ? Nan() : *max_; }
@@ -58,11 +58,11 @@ inline std::vector<std::byte> SlowReduce(Dtype dtype, const View& view,
     const std::byte* element = tensor.data() + static_cast<std::size_t>(e) * ByteSize(dtype);
     params[static_cast<std::size_t>(row / view.reduced_outer * view.kept_inner +
                                     column / view.reduced_inner)]
-        .Take(element);
-    global.Take(element);
+        .Include(element);
+    global.Include(element);
   }
   for (std::int64_t p = 0; p < view.num_params(); ++p) {
-    if (view.IsPadded(p)) params[static_cast<std::size_t>(p)].TakeZero();
+    if (view.IsPadded(p)) params[static_cast<std::size_t>(p)].IncludeZero();
   }
   std::vector<std::byte> values;
   const auto append = [&values](const std::vector<std::byte>& element) {

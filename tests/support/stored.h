@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/observed.h"
-#include "server/store.h"
+#include "server/model/series_record.h"
+#include "server/storage/store.h"
 #include "tests/support/records.h"
 #include "tests/support/status_matchers.h"
 
@@ -28,10 +28,10 @@ inline std::shared_ptr<const server::SessionIdentity> MakeIdentity(
 }
 
 /// What a worker brings of a tensor of eight elements from `value` to `value` + 1.
-inline std::shared_ptr<const server::Observed> MakeObserved(double value,
-                                                            const std::string& worker = "w0") {
-  return server::Observed::Make(*MakeRecord(value, value + 1), {2, 4},
-                                std::make_shared<const std::string>(worker));
+inline std::shared_ptr<const server::SeriesRecord> MakeObserved(double value,
+                                                                const std::string& worker = "w0") {
+  return server::SeriesRecord::Make(*MakeRecord(value, value + 1), {2, 4},
+                                    std::make_shared<const std::string>(worker));
 }
 
 /// One record with MakeObserved's `value`.
@@ -42,9 +42,9 @@ inline server::PutResult PutOne(server::Store& store, server::SeriesId series,
 }
 
 /// All that the reader has left, by index; each must come after the one before.
-inline std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> Drain(
+inline std::map<server::BatchIndex, std::shared_ptr<const server::SeriesRecord>> Drain(
     server::SeriesReader& reader) {
-  std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> records;
+  std::map<server::BatchIndex, std::shared_ptr<const server::SeriesRecord>> records;
   server::SeriesReader::Entry entry;
   while (true) {
     const absl::StatusOr<bool> more = reader.Next(entry);
@@ -56,7 +56,7 @@ inline std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> Dra
 }
 
 /// The records from index `from` on.
-inline std::map<server::BatchIndex, std::shared_ptr<const server::Observed>> ReadSeries(
+inline std::map<server::BatchIndex, std::shared_ptr<const server::SeriesRecord>> ReadSeries(
     server::Store& store, server::SeriesId series, server::BatchIndex from = 0) {
   const auto reader = store.Read(series, from);
   EXPECT_OK(reader);
@@ -83,7 +83,7 @@ inline std::map<std::string, server::StoredSession> SessionsOf(server::Store& st
 }
 
 /// True if both say the same of an observation.
-inline bool Same(const server::Observed& a, const server::Observed& b) {
+inline bool Same(const server::SeriesRecord& a, const server::SeriesRecord& b) {
   return a.record == b.record && a.digest == b.digest && a.shape == b.shape &&
          *a.worker == *b.worker && a.dropped == b.dropped;
 }

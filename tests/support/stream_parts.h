@@ -5,30 +5,32 @@
 #include <string>
 #include <vector>
 
-#include "server/ack_queue.h"
-#include "server/checkpointer.h"
-#include "server/group_commit.h"
-#include "server/ingest.h"
+#include "server/ingest/ack_queue.h"
+#include "server/ingest/observation_ingest.h"
+#include "server/session/checkpointer.h"
+#include "server/storage/group_commit.h"
 
 namespace calipers::testing {
 
 /// What the streams of a server without a service share.
 class StreamParts {
  public:
-  StreamParts(server::Store* store, server::SessionTable* sessions, server::MemoryBudget* budget)
+  StreamParts(server::Store* store, server::SessionTable* sessions, server::InflightBudget* budget)
       : sessions_(sessions), budget_(budget), commit_(store) {}
 
-  server::Ingest::Shared shared() { return {sessions_, budget_, &commit_, &checkpointer_}; }
+  server::ObservationIngest::Shared shared() {
+    return {sessions_, budget_, &commit_, &checkpointer_};
+  }
 
  private:
   server::SessionTable* const sessions_;
-  server::MemoryBudget* const budget_;
+  server::InflightBudget* const budget_;
   server::FoldCache folds_{1 << 20};
   server::Checkpointer checkpointer_{&folds_};
   server::GroupCommit commit_;
 };
 
-/// A stream's Ingest that commits after each call, as a stream does after each message.
+/// A stream's ObservationIngest that commits after each call, as a stream does after each message.
 class TestStream {
  public:
   TestStream(StreamParts& parts, const std::string& worker)
@@ -54,11 +56,11 @@ class TestStream {
   bool in_progress() const { return ingest_.in_progress(); }
 
   /// The acknowledgements since the last call.
-  std::vector<server::Ack> TakeAcks() { return acks_->Take(acks_->size()); }
+  std::vector<server::Ack> DrainAcks() { return acks_->Drain(acks_->size()); }
 
  private:
   const std::shared_ptr<server::AckQueue> acks_ = std::make_shared<server::AckQueue>();
-  server::Ingest ingest_;
+  server::ObservationIngest ingest_;
 };
 
 }  // namespace calipers::testing

@@ -11,11 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "core/accumulators.h"
-#include "core/dtype.h"
-#include "core/geometry.h"
-#include "core/record.h"
-#include "core/reducer.h"
+#include "core/reduce/accumulators.h"
+#include "core/reduce/geometry.h"
+#include "core/reduce/record.h"
+#include "core/reduce/reducer.h"
+#include "core/tensor/dtype.h"
 
 namespace calipers {
 namespace {

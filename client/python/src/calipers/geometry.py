@@ -1,6 +1,6 @@
 """How a tensor falls into parameters: docs/geometry.md, of which this is the Python form.
 
-The server has the same rules (core/geometry.cc) and checks every record against them.
+The server has the same rules (core/reduce/geometry.cc) and checks every record against them.
 """
 
 from __future__ import annotations

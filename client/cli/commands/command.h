@@ -1,0 +1,96 @@
+#ifndef CALIPERS_CLIENT_CLI_COMMANDS_COMMAND_H_
+#define CALIPERS_CLIENT_CLI_COMMANDS_COMMAND_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/cli/terminal/progress_bar.h"
+#include "client/library/client.h"
+
+namespace calipers::client {
+
+/// Exit statuses; `calipers --help` lists them.
+enum ExitStatus : int {
+  kDone = 0,
+  kSomeRefused = 1,
+  kUsage = 2,
+  kUnreachable = 3,
+  kNoAnswer = 4,
+};
+
+/// What holds for every command.
+struct Global {
+  std::string server = "127.0.0.1:50051";
+  std::string run = "default";
+  bool json = false;
+  double timeout_seconds = 60;
+
+  /// runs/{run}
+  std::string RunName() const { return "runs/" + run; }
+  /// The full name of `session`, which is {module}/{base_name} or full already.
+  std::string SessionName(absl::string_view session) const;
+  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  /// On stderr; silent with --json.
+  ProgressBar Progress(ProgressBar::Unit unit, std::int64_t total) const;
+};
+
+/// What a command does once its options are read.
+using Action = std::function<int(const Global&)>;
+
+/// Adds a command to the application; `selected` is set when it was chosen.
+using AddCommand = void (*)(CLI::App& app, Action& selected);
+
+void AddObserve(CLI::App& app, Action& selected);
+void AddCreate(CLI::App& app, Action& selected);
+void AddMinMax(CLI::App& app, Action& selected);
+void AddList(CLI::App& app, Action& selected);
+void AddWatch(CLI::App& app, Action& selected);
+void AddCoverage(CLI::App& app, Action& selected);
+void AddSeal(CLI::App& app, Action& selected);
+void AddSweep(CLI::App& app, Action& selected);
+void AddQParams(CLI::App& app, Action& selected);
+void AddExport(CLI::App& app, Action& selected);
+void AddImport(CLI::App& app, Action& selected);
+void AddMerge(CLI::App& app, Action& selected);
+void AddBackup(CLI::App& app, Action& selected);
+void AddReset(CLI::App& app, Action& selected);
+void AddDelete(CLI::App& app, Action& selected);
+void AddPing(CLI::App& app, Action& selected);
+void AddPlot(CLI::App& app, Action& selected);
+
+/// A status from the wire.
+absl::Status ToStatus(const google::rpc::Status& status);
+
+/// Prints "calipers: CODE: message" and the next step, and returns the exit
+/// status that goes with the code.
+int Fail(const absl::Status& status);
+
+/// The same for flags that do not go together: prints the message, returns kUsage.
+int FailUsage(const absl::Status& status);
+
+/// True if `text` is a pattern (has * or ?) rather than a name.
+bool IsGlob(absl::string_view text);
+
+/// The full names of the sessions that `patterns` name: each one a session or
+/// a glob; none means all of the run. In the order given. NOT_FOUND if a glob
+/// matches nothing.
+absl::StatusOr<std::vector<std::string>> ResolveSessions(const Client& client, const Global& global,
+                                                         const std::vector<std::string>& patterns);
+
+/// {module}/{base_name} of a full session name.
+std::string SessionId(absl::string_view full_name);
+
+/// Asks on the terminal; without one, false with a word about --yes. `yes`
+/// answers for the user.
+bool Confirmed(bool yes, const std::string& question);
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_CLI_COMMANDS_COMMAND_H_

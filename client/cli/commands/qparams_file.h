@@ -1,0 +1,54 @@
+#ifndef CALIPERS_CLIENT_CLI_COMMANDS_QPARAMS_FILE_H_
+#define CALIPERS_CLIENT_CLI_COMMANDS_QPARAMS_FILE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "calipers/v1/qparams.pb.h"
+#include "client/formats/safetensors_writer.h"
+
+namespace calipers::client {
+
+/// A safetensors file of quantization parameters by the names that compressed-tensors gives
+/// them on a module: MODULE.weight_scale, MODULE.weight_zero_point,
+/// MODULE.weight_global_scale; the same with input, output, q, k and v. Its metadata says
+/// which of them rest on no data of their own, and which the reference would not have.
+class QParamsFile {
+ public:
+  /// What SafetensorsWriter::Create says if it cannot be written.
+  static absl::StatusOr<std::unique_ptr<QParamsFile>> Create(const std::string& path);
+
+  /// Writes those of a session that are there.
+  absl::Status Add(const v1::QParams& qparams);
+
+  /// Writes the file with this metadata besides its own: calipers_fallback and
+  /// calipers_notes, as fallback() and notes() have them, if there are any.
+  absl::Status Finish(std::map<std::string, std::string> metadata);
+
+  /// Sessions of which anything was written.
+  std::int64_t sessions() const { return sessions_; }
+  std::int64_t tensors() const { return tensors_; }
+  /// {MODULE/BASE_NAME: [those whose range stands for its own]}
+  const nlohmann::ordered_json& fallback() const { return fallback_; }
+  /// {MODULE/BASE_NAME: [{"trap", "repaired", "count", "first", "text"}]}
+  const nlohmann::ordered_json& notes() const { return notes_; }
+
+ private:
+  explicit QParamsFile(std::unique_ptr<SafetensorsWriter> writer) : writer_(std::move(writer)) {}
+  absl::Status Write(const std::string& name, const v1::Tensor& tensor);
+
+  const std::unique_ptr<SafetensorsWriter> writer_;
+  std::int64_t sessions_ = 0;
+  std::int64_t tensors_ = 0;
+  nlohmann::ordered_json fallback_ = nlohmann::ordered_json::object();
+  nlohmann::ordered_json notes_ = nlohmann::ordered_json::object();
+};
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_CLI_COMMANDS_QPARAMS_FILE_H_

@@ -1,0 +1,63 @@
+#include <CLI/CLI.hpp>
+
+#include "client/cli/commands/command.h"
+
+namespace {
+
+using calipers::client::Action;
+using calipers::client::Global;
+
+constexpr char kFooter[] = R"(Examples:
+  calipers ping
+  calipers observe activations.safetensors --workers 4
+  calipers minmax '*'
+  calipers --server calibration:50051 --run llama-3 list
+
+calipers COMMAND --help has more of each.
+
+Exit status: 0 done; 1 something was refused; 2 wrong usage; 3 the server cannot be
+reached; 4 there is no such session, or it has no answer (yet).)";
+
+void AddGlobalOptions(CLI::App& app, Global& global) {
+  app.add_option("--server", global.server, "HOST:PORT of the server")
+      ->envname("CALIPERS_SERVER")
+      ->capture_default_str();
+  app.add_option("--run", global.run, "The run, the namespace of sessions")
+      ->envname("CALIPERS_RUN")
+      ->capture_default_str();
+  app.add_option("--timeout", global.timeout_seconds,
+                 "Seconds that connecting, each call and a sign of life may take")
+      ->check(CLI::Range(0.01, 1e6))
+      ->capture_default_str();
+  app.add_flag("--json", global.json, "Print JSON, for programs");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Global global;
+  Action selected;
+  CLI::App app("Streams tensors to a Calipers server and asks for their ranges.", "calipers");
+  app.set_version_flag("--version", CALIPERS_VERSION);
+  app.require_subcommand(1);
+  // Lets --json and the others stand after the command, too.
+  app.fallthrough();
+  AddGlobalOptions(app, global);
+  for (const calipers::client::AddCommand add :
+       {calipers::client::AddPing, calipers::client::AddObserve, calipers::client::AddMinMax,
+        calipers::client::AddList, calipers::client::AddWatch, calipers::client::AddCoverage,
+        calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
+        calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete,
+        calipers::client::AddExport, calipers::client::AddImport, calipers::client::AddMerge,
+        calipers::client::AddPlot, calipers::client::AddBackup}) {
+    add(app, selected);
+  }
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 reports by exception; it ends here. Help and version are 0.
+    return app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage;
+  }
+  return selected(global);
+}

@@ -1,0 +1,18 @@
+#ifndef CALIPERS_CLIENT_FORMATS_AS_BYTES_H_
+#define CALIPERS_CLIENT_FORMATS_AS_BYTES_H_
+
+#include <cstddef>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace calipers::client {
+
+/// What a message's field of bytes holds, which is a string to protobuf.
+inline absl::Span<const std::byte> AsBytes(absl::string_view field) {
+  return {reinterpret_cast<const std::byte*>(field.data()), field.size()};
+}
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_FORMATS_AS_BYTES_H_

@@ -1,0 +1,31 @@
+#ifndef CALIPERS_CLIENT_FORMATS_MAPPED_FILE_H_
+#define CALIPERS_CLIENT_FORMATS_MAPPED_FILE_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace calipers::client {
+
+/// A file's bytes, mapped for reading while the object lives. Movable.
+class MappedFile {
+ public:
+  /// NOT_FOUND, PERMISSION_DENIED ... with the path.
+  static absl::StatusOr<MappedFile> Open(const std::string& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  absl::Span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(absl::Span<const std::byte> bytes) : bytes_(bytes) {}
+  absl::Span<const std::byte> bytes_;
+};
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_FORMATS_MAPPED_FILE_H_

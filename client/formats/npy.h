@@ -1,0 +1,19 @@
+#ifndef CALIPERS_CLIENT_FORMATS_NPY_H_
+#define CALIPERS_CLIENT_FORMATS_NPY_H_
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "client/formats/safetensors.h"
+
+namespace calipers::client {
+
+/// The array of a NumPy .npy file, format versions 1 to 3; its name is left
+/// empty and its data points into `file`. INVALID_ARGUMENT if the file is damaged,
+/// in Fortran order, big-endian, or of a dtype that Calipers does not observe.
+absl::StatusOr<TensorView> ParseNpy(absl::Span<const std::byte> file);
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_FORMATS_NPY_H_

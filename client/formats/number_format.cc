@@ -1,0 +1,69 @@
+#include "client/formats/number_format.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/element_load.h"
+
+namespace calipers::client {
+namespace {
+
+template <typename T>
+std::string Shortest(T value) {
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+// Of integer elements. A double holds them up to 2^53 alone.
+std::int64_t IntegerAt(const Elements& elements, std::size_t i) {
+  if (elements.dtype != Dtype::kI64) return static_cast<std::int64_t>(elements[i]);
+  return LoadExactly<Dtype::kI64>(elements.bytes.data() + i * sizeof(std::int64_t));
+}
+
+}  // namespace
+
+Elements ToElements(const v1::Tensor& tensor) {
+  const absl::StatusOr<Dtype> dtype = ParseDtype(tensor.dtype());
+  if (!dtype.ok()) return {};
+  const auto* const data = reinterpret_cast<const std::byte*>(tensor.data().data());
+  return {*dtype, std::vector<std::byte>(data, data + tensor.data().size())};
+}
+
+std::string NumberText(const Elements& elements, std::size_t i) {
+  if (!IsFloat(elements.dtype)) return absl::StrCat(IntegerAt(elements, i));
+  if (elements.dtype == Dtype::kF64) return Shortest(elements[i]);
+  return Shortest(static_cast<float>(elements[i]));
+}
+
+nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {
+  if (!IsFloat(elements.dtype)) return IntegerAt(elements, i);
+  const double value = elements[i];
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
+}
+
+nlohmann::ordered_json ToJson(const v1::Tensor& tensor) {
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
+  const Elements elements = ToElements(tensor);
+  for (std::size_t i = 0; i < elements.size(); ++i) values.push_back(NumberJson(elements, i));
+  return {{"dtype", tensor.dtype()},
+          {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
+          {"values", std::move(values)}};
+}
+
+std::string BytesText(double bytes) {
+  static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
+  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 1, bytes, kUnits[unit]);
+}
+
+}  // namespace calipers::client

@@ -1,0 +1,52 @@
+#ifndef CALIPERS_CLIENT_FORMATS_RUN_FILE_SESSION_PARSER_H_
+#define CALIPERS_CLIENT_FORMATS_RUN_FILE_SESSION_PARSER_H_
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/formats/int64_column.h"
+#include "client/formats/run_file.h"
+#include "client/formats/safetensors.h"
+#include "core/tensor/dtype.h"
+
+namespace calipers::client {
+
+/// The tensors of a file, by name.
+using TensorsByName = absl::flat_hash_map<std::string, TensorView>;
+
+/// Reads one session of a run file, and checks that all of it fits together.
+class RunFileSessionParser {
+ public:
+  /// `tensors` outlives it.
+  RunFileSessionParser(const TensorsByName* tensors, std::string id) : tensors_(tensors) {
+    session_.id_ = std::move(id);
+  }
+
+  /// `metadata` is what the file's metadata has under the session's id.
+  absl::StatusOr<RunFileSession> Parse(const std::string& metadata) &&;
+
+ private:
+  absl::Status ParseMetadata(const std::string& metadata);
+  absl::Status ParseWorkers(const nlohmann::json& workers);
+  absl::Status ParseColumns();
+  absl::Status ParseValues(Dtype dtype, std::int64_t count);
+  absl::Status CheckNumbers() const;
+
+  // The tensor of this name, which must be of this dtype, and of this shape if one is given.
+  absl::StatusOr<TensorView> Find(const char* name, absl::string_view dtype) const;
+  absl::StatusOr<absl::Span<const std::byte>> Find(const char* name, Dtype dtype,
+                                                   const std::vector<std::int64_t>& shape) const;
+  absl::StatusOr<Int64Column> FindNumbers(const char* name, std::int64_t size) const;
+
+  const TensorsByName* tensors_;
+  RunFileSession session_;
+};
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_FORMATS_RUN_FILE_SESSION_PARSER_H_

@@ -1,0 +1,21 @@
+#ifndef CALIPERS_CLIENT_LIBRARY_OBSERVE_MESSAGE_H_
+#define CALIPERS_CLIENT_LIBRARY_OBSERVE_MESSAGE_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/types/span.h"
+#include "calipers/v1/observation.pb.h"
+#include "grpcpp/support/byte_buffer.h"
+
+namespace calipers::client {
+
+/// An ObserveRequest as it goes over the wire: `fields`, which have no data, and `data`,
+/// less than 2 GiB, as theirs. With an owner the message points to the data, which must not change,
+/// and holds the owner as long as gRPC holds the message; without one it copies them.
+grpc::ByteBuffer ObserveMessage(const v1::ObserveRequest& fields, absl::Span<const std::byte> data,
+                                const std::shared_ptr<const void>& owner);
+
+}  // namespace calipers::client
+
+#endif  // CALIPERS_CLIENT_LIBRARY_OBSERVE_MESSAGE_H_

@@ -1,0 +1,42 @@
+#include "core/fold/folded_range.h"
+
+#include <cassert>
+#include <cstddef>
+
+#include "core/fold/fold_arithmetic.h"
+#include "core/tensor/element_load.h"
+#include "core/tensor/element_store.h"
+
+namespace calipers {
+namespace {
+
+Elements Store(Dtype dtype, absl::Span<const double> values) {
+  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
+  VisitDtype(dtype, [&](auto as) {
+    std::byte* element = elements.bytes.data();
+    for (const double value : values) {
+      StoreAs<as>(value, element);
+      element += kElementBytes<as>;
+    }
+  });
+  return elements;
+}
+
+}  // namespace
+
+FoldedRange ToFoldedRange(Dtype dtype, absl::Span<const double> values) {
+  assert(values.size() >= 4 && values.size() % 2 == 0);
+  const std::size_t n = values.size() / 2 - 1;
+  const auto min = values.first(n);
+  const auto max = values.subspan(n, n);
+  double lowest = min[0];
+  double highest = max[0];
+  for (const double value : min) lowest = Lower(lowest, value);
+  for (const double value : max) highest = Upper(highest, value);
+  return {.range = {Store(dtype, min), Store(dtype, max)},
+          .global = {Store(dtype, values.subspan(2 * n, 1)),
+                     Store(dtype, values.subspan(2 * n + 1, 1))},
+          .global_of_range = {Store(dtype, {lowest}), Store(dtype, {highest})}};
+}
+
+}  // namespace calipers

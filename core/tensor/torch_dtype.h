@@ -1,0 +1,22 @@
+#ifndef CALIPERS_CORE_TENSOR_TORCH_DTYPE_H_
+#define CALIPERS_CORE_TENSOR_TORCH_DTYPE_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/tensor/dtype.h"
+
+namespace calipers {
+
+/// PyTorch's name of a dtype, as compressed-tensors writes it: "torch.float8_e4m3fn".
+absl::string_view TorchDtypeName(Dtype dtype);
+
+/// The dtype of PyTorch's name, with or without "torch.", PyTorch's second names
+/// ("half", "float", "double", "short", "int", "long") among them.
+/// INVALID_ARGUMENT, naming `field` and the dtypes there are, for any other name: those
+/// that PyTorch does not know, and those in which no scale or zero point is kept here
+/// (complex, quantized, boolean, unsigned beyond uint8).
+absl::StatusOr<Dtype> ParseTorchDtype(absl::string_view field, absl::string_view name);
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_TENSOR_TORCH_DTYPE_H_

@@ -1,0 +1,39 @@
+#ifndef CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_
+#define CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "core/tensor/dtype.h"
+#include "server/model/series_record.h"
+#include "server/model/session_spec.h"
+
+namespace calipers::server {
+
+/// What one worker brought.
+struct Tally {
+  std::int64_t batches = 0;
+  std::int64_t tokens = 0;
+
+  /// Saturates: tokens are what headers claim.
+  void Add(const Tally& other);
+};
+
+/// What can be said of records without folding them; does not depend on their order.
+/// Not thread-safe.
+struct SeriesCounts {
+  std::int64_t count = 0;
+  std::int64_t folded_count = 0;
+  std::int64_t num_observations = 0;
+  std::int64_t empty_batches = 0;
+  absl::btree_map<std::string, Tally> workers;
+
+  void Add(const SessionSpec& spec, const SeriesRecord& observed);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_

@@ -1,0 +1,41 @@
+#ifndef CALIPERS_SERVER_MODEL_SESSION_PROTO_H_
+#define CALIPERS_SERVER_MODEL_SESSION_PROTO_H_
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "calipers/v1/qparams.pb.h"
+#include "calipers/v1/session.pb.h"
+#include "core/args/quantization_args.h"
+#include "server/model/session_identity.h"
+#include "server/model/session_spec.h"
+
+namespace calipers::server {
+
+// The only place where calipers.v1 messages of a session's spec meet the server's own types. The
+// stores keep a session as such a message; server/rpc sends and receives it.
+
+/// INVALID_ARGUMENT for an enum value that this server does not know; `field` names the field.
+absl::Status UnknownEnum(absl::string_view field, int value);
+
+/// STRATEGY_UNSPECIFIED becomes nullopt.
+absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy);
+v1::Strategy ToProto(Strategy strategy);
+
+/// INVALID_ARGUMENT names the field, the value and the allowed values.
+absl::StatusOr<QuantizationArgsInput> InputFromProto(const v1::QuantizationArgs& args);
+v1::QuantizationArgs ToProto(const QuantizationArgs& args);
+
+/// INVALID_ARGUMENT names the field, the value and the allowed values.
+absl::StatusOr<SessionSpec> SpecFromProto(const v1::Session& session);
+
+/// The fields that never change: the name, the spec and create_time.
+v1::Session ToProto(const SessionIdentity& identity);
+/// Reads these fields back. INVALID_ARGUMENT if the name is not a session's name.
+absl::StatusOr<SessionIdentity> IdentityFromProto(const v1::Session& session);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_MODEL_SESSION_PROTO_H_

@@ -1,0 +1,48 @@
+#ifndef CALIPERS_SERVER_MODEL_SESSION_SPEC_H_
+#define CALIPERS_SERVER_MODEL_SESSION_SPEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/args/arithmetic.h"
+#include "core/args/base_name.h"
+#include "core/args/quantization_args.h"
+#include "core/fold/non_finite_policy.h"
+#include "core/fold/observer.h"
+#include "core/tensor/dtype.h"
+
+namespace calipers::server {
+
+/// What is kept of a series; calipers.v1.Retention says what each means. Values are
+/// stored; they must not change.
+enum class Retention : std::uint8_t { kSeries = 1, kFolded = 2 };
+
+/// What a session is created with; fixed from then on.
+struct SessionSpec {
+  QuantizationArgs args;
+  Arithmetic arithmetic = Arithmetic::kExact;
+  NonFinitePolicy non_finite_policy = NonFinitePolicy::kPropagate;
+  Weighting weighting = Weighting::kUniform;
+  /// The only dtype taken; without one, the first record's.
+  std::optional<Dtype> dtype;
+  Retention retention = Retention::kSeries;
+
+  friend bool operator==(const SessionSpec&, const SessionSpec&) = default;
+};
+
+/// OK, or INVALID_ARGUMENT if no observation of `base_name` could ever fit.
+absl::Status CheckSpec(BaseName base_name, const SessionSpec& spec);
+
+/// OK, or INVALID_ARGUMENT if tensors of `dtype` cannot be folded in
+/// `arithmetic`.
+absl::Status CheckFoldable(Dtype dtype, Arithmetic arithmetic);
+
+/// Names each member that differs with both values, e.g.
+/// "group_size is 128, given 64"; empty for equal specs.
+std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_MODEL_SESSION_SPEC_H_

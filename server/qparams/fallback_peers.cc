@@ -1,0 +1,100 @@
+#include "server/qparams/fallback_peers.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "core/fold/fold_arithmetic.h"
+
+namespace calipers::server {
+namespace {
+
+constexpr std::size_t kMaxPeersBehind = 16;
+
+// A name that is cut where one part of it may be another.
+struct Gap {
+  std::string before;
+  std::string after;
+};
+
+// The gap behind the first part of the module that is `part`.
+std::optional<Gap> FindGap(const SessionName& session, absl::string_view part) {
+  const absl::string_view name = session.full();
+  const std::size_t begin_of_module = name.size() - session.session_id().size();
+  const std::size_t end_of_module = begin_of_module + session.module().size();
+  for (const absl::string_view begin : {"/", "."}) {
+    const std::string wanted = absl::StrCat(begin, part, ".");
+    // From the slash before the module on; a run may have parts of the same name.
+    const std::size_t at = name.substr(0, end_of_module).find(wanted, begin_of_module - 1);
+    if (at == absl::string_view::npos) continue;
+    const std::size_t gap = at + wanted.size();
+    const std::size_t end = std::min(name.find('.', gap), end_of_module);
+    return Gap{std::string(name.substr(0, gap)), std::string(name.substr(end))};
+  }
+  return std::nullopt;
+}
+
+bool Fits(const Gap& gap, absl::string_view name) {
+  return absl::ConsumePrefix(&name, gap.before) && absl::ConsumeSuffix(&name, gap.after) &&
+         !name.empty() && !absl::StrContains(name, '.');
+}
+
+}  // namespace
+
+absl::StatusOr<FallbackPeers> FallbackPeers::Make(std::vector<std::string> behind) {
+  if (behind.size() > kMaxPeersBehind) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "peers_behind has ", behind.size(), " names; at most ", kMaxPeersBehind, " are allowed"));
+  }
+  for (const std::string& name : behind) {
+    if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("peers_behind has the name \"", name.substr(0, 100),
+                     "\"; a name is one part of a module's, without dots and slashes"));
+  }
+  return FallbackPeers(std::move(behind));
+}
+
+std::vector<std::shared_ptr<Session>> FallbackPeers::Of(const SessionTable& sessions,
+                                                        const SessionName& session) const {
+  std::vector<std::shared_ptr<Session>> peers;
+  for (const std::string& part : behind_) {
+    const std::optional<Gap> gap = FindGap(session, part);
+    if (!gap) continue;
+    // Between the names with this beginning there may be others.
+    std::string after = gap->before;
+    const auto all = NameFilter::Make(session.run(), "");
+    do {
+      SessionTable::Page page = sessions.List(*all, after, /*limit=*/1000);
+      for (std::shared_ptr<Session>& peer : page.sessions) {
+        const std::string& name = peer->name().full();
+        if (!absl::StartsWith(name, gap->before)) return peers;
+        if (name != session.full() && Fits(*gap, name)) peers.push_back(std::move(peer));
+      }
+      after = std::move(page.next_after);
+    } while (!after.empty());
+    return peers;
+  }
+  return peers;
+}
+
+absl::Status Widen(ElementRange& range, const ElementRange& other) {
+  const Dtype dtype = range.min.dtype;
+  if (other.min.dtype != dtype || other.min.size() != range.min.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "its peers have ranges of ", range.min.size(), " parameters of ", DtypeName(dtype),
+        " and of ", other.min.size(), " of ", DtypeName(other.min.dtype)));
+  }
+  const std::size_t size = ByteSize(dtype);
+  for (std::size_t i = 0; i < range.min.size(); ++i) {
+    StoreElement(dtype, Lower(range.min[i], other.min[i]), range.min.bytes.data() + i * size);
+    StoreElement(dtype, Upper(range.max[i], other.max[i]), range.max.bytes.data() + i * size);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::server

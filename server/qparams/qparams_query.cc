@@ -1,0 +1,242 @@
+#include "server/qparams/qparams_query.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/reduce/coarsening.h"
+#include "core/status_macros.h"
+
+namespace calipers::server {
+namespace {
+
+bool SawNothing(Session& session) { return session.Snapshot().progress.folded_count == 0; }
+
+bool IsOwnFold(const FoldRequest& fold) {
+  return fold.observer.empty() && !fold.averaging_constant && fold.exclude.empty() &&
+         !fold.coarsening;
+}
+
+bool HasConstant(const QuantizationArgs& args) {
+  return args.observer_kwargs.contains("averaging_constant");
+}
+
+// With what the range is folded by: the session's own, where the args leave it out.
+QuantizationArgs WithFold(const Session& session, QuantizationArgs args) {
+  const QuantizationArgs& own = session.spec().args;
+  if (args.observer.empty()) args.observer = own.observer;
+  const bool is_own = args.observer == own.observer;
+  if (is_own && !HasConstant(args)) args.averaging_constant = own.averaging_constant;
+  return args;
+}
+
+// The fold that the args ask for; one that differs from the session's own in nothing asks
+// for that.
+FoldRequest FoldOf(const Session& session, const QuantizationArgs& given) {
+  const QuantizationArgs args = WithFold(session, given);
+  const QuantizationArgs& own = session.spec().args;
+  FoldRequest fold;
+  if (args.observer != own.observer) fold.observer = args.observer;
+  if (HasConstant(args) &&
+      (!fold.observer.empty() || args.averaging_constant != own.averaging_constant)) {
+    fold.averaging_constant = args.averaging_constant;
+  }
+  return fold;
+}
+
+ShapedElements AsTensor(float value) {
+  ShapedElements tensor{Elements{Dtype::kF32, std::vector<std::byte>(sizeof(value))}, {1}};
+  StoreElement(Dtype::kF32, value, tensor.elements.bytes.data());
+  return tensor;
+}
+
+// The args by which parameters are told apart. Where the global scale is all that is kept
+// and the observer's extremes are those of the whole tensor, that need not be done.
+QuantizationArgs GeometryOf(const Session& session, const QuantizationArgs& args) {
+  const std::string& observer =
+      args.observer.empty() ? session.spec().args.observer : args.observer;
+  const bool averages = observer == "minmax";
+  if (WhatIsStored(args) != StoredQParams::kGlobalScale || averages) return args;
+  QuantizationArgs tensor = args;
+  tensor.strategy = Strategy::kTensor;
+  return tensor;
+}
+
+}  // namespace
+
+std::optional<QuantizationArgs> QParamsSpec::ArgsFor(const Session& session) const {
+  if (std::holds_alternative<Own>(by)) return session.spec().args;
+  if (const auto* const args = std::get_if<QuantizationArgs>(&by)) return *args;
+  const QuantizationArgs* const args =
+      calipers::ArgsFor(std::get<QuantizationScheme>(by), session.name().base_name());
+  return args == nullptr ? std::nullopt : std::optional(*args);
+}
+
+absl::StatusOr<QParamsQuery::Range> QParamsQuery::OwnRangeOf(Session& session,
+                                                             const QuantizationArgs& args) {
+  FoldRequest fold = FoldOf(session, args);
+  fold.exclude = request_.exclude;
+  // A session without records has no shape; its own answer says so.
+  const std::optional<std::vector<std::int64_t>> shape = session.Snapshot().qparam_shape;
+  if (!shape) return session.GetMinMax().status();
+  absl::StatusOr<Coarsening> coarsening = Coarsening::Make(
+      session.name().base_name(), session.spec().args, *shape, GeometryOf(session, args));
+  if (!coarsening.ok()) {
+    return absl::Status(
+        coarsening.status().code(),
+        absl::StrCat("session ", session.name().full(), ": ", coarsening.status().message()));
+  }
+  const bool is_tensor = coarsening->IsTensor();
+  // A tensor's own range is folded beside those of its parameters.
+  if (!coarsening->IsIdentity() && !is_tensor) fold.coarsening = *std::move(coarsening);
+  ASSIGN_OR_RETURN(MinMaxAnswer answer,
+                   IsOwnFold(fold) ? session.GetMinMax() : session.GetMinMax(fold));
+  Range range{.observed_dtype = answer.current.min.dtype, .progress = std::move(answer.progress)};
+  if (is_tensor) {
+    range.range = answer.folded.global;
+    range.global = std::move(answer.folded.global);
+    range.shape = {1};
+  } else {
+    range.range = std::move(answer.folded.range);
+    range.global = std::move(answer.folded.global_of_range);
+    range.shape = std::move(answer.qparam_shape);
+  }
+  return range;
+}
+
+absl::StatusOr<QParamsQuery::Range> QParamsQuery::RangeOf(Session& session,
+                                                          const QuantizationArgs& args) {
+  RETURN_IF_ERROR(wait_(session));
+  if (!SawNothing(session)) return OwnRangeOf(session, args);
+  absl::StatusOr<Range> of_peers = RangeOfPeers(session, args);
+  if (!absl::IsNotFound(of_peers.status())) return of_peers;
+  // Nobody stands for it: what it says itself.
+  const absl::Status status = session.GetMinMax().status();
+  if (!status.ok()) return status;
+  return OwnRangeOf(session, args);
+}
+
+absl::StatusOr<QParamsQuery::Range> QParamsQuery::RangeOfPeers(const Session& session,
+                                                               const QuantizationArgs& args) {
+  std::optional<Range> all;
+  for (const std::shared_ptr<Session>& peer : request_.peers.Of(sessions_, session.name())) {
+    if (SawNothing(*peer)) continue;
+    ASSIGN_OR_RETURN(Range range, OwnRangeOf(*peer, args));
+    if (!all) {
+      all = std::move(range);
+      all->progress = {};
+    } else {
+      absl::Status status = Widen(all->range, range.range);
+      if (status.ok()) status = Widen(all->global, range.global);
+      if (!status.ok()) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("session ", session.name().full(), " saw nothing: ", status.message()));
+      }
+    }
+    all->fallback_sessions.push_back(peer->name().full());
+  }
+  if (!all) return absl::NotFoundError("no peer saw anything");
+  return *std::move(all);
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<Session>>> QParamsQuery::FusedWith(
+    const Session& session) const {
+  std::vector<std::shared_ptr<Session>> members;
+  std::vector<std::string> missing;
+  for (const std::string& name : request_.fusion.GroupOf(session.name())) {
+    absl::StatusOr<std::shared_ptr<Session>> member = sessions_.Find(name);
+    if (member.ok()) {
+      members.push_back(*std::move(member));
+    } else {
+      missing.push_back(name);
+    }
+  }
+  // Alone it is no group.
+  if (members.size() < 2) return std::vector<std::shared_ptr<Session>>();
+  if (missing.empty()) return members;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "session ", session.name().full(), " shares its global scale with ",
+      absl::StrJoin(missing, " and "),
+      ", which is not there: create and observe it, or declare the group as it is in fusion"));
+}
+
+absl::StatusOr<ElementRange> QParamsQuery::GlobalOf(Session& member, std::size_t spec,
+                                                    const QuantizationArgs& args,
+                                                    QParamsAnswer& answer) {
+  const auto key = std::make_pair(member.name().full(), spec);
+  auto known = globals_.find(key);
+  if (known == globals_.end()) {
+    absl::StatusOr<Range> range = RangeOf(member, args);
+    if (!range.ok()) {
+      return absl::Status(
+          range.status().code(),
+          absl::StrCat("a member of its group has no range: ", range.status().message()));
+    }
+    known =
+        globals_.emplace(key, Global{std::move(range->global), std::move(range->fallback_sessions)})
+            .first;
+  }
+  const Global& global = known->second;
+  answer.fallback_sessions.insert(answer.fallback_sessions.end(), global.fallback_sessions.begin(),
+                                  global.fallback_sessions.end());
+  return global.range;
+}
+
+absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec,
+                                const QuantizationArgs& args, Range& range, QParamsAnswer& answer) {
+  ASSIGN_OR_RETURN(const auto members, FusedWith(session));
+  if (members.empty()) return absl::OkStatus();
+  // As the group's other members found it in this question, or will: what is shared is one,
+  // whatever comes in meanwhile.
+  const auto own = globals_.try_emplace(std::make_pair(session.name().full(), spec),
+                                        Global{range.global, answer.fallback_sessions});
+  std::vector<ElementRange> ranges;
+  for (const std::shared_ptr<Session>& member : members) {
+    answer.fused_sessions.push_back(member->name().full());
+    if (member.get() == &session) {
+      ranges.push_back(own.first->second.range);
+      continue;
+    }
+    ASSIGN_OR_RETURN(ElementRange global, GlobalOf(*member, spec, args, answer));
+    ranges.push_back(std::move(global));
+  }
+  ASSIGN_OR_RETURN(range.global, FuseRanges(ranges));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<QParams> QParamsQuery::Derive(const Session& session, const Range& range,
+                                             const QuantizationArgs& args) {
+  const QParamsOptions options{.arithmetic = session.spec().arithmetic,
+                               .observed_dtype = range.observed_dtype};
+  if (WhatIsStored(args) == StoredQParams::kGlobalScale) {
+    ASSIGN_OR_RETURN(GlobalScale global, GenerateGparam(range.global, options));
+    return QParams{.global_scale = AsTensor(global.value), .notes = std::move(global.notes)};
+  }
+  ASSIGN_OR_RETURN(QParams qparams,
+                   DeriveQParams(range.range, range.shape, range.global, args, options));
+  return AsStored(std::move(qparams), range.observed_dtype);
+}
+
+absl::StatusOr<QParamsAnswer> QParamsQuery::Answer(Session& session, std::size_t i) {
+  RETURN_IF_ERROR(request_.specs[i].status());
+  const std::optional<QuantizationArgs> args = request_.specs[i]->ArgsFor(session);
+  QParamsAnswer answer;
+  if (args) answer.args = WithFold(session, *args);
+  answer.stored = args ? WhatIsStored(*args) : StoredQParams::kNone;
+  if (answer.stored == StoredQParams::kNone) return answer;
+  ASSIGN_OR_RETURN(Range range, RangeOf(session, *args));
+  answer.fallback_sessions = std::move(range.fallback_sessions);
+  answer.progress = std::move(range.progress);
+  if (args->strategy == Strategy::kTensorGroup) {
+    RETURN_IF_ERROR(Fuse(session, i, *args, range, answer));
+  }
+  absl::StatusOr<QParams> qparams = Derive(session, range, *args);
+  if (!qparams.ok()) {
+    return absl::Status(qparams.status().code(), absl::StrCat("session ", session.name().full(),
+                                                              ": ", qparams.status().message()));
+  }
+  answer.qparams = *std::move(qparams);
+  return answer;
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,41 @@
+#ifndef CALIPERS_SERVER_RPC_BLOCKING_CALL_LIMIT_H_
+#define CALIPERS_SERVER_RPC_BLOCKING_CALL_LIMIT_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+
+namespace calipers::server {
+
+/// How many calls may wait for something to happen. Each holds a thread meanwhile, so
+/// that without a bound they would keep out the calls that make it happen. Thread-safe.
+class BlockingCallLimit {
+ public:
+  /// One slot, given back when it goes. Movable.
+  class Slot {
+   public:
+    Slot(Slot&& other) noexcept : slots_(other.slots_) { other.slots_ = nullptr; }
+    Slot& operator=(Slot&& other) = delete;
+    ~Slot();
+
+   private:
+    friend class BlockingCallLimit;
+    explicit Slot(BlockingCallLimit* slots) : slots_(slots) {}
+    BlockingCallLimit* slots_;
+  };
+
+  /// Half of `max_calls`, the server's --max-calls, and at least one.
+  explicit BlockingCallLimit(std::size_t max_calls) : max_calls_(max_calls) {}
+
+  /// RESOURCE_EXHAUSTED, naming the flag, if none is free.
+  absl::StatusOr<Slot> Acquire();
+
+ private:
+  const std::size_t max_calls_;
+  std::atomic<std::size_t> used_{0};
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_RPC_BLOCKING_CALL_LIMIT_H_

@@ -1,0 +1,48 @@
+#ifndef CALIPERS_SERVER_RPC_GRPC_POLL_KEEPER_H_
+#define CALIPERS_SERVER_RPC_GRPC_POLL_KEEPER_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/alarm.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/grpcpp.h"
+
+namespace calipers::server {
+
+/// Keeps gRPC's callback threads polling. In gRPC 1.51 a thread that had no event for a
+/// second sleeps for 100 ms, and a connection or a call that comes meanwhile waits for
+/// it. Twice a second this makes an event: a health check of the server by itself.
+class GrpcPollKeeper {
+ public:
+  /// `channel` leads to the server, within the process.
+  explicit GrpcPollKeeper(const std::shared_ptr<grpc::Channel>& channel);
+  /// Waits for a check that is under way. To be destroyed before the server stops.
+  ~GrpcPollKeeper();
+  GrpcPollKeeper(const GrpcPollKeeper&) = delete;
+  GrpcPollKeeper& operator=(const GrpcPollKeeper&) = delete;
+
+ private:
+  void Arm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Check() ABSL_LOCKS_EXCLUDED(mu_);
+  void Checked() ABSL_LOCKS_EXCLUDED(mu_);
+
+  grpc::GenericStub stub_;
+  // Of the check under way.
+  std::optional<grpc::ClientContext> context_;
+  const grpc::Slice nothing_;
+  const grpc::ByteBuffer request_{&nothing_, 1};
+  grpc::ByteBuffer response_;
+
+  absl::Mutex mu_;
+  grpc::Alarm alarm_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  // Neither an alarm nor a check will call back any more.
+  bool quiet_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_RPC_GRPC_POLL_KEEPER_H_

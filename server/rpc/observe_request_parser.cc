@@ -1,0 +1,195 @@
+#include "server/rpc/observe_request_parser.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
+#include "grpcpp/support/proto_buffer_reader.h"
+
+namespace calipers::server {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
+constexpr std::uint32_t LengthDelimitedTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+}
+
+constexpr std::uint32_t kWorkerTag = LengthDelimitedTag(v1::ObserveRequest::kWorkerFieldNumber);
+constexpr std::uint32_t kHeaderTag = LengthDelimitedTag(v1::ObserveRequest::kHeaderFieldNumber);
+constexpr std::uint32_t kReducedTag = LengthDelimitedTag(v1::ObserveRequest::kReducedFieldNumber);
+constexpr std::uint32_t kObservationTag =
+    LengthDelimitedTag(v1::ReducedBatch::kObservationsFieldNumber);
+constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
+
+// Tags and sizes that take more are refused by protobuf's parser, even where they are
+// padding; CodedInputStream does not mind.
+constexpr int kMaxVarint32Bytes = 5;
+
+// Where the last `data` field lies: as with any bytes field, the last one counts.
+struct DataField {
+  int offset = 0;
+  std::uint32_t size = 0;
+};
+
+// One message's fields, read one after another from a buffer of known length.
+class FieldReader {
+ public:
+  FieldReader(CodedInputStream& input, std::size_t length) : input_(input), length_(length) {}
+
+  // Reads a tag, 0 at the end; false if it is too long.
+  bool ReadTag(std::uint32_t& tag) {
+    const int start = input_.CurrentPosition();
+    tag = input_.ReadTag();
+    return input_.CurrentPosition() - start <= kMaxVarint32Bytes;
+  }
+
+  // Reading stopped because there are more reduced observations than allowed.
+  bool too_many() const { return too_many_; }
+
+  // Reads the field of `tag`; false if it is malformed.
+  bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
+    switch (tag) {
+      case kWorkerTag:
+        return ReadText(*fields.mutable_worker());
+      case kHeaderTag:
+        return ReadMessage(*fields.mutable_header());
+      case kReducedTag:
+        return ReadReduced(*fields.mutable_reduced());
+      case kDataTag:
+        if (!ReadSize(data.size)) return false;
+        data.offset = input_.CurrentPosition();
+        return input_.Skip(static_cast<int>(data.size));
+      default:
+        return Skip(tag);
+    }
+  }
+
+ private:
+  bool Skip(std::uint32_t tag) {
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_START_GROUP) {
+      return WireFormatLite::SkipField(&input_, tag);
+    }
+    const int number = WireFormatLite::GetTagFieldNumber(tag);
+    const std::uint32_t end = WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_END_GROUP);
+    if (number == 0 || !input_.IncrementRecursionDepth()) return false;
+    std::uint32_t member = 0;
+    while (ReadTag(member) && member != end) {
+      if (member == 0 || !Skip(member)) return false;
+    }
+    input_.DecrementRecursionDepth();
+    return member == end;
+  }
+
+  // A size that the buffer holds: protobuf's own readers take the buffer's end for
+  // the end of a message that claims to be longer.
+  bool ReadSize(std::uint32_t& size) {
+    const int start = input_.CurrentPosition();
+    std::uint64_t wide = 0;
+    if (!input_.ReadVarint64(&wide)) return false;
+    if (input_.CurrentPosition() - start > kMaxVarint32Bytes) return false;
+    if (wide > length_ - static_cast<std::size_t>(input_.CurrentPosition())) return false;
+    const int left = input_.BytesUntilLimit();
+    if (left >= 0 && wide > static_cast<std::uint64_t>(left)) return false;
+    size = static_cast<std::uint32_t>(wide);
+    return true;
+  }
+
+  bool ReadText(std::string& text) {
+    std::uint32_t size = 0;
+    return ReadSize(size) && input_.ReadString(&text, static_cast<int>(size)) &&
+           WireFormatLite::VerifyUtf8String(text.data(), static_cast<int>(size),
+                                            WireFormatLite::PARSE,
+                                            "calipers.v1.ObserveRequest.worker");
+  }
+
+  bool ReadMessage(google::protobuf::MessageLite& message) {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
+    const bool readable = message.MergePartialFromCodedStream(&input_) &&
+                          input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
+    input_.PopLimit(limit);
+    return readable;
+  }
+
+  // Counts observations before it makes them.
+  bool ReadReduced(v1::ReducedBatch& batch) {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
+    std::uint32_t tag = 0;
+    bool readable = true;
+    while (readable && (readable = ReadTag(tag)) && tag != 0) {
+      if (tag != kObservationTag) {
+        readable = Skip(tag);
+      } else if (batch.observations_size() == kMaxReducedObservations) {
+        too_many_ = true;
+        readable = false;
+      } else {
+        readable = ReadMessage(*batch.add_observations());
+      }
+    }
+    readable = readable && input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
+    input_.PopLimit(limit);
+    return readable;
+  }
+
+  CodedInputStream& input_;
+  const std::size_t length_;
+  bool too_many_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buffer) {
+  ObserveRequest request(buffer);
+  grpc::ProtoBufferReader reader(&request.buffer_);
+  CodedInputStream input(&reader);
+  FieldReader fields(input, buffer.Length());
+  DataField data;
+  bool readable = reader.status().ok();
+  while (readable) {
+    std::uint32_t tag = 0;
+    readable = fields.ReadTag(tag);
+    if (tag == 0) {
+      readable = readable && input.ConsumedEntireMessage();
+      break;
+    }
+    readable = readable && fields.Read(tag, *request.fields_, data);
+  }
+  if (fields.too_many()) {
+    return absl::InvalidArgumentError(absl::StrCat("reduced.observations has more than ",
+                                                   kMaxReducedObservations,
+                                                   " entries: send them in several messages"));
+  }
+  if (!readable) {
+    return absl::InvalidArgumentError(
+        "the message is not a calipers.v1.ObserveRequest: its protobuf encoding is malformed");
+  }
+  request.data_offset_ = data.offset;
+  request.data_size_ = data.size;
+  return request;
+}
+
+void ObserveRequest::ForEachDataSlice(
+    absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const {
+  if (data_size_ == 0) return;
+  grpc::ByteBuffer buffer = buffer_;  // the reader wants it mutable; slices are shared
+  grpc::ProtoBufferReader reader(&buffer);
+  if (data_offset_ > 0) reader.Skip(data_offset_);
+  std::size_t left = data_size_;
+  const void* slice = nullptr;
+  int size = 0;
+  while (left > 0 && reader.Next(&slice, &size)) {
+    const std::size_t used = std::min(left, static_cast<std::size_t>(size));
+    visit({static_cast<const std::byte*>(slice), used});
+    left -= used;
+  }
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,124 @@
+#ifndef CALIPERS_SERVER_RPC_OBSERVE_STREAM_H_
+#define CALIPERS_SERVER_RPC_OBSERVE_STREAM_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "calipers/v1/observation.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "server/ingest/ack_queue.h"
+#include "server/ingest/observation_ingest.h"
+
+namespace calipers::server {
+
+class ObserveStreams;
+
+/// What became of a stream's observations, for the log.
+struct StreamTally {
+  std::int64_t stored = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t conflicts = 0;
+  std::int64_t rejected = 0;
+  absl::Status first_problem;
+
+  void Count(const Ack& ack);
+  void Log(absl::string_view worker, std::int64_t messages) const;
+};
+
+/// The gRPC side of one Observe call: reads messages one at a time, feeds its
+/// ObservationIngest, writes the acknowledgements. Reading stops while acknowledgements
+/// pile up, so a worker that does not read them slows only itself.
+class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                            public std::enable_shared_from_this<ObserveStream> {
+ public:
+  ObserveStream(ObserveStreams* streams, const ObservationIngest::Shared& shared,
+                const std::string& peer);
+
+  /// Begins to read. A shared pointer to this must be there.
+  void Start();
+  /// Ends the call with UNAVAILABLE once no tensor is in progress and all that
+  /// is due has been acknowledged.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // What to do next; decided under the lock, done outside of it.
+  struct Step {
+    bool read = false;
+    bool write = false;
+    bool finish = false;
+    grpc::Status status;
+  };
+
+  // More acknowledgements may be ready.
+  void OnAcks() ABSL_LOCKS_EXCLUDED(mu_);
+  void Handle(const grpc::ByteBuffer& message);
+  grpc::ByteBuffer NextResponse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Do(const Step& step);
+
+  ObserveStreams* const streams_;
+  const std::shared_ptr<AckQueue> acks_;
+  // Touched by OnReadDone alone, and reads come one after another; then by OnDone.
+  ObservationIngest ingest_;
+  std::int64_t messages_ = 0;
+  grpc::ByteBuffer incoming_;
+  // Touched by whoever was told to write, and by nobody until OnWriteDone.
+  grpc::ByteBuffer outgoing_;
+
+  absl::Mutex mu_;
+  StreamTally tally_ ABSL_GUARDED_BY(mu_);
+  // The worker is gone: what else there is to say cannot reach it.
+  bool unheard_ ABSL_GUARDED_BY(mu_) = false;
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;  // asked for a message, or at work on one
+  bool at_work_ ABSL_GUARDED_BY(mu_) = false;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool in_progress_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+/// The Observe calls there are, at most a given number. Thread-safe.
+class ObserveStreams {
+ public:
+  ObserveStreams(const ObservationIngest::Shared& shared, std::size_t max_streams)
+      : shared_(shared), max_streams_(max_streams) {}
+  /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
+  /// lock, come before whatever is destroyed after it.
+  ~ObserveStreams() { absl::MutexLock lock(&mu_); }
+  ObserveStreams(const ObserveStreams&) = delete;
+  ObserveStreams& operator=(const ObserveStreams&) = delete;
+
+  /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
+  /// there are too many, or with UNAVAILABLE after Drain.
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
+
+  /// Ends every call as soon as its tensor in progress is through.
+  void Drain();
+
+ private:
+  friend class ObserveStream;
+  void Close(ObserveStream* stream);
+
+  const ObservationIngest::Shared shared_;
+  const std::size_t max_streams_;
+  absl::Mutex mu_;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_map<ObserveStream*, std::shared_ptr<ObserveStream>> open_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_RPC_OBSERVE_STREAM_H_

@@ -1,0 +1,33 @@
+#ifndef CALIPERS_SERVER_RPC_SERIES_HANDLERS_H_
+#define CALIPERS_SERVER_RPC_SERIES_HANDLERS_H_
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "calipers/v1/calibration.pb.h"
+#include "server/session/session_table.h"
+
+namespace calipers::server {
+
+// What calipers.v1.Calibration does with whole series, one function a call. Errors are
+// those that calibration.proto promises.
+
+absl::StatusOr<v1::Session> SealSession(const SessionTable& sessions,
+                                        const v1::SealSessionRequest& request);
+
+absl::StatusOr<v1::SealRunResponse> SealRun(const SessionTable& sessions,
+                                            const v1::SealRunRequest& request);
+
+absl::StatusOr<v1::SweepMinMaxResponse> SweepMinMax(const SessionTable& sessions,
+                                                    const v1::SweepMinMaxRequest& request);
+
+/// Gives the series to `send`, some records at a time, until the end or until `send`
+/// says that nobody listens any more, which is CANCELLED; or `interrupted` is not OK.
+absl::Status ReadSeries(const SessionTable& sessions, const v1::ReadSeriesRequest& request,
+                        const std::function<bool(const v1::ReadSeriesResponse&)>& send,
+                        const std::function<absl::Status()>& interrupted);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_RPC_SERIES_HANDLERS_H_

@@ -1,0 +1,46 @@
+#include "server/session/series_prefix.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "server/storage/rows.h"
+
+namespace calipers::server {
+
+absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
+                                                   const Checkpoint& checkpoint) {
+  ASSIGN_OR_RETURN(SeriesState state, DecodeState(checkpoint.state));
+  SeriesPrefix prefix(spec);
+  const absl::Status restored =
+      prefix.fold_.RestoreState(state.observer_state, std::move(state.last));
+  if (!restored.ok()) {
+    return absl::DataLossError(absl::StrCat("a stored checkpoint: ", restored.message()));
+  }
+  if (state.counts.count != checkpoint.prefix_end) {
+    return absl::DataLossError("a stored checkpoint counts other records than it stands for");
+  }
+  prefix.counts_ = std::move(state.counts);
+  prefix.end_ = checkpoint.prefix_end;
+  if (prefix.end_ > 0) prefix.dtype_ = state.dtype;
+  prefix.qparam_shape_ = std::move(state.qparam_shape);
+  return prefix;
+}
+
+Checkpoint SeriesPrefix::Save(const std::optional<std::vector<std::int64_t>>& qparam_shape) const {
+  return {end_, EncodeState({.observer_state = fold_.SaveState(),
+                             .last = fold_.last(),
+                             .qparam_shape = qparam_shape,
+                             .dtype = dtype_.value_or(Dtype::kF32),
+                             .counts = counts_})};
+}
+
+absl::Status SeriesPrefix::Add(const std::shared_ptr<const SeriesRecord>& observed) {
+  RETURN_IF_ERROR(fold_.Add(end_, observed));
+  counts_.Add(*spec_, *observed);
+  dtype_ = observed->record.dtype();
+  ++end_;
+  return absl::OkStatus();
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,55 @@
+#ifndef CALIPERS_SERVER_SESSION_SERIES_PREFIX_H_
+#define CALIPERS_SERVER_SESSION_SERIES_PREFIX_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/tensor/dtype.h"
+#include "server/model/series_counts.h"
+#include "server/model/session_spec.h"
+#include "server/session/series_fold.h"
+#include "server/storage/store.h"
+
+namespace calipers::server {
+
+/// The records 0 .. end() - 1 of a series, folded and counted: what a query starts
+/// from, and what a checkpoint keeps. Not thread-safe.
+class SeriesPrefix {
+ public:
+  /// Of no record. `spec` must outlive it.
+  explicit SeriesPrefix(const SessionSpec* spec) : spec_(spec), fold_(FoldSpec::Of(*spec)) {}
+
+  /// What Save gave for a session of this spec. DATA_LOSS if it is not that.
+  static absl::StatusOr<SeriesPrefix> Restore(const SessionSpec* spec,
+                                              const Checkpoint& checkpoint);
+
+  /// `qparam_shape` is the series'; nothing if every record is empty.
+  Checkpoint Save(const std::optional<std::vector<std::int64_t>>& qparam_shape) const;
+
+  /// The record at end(). As SeriesFold::Add.
+  absl::Status Add(const std::shared_ptr<const SeriesRecord>& observed);
+
+  BatchIndex end() const { return end_; }
+  const SeriesFold& fold() const { return fold_; }
+  const SeriesCounts& counts() const { return counts_; }
+  /// As it was saved.
+  const std::optional<std::vector<std::int64_t>>& qparam_shape() const { return qparam_shape_; }
+  /// Of the records; nothing if there is none.
+  std::optional<Dtype> dtype() const { return dtype_; }
+
+ private:
+  const SessionSpec* spec_;
+  SeriesFold fold_;
+  SeriesCounts counts_;
+  BatchIndex end_ = 0;
+  std::optional<Dtype> dtype_;
+  std::optional<std::vector<std::int64_t>> qparam_shape_;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_SESSION_SERIES_PREFIX_H_

@@ -1,0 +1,141 @@
+#ifndef CALIPERS_SERVER_SESSION_SESSION_TABLE_H_
+#define CALIPERS_SERVER_SESSION_SESSION_TABLE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "server/model/name_filter.h"
+#include "server/model/names.h"
+#include "server/model/session_spec.h"
+#include "server/session/change_feed.h"
+#include "server/session/session.h"
+#include "server/storage/store.h"
+
+namespace calipers::server {
+
+/// The sessions there are, by full name. Thread-safe. A session that a caller
+/// holds outlives its deletion; it then refuses records.
+class SessionTable {
+ public:
+  /// `store` outlives the table.
+  SessionTable(Store* store, std::size_t max_sessions)
+      : store_(store), max_sessions_(max_sessions) {
+    // Growing would keep every look-up waiting: 170 ms at a million sessions.
+    constexpr std::size_t kReserved = 2'000'000;
+    by_name_.reserve(std::min(max_sessions, kReserved));
+  }
+
+  /// Takes in the sessions that the store has. For the start, before other calls.
+  absl::Status Restore();
+
+  /// The session of this name, new or there already with an equal spec.
+  /// ALREADY_EXISTS, naming the difference, if its spec is another;
+  /// INVALID_ARGUMENT if no observation could fit the spec; RESOURCE_EXHAUSTED
+  /// when the table is full.
+  absl::StatusOr<std::shared_ptr<Session>> Create(const SessionName& name, const SessionSpec& spec);
+
+  /// NOT_FOUND if there is none of this full name.
+  absl::StatusOr<std::shared_ptr<Session>> Find(absl::string_view full_name) const;
+
+  struct Page {
+    std::vector<std::shared_ptr<Session>> sessions;
+    /// The last name looked at; empty when the end was reached.
+    std::string next_after;
+  };
+  /// Matching sessions in name order, those after `after`, at most `limit`;
+  /// fewer when too many had to be skipped.
+  Page List(const NameFilter& filter, absl::string_view after, std::size_t limit) const;
+
+  absl::Status Delete(absl::string_view full_name);
+  /// NOT_FOUND if the run has no session.
+  absl::Status DeleteRun(const RunName& run);
+
+  ChangeFeed& feed() { return feed_; }
+
+ private:
+  using Entry = std::shared_ptr<Session>;
+  // Sessions stand for their names, so that a name is kept once.
+  static absl::string_view NameOf(absl::string_view name) { return name; }
+  static absl::string_view NameOf(const Entry& session) { return session->name().full(); }
+  struct ByName {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return NameOf(a) < NameOf(b);
+    }
+  };
+  struct HashOfName {
+    using is_transparent = void;
+    template <class A>
+    std::size_t operator()(const A& a) const {
+      return absl::Hash<absl::string_view>()(NameOf(a));
+    }
+  };
+  struct SameName {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return NameOf(a) == NameOf(b);
+    }
+  };
+
+  // Adds a session, unless it is there.
+  void Insert(const Entry& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Claims the name for a session that is about to be created; or the one that there is.
+  absl::StatusOr<Entry> Claim(const SessionName& name) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes sessions of the run out of the table, not too many at a time.
+  std::vector<Entry> DetachSome(const RunName& run) ABSL_LOCKS_EXCLUDED(mu_);
+
+  Store* const store_;
+  const std::size_t max_sessions_;
+  ChangeFeed feed_;
+  // Shared by those who create, since the store may wait for its device; held alone by
+  // those who delete.
+  absl::Mutex lifecycle_mu_ ABSL_ACQUIRED_BEFORE(mu_);
+  mutable absl::Mutex mu_;
+  // Names being created.
+  absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mu_);
+  // The same sessions twice: in order for pages and runs, hashed for what each
+  // observation asks, which is to cost the same however many there are.
+  absl::btree_set<Entry, ByName> in_order_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_set<Entry, HashOfName, SameName> by_name_ ABSL_GUARDED_BY(mu_);
+};
+
+/// Visits the sessions that match, page by page, so that the table is not locked for
+/// long. `visit(absl::Span<const std::shared_ptr<Session>>)` returns false to stop; then so
+/// does this.
+template <typename Visit>
+bool ForEachPage(const SessionTable& table, const NameFilter& filter, Visit visit) {
+  constexpr std::size_t kPage = 1000;
+  std::string after;
+  do {
+    SessionTable::Page page = table.List(filter, after, kPage);
+    if (!visit(absl::MakeConstSpan(page.sessions))) return false;
+    after = std::move(page.next_after);
+  } while (!after.empty());
+  return true;
+}
+
+/// The same one by one: `visit(Session&)`.
+template <typename Visit>
+bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
+  return ForEachPage(table, filter, [&](absl::Span<const std::shared_ptr<Session>> page) {
+    return std::all_of(page.begin(), page.end(),
+                       [&](const std::shared_ptr<Session>& session) { return visit(*session); });
+  });
+}
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_SESSION_SESSION_TABLE_H_

@@ -1,0 +1,101 @@
+#ifndef CALIPERS_SERVER_STORAGE_MEMORY_MEMORY_SERIES_H_
+#define CALIPERS_SERVER_STORAGE_MEMORY_MEMORY_SERIES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "server/storage/store.h"
+
+namespace calipers::server {
+
+/// Bytes that the records of a store may take together. Thread-safe.
+class StoreBudget {
+ public:
+  explicit StoreBudget(std::int64_t max_bytes) : max_bytes_(max_bytes) {}
+
+  /// RESOURCE_EXHAUSTED, with the figures, and nothing is taken, if they are not free.
+  absl::Status Reserve(std::int64_t bytes);
+  void Give(std::int64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+  std::int64_t held() const { return held_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::int64_t max_bytes_;
+  std::atomic<std::int64_t> held_{0};
+};
+
+/// A run that a memory store has.
+struct MemoryRun {
+  /// None of its series takes or gives anything any more.
+  std::atomic<bool> deleted{false};
+  absl::Mutex mu;
+  absl::btree_set<SeriesId> series ABSL_GUARDED_BY(mu);
+};
+
+/// A series in memory: little while it is empty, for there may be a million. Thread-safe.
+class MemorySeries {
+ public:
+  MemorySeries(SeriesId id, std::shared_ptr<const SessionIdentity> identity,
+               std::shared_ptr<MemoryRun> run)
+      : id_(id), identity_(std::move(identity)), run_(std::move(run)) {}
+
+  SeriesId id() const { return id_; }
+  const std::shared_ptr<const SessionIdentity>& identity() const { return identity_; }
+  const std::shared_ptr<MemoryRun>& run() const { return run_; }
+
+  /// What Store has of the same names. `records` are all of this series.
+  void PutIfAbsent(absl::Span<const NewRecord> records, StoreBudget& budget,
+                   std::vector<PutResult>& results) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::int64_t> Seal(std::optional<std::int64_t> count) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values, StoreBudget& budget)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  /// Gives back what the records took and takes none any more. Readers go on.
+  void Delete(StoreBudget& budget) ABSL_LOCKS_EXCLUDED(mu_);
+
+  /// How many records were ever put. Those put later have a greater `order`.
+  absl::StatusOr<std::uint64_t> Now() const ABSL_LOCKS_EXCLUDED(mu_);
+  /// Appends records from index `from` on, at most `limit`, of the first `now`.
+  void Copy(BatchIndex from, std::uint64_t now, std::size_t limit,
+            std::vector<SeriesReader::Entry>& entries) const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Kept {
+    std::shared_ptr<const SeriesRecord> observed;
+    // One more than those that were put before.
+    std::uint64_t order = 0;
+  };
+
+  PutResult Put(const NewRecord& record, StoreBudget& budget) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchIndex End() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool IsGone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return deleted_ || run_->deleted; }
+
+  const SeriesId id_;
+  const std::shared_ptr<const SessionIdentity> identity_;
+  const std::shared_ptr<MemoryRun> run_;
+  mutable absl::Mutex mu_;
+  absl::btree_map<BatchIndex, Kept> records_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<const Checkpoint> checkpoint_ ABSL_GUARDED_BY(mu_);
+  std::optional<std::int64_t> sealed_count_ ABSL_GUARDED_BY(mu_);
+  // Of the budget, with what is kept free for the session's fold.
+  std::int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool has_fold_ ABSL_GUARDED_BY(mu_) = false;
+  bool deleted_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_STORAGE_MEMORY_MEMORY_SERIES_H_

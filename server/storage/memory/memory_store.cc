@@ -1,0 +1,181 @@
+#include "server/storage/memory/memory_store.h"
+
+#include <utility>
+
+#include "core/status_macros.h"
+
+namespace calipers::server {
+namespace {
+
+// Records that are copied at once, so that whoever writes does not wait for a long series.
+constexpr std::size_t kCopiedAtOnce = 256;
+
+class MemoryReader final : public SeriesReader {
+ public:
+  MemoryReader(std::shared_ptr<const MemorySeries> series, BatchIndex from, std::uint64_t now)
+      : series_(std::move(series)), from_(from), now_(now) {}
+
+  absl::StatusOr<bool> Next(Entry& entry) override {
+    if (at_ == copied_.size()) {
+      copied_.clear();
+      at_ = 0;
+      series_->Copy(from_, now_, kCopiedAtOnce, copied_);
+      if (copied_.empty()) return false;
+      from_ = copied_.back().index + 1;
+    }
+    entry = std::move(copied_[at_++]);
+    return true;
+  }
+
+ private:
+  const std::shared_ptr<const MemorySeries> series_;
+  BatchIndex from_;
+  const std::uint64_t now_;
+  std::vector<Entry> copied_;
+  std::size_t at_ = 0;
+};
+
+// The first records that are of one series.
+absl::Span<const NewRecord> OfOneSeries(absl::Span<const NewRecord> records) {
+  std::size_t count = 1;
+  while (count < records.size() && records[count].series == records[0].series) ++count;
+  return records.first(count);
+}
+
+}  // namespace
+
+absl::Status MemoryStore::ForEachSession(absl::FunctionRef<void(StoredSession)> visit) {
+  series_.ForEach([&](const MemorySeries& series) {
+    if (series.run()->deleted) return;
+    visit({series.identity(), series.id(), series.sealed_count()});
+  });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SeriesId> MemoryStore::CreateSession(
+    std::shared_ptr<const SessionIdentity> identity) {
+  const SeriesId id{next_id_.fetch_add(1, std::memory_order_relaxed)};
+  while (true) {
+    auto series = std::make_shared<MemorySeries>(id, identity, FindOrMakeRun(identity->name.run()));
+    if (Insert(series)) return id;
+  }
+}
+
+absl::StatusOr<SeriesId> MemoryStore::ResetSession(SeriesId id) {
+  const std::shared_ptr<MemorySeries> old = Extract(id);
+  if (old == nullptr) return SeriesGone();
+  old->Delete(budget_);
+  const SeriesId new_id{next_id_.fetch_add(1, std::memory_order_relaxed)};
+  if (!Insert(std::make_shared<MemorySeries>(new_id, old->identity(), old->run())))
+    return SeriesGone();
+  return new_id;
+}
+
+absl::Status MemoryStore::DeleteSession(SeriesId id) {
+  const std::shared_ptr<MemorySeries> series = Extract(id);
+  if (series != nullptr) series->Delete(budget_);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::DeleteRun(const RunName& name) {
+  std::shared_ptr<MemoryRun> run;
+  {
+    absl::MutexLock lock(&runs_mu_);
+    auto node = runs_.extract(name.full());
+    if (node.empty()) return absl::OkStatus();
+    run = std::move(node.mapped());
+  }
+  absl::btree_set<SeriesId> ids;
+  {
+    absl::MutexLock lock(&run->mu);
+    run->deleted = true;
+    ids.swap(run->series);
+  }
+  // From here on nobody finds them; a million of them keep nobody waiting.
+  for (const SeriesId id : ids) {
+    const std::shared_ptr<MemorySeries> series = series_.Extract(id);
+    if (series != nullptr) series->Delete(budget_);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> records) {
+  std::vector<PutResult> results;
+  results.reserve(records.size());
+  while (!records.empty()) {
+    const absl::Span<const NewRecord> some = OfOneSeries(records);
+    const std::shared_ptr<MemorySeries> series = series_.Find(some[0].series);
+    if (series != nullptr) {
+      series->PutIfAbsent(some, budget_, results);
+    } else {
+      for (const NewRecord& record : some) {
+        results.push_back({PutResult::kRefused, record.index.value_or(-1), SeriesGone()});
+      }
+    }
+    records.remove_prefix(some.size());
+  }
+  return results;
+}
+
+absl::StatusOr<std::unique_ptr<SeriesReader>> MemoryStore::Read(SeriesId id, BatchIndex from) {
+  std::shared_ptr<MemorySeries> series = series_.Find(id);
+  if (series == nullptr) return SeriesGone();
+  ASSIGN_OR_RETURN(const std::uint64_t now, series->Now());
+  return std::make_unique<MemoryReader>(std::move(series), from, now);
+}
+
+std::vector<absl::StatusOr<std::int64_t>> MemoryStore::SealAll(absl::Span<const SeriesId> ids,
+                                                               std::optional<std::int64_t> count) {
+  std::vector<absl::StatusOr<std::int64_t>> results;
+  for (const SeriesId id : ids) {
+    const std::shared_ptr<MemorySeries> series = series_.Find(id);
+    results.push_back(series == nullptr ? SeriesGone() : series->Seal(count));
+  }
+  return results;
+}
+
+absl::Status MemoryStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,
+                                          bool drop_values) {
+  const std::shared_ptr<MemorySeries> series = series_.Find(id);
+  if (series == nullptr) return SeriesGone();
+  return series->WriteCheckpoint(checkpoint, drop_values, budget_);
+}
+
+absl::StatusOr<std::optional<Checkpoint>> MemoryStore::ReadCheckpoint(SeriesId id) {
+  const std::shared_ptr<MemorySeries> series = series_.Find(id);
+  if (series == nullptr) return SeriesGone();
+  return series->ReadCheckpoint();
+}
+
+absl::StatusOr<Store::Backup> MemoryStore::CreateBackup(const std::string&) {
+  return absl::FailedPreconditionError(
+      "the server keeps nothing on disk (start it with --store embedded and a "
+      "--data-dir)");
+}
+
+bool MemoryStore::Insert(const std::shared_ptr<MemorySeries>& series) {
+  absl::MutexLock lock(&series->run()->mu);
+  if (series->run()->deleted) return false;
+  series_.Insert(series->id(), series);
+  series->run()->series.insert(series->id());
+  return true;
+}
+
+std::shared_ptr<MemorySeries> MemoryStore::Extract(SeriesId id) {
+  std::shared_ptr<MemorySeries> series = series_.Extract(id);
+  if (series == nullptr || series->run()->deleted) return series;
+  absl::MutexLock lock(&series->run()->mu);
+  series->run()->series.erase(id);
+  return series;
+}
+
+std::shared_ptr<MemoryRun> MemoryStore::FindOrMakeRun(absl::string_view name) {
+  absl::MutexLock lock(&runs_mu_);
+  const auto it = runs_.find(name);
+  if (it != runs_.end()) return it->second;
+  auto run = std::make_shared<MemoryRun>();
+  runs_.emplace(name, run);
+  return run;
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,106 @@
+#include "server/storage/rocksdb/checkpoint_writer.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "rocksdb/write_batch.h"
+#include "server/storage/rocksdb/keys.h"
+#include "server/storage/rocksdb/row_checksum.h"
+#include "server/storage/rows.h"
+#include "storage/rows.pb.h"
+
+namespace calipers::server {
+namespace {
+
+// Bytes of one write, and of what is read for it.
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+
+// Whether the record at `index` is there without its values.
+absl::StatusOr<bool> IsDropped(const Database& database, const LiveSeries& series,
+                               BatchIndex index) {
+  const ObservedKey key = MakeObservedKey(series.run->id, series.id, index);
+  ASSIGN_OR_RETURN(const std::optional<std::string> body, database.Get(AsText(key)));
+  if (!body) return false;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const SeriesRecord> observed, DecodeObserved(*body));
+  return observed->dropped;
+}
+
+// Values are dropped from the first record on, and at most to where a checkpoint ended,
+// but a crash may have come before the last of them.
+absl::StatusOr<BatchIndex> FirstUndropped(const Database& database, const LiveSeries& series,
+                                          BatchIndex checkpoint_end) {
+  for (BatchIndex index = checkpoint_end; index > 0; --index) {
+    ASSIGN_OR_RETURN(const bool dropped, IsDropped(database, series, index - 1));
+    if (dropped) return index;
+  }
+  return 0;
+}
+
+// Adds a record without its values to what is to be written.
+absl::Status DropValues(absl::string_view key, absl::string_view body, rocksdb::WriteBatch& batch) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const SeriesRecord> observed, DecodeObserved(body));
+  storage::v1::ObservedRow scratch;
+  std::string value;
+  EncodeObserved(*observed->WithoutValues(), scratch, value);
+  PutRow(key, std::move(value), batch);
+  return absl::OkStatus();
+}
+
+// Writes what is in `batch` and the records from `from` to `end` without their values.
+absl::Status WriteDropping(Database& database, const LiveSeries& series, BatchIndex from,
+                           BatchIndex end, rocksdb::WriteBatch& batch) {
+  KeyRange rows = RecordsFrom(series.run->id, series.id, from);
+  rows.end = RecordsFrom(series.run->id, series.id, end).begin;
+  const auto cursor = database.Read(std::move(rows));
+  std::size_t bytes_read = 0;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more,
+                     cursor->Next([&](absl::string_view key, absl::string_view body) {
+                       bytes_read += body.size();
+                       return DropValues(key, body, batch);
+                     }));
+    if (!more) return database.Write(batch, Database::Keep::kSometime);
+    if (bytes_read < kChunkBytes) continue;
+    // The first has the checkpoint: it must be there before the second.
+    RETURN_IF_ERROR(database.Write(batch, Database::Keep::kBeforeReturn));
+    batch.Clear();
+    bytes_read = 0;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Checkpoint>> FetchCheckpoint(const Database& database,
+                                                          const LiveSeries& series) {
+  const std::string key = CheckpointKey(series.run->id, series.id);
+  const absl::StatusOr<std::optional<std::string>> body = database.Get(key);
+  if (!body.ok()) return InSeries(series, body.status());
+  if (!*body) return std::nullopt;
+  absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(**body);
+  if (!checkpoint.ok()) return InSeries(series, checkpoint.status());
+  return *std::move(checkpoint);
+}
+
+absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
+                             const Checkpoint& checkpoint, bool drop_values) {
+  const absl::StatusOr<bool> needed = IsDropped(database, series, checkpoint.prefix_end);
+  if (!needed.ok()) return InSeries(series, needed.status());
+  if (*needed) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the checkpoint of session ", series.identity->name.full(), " ends at ",
+                     checkpoint.prefix_end,
+                     ", and the values beyond were dropped (write one that goes further)"));
+  }
+  rocksdb::WriteBatch batch;
+  PutRow(CheckpointKey(series.run->id, series.id), EncodeCheckpoint(checkpoint), batch);
+  if (!drop_values) return database.Write(batch, Database::Keep::kSometime);
+  ASSIGN_OR_RETURN(const std::optional<Checkpoint> before, FetchCheckpoint(database, series));
+  const absl::StatusOr<BatchIndex> from =
+      FirstUndropped(database, series, before ? before->prefix_end : 0);
+  if (!from.ok()) return InSeries(series, from.status());
+  return InSeries(series, WriteDropping(database, series, *from, checkpoint.prefix_end, batch));
+}
+
+}  // namespace calipers::server

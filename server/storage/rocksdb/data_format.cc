@@ -1,0 +1,81 @@
+#include "server/storage/rocksdb/data_format.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/status_macros.h"
+#include "server/storage/rocksdb/durable_files.h"
+#include "server/storage/rocksdb/rocksdb_status.h"
+
+namespace calipers::server {
+namespace {
+
+// What may lie in a directory that is still empty for a store: what a start that was cut
+// short left, and what a file system puts at its own root.
+constexpr std::array<absl::string_view, 4> kNothing = {"LOCK", "FORMAT.tmp", "db.part",
+                                                       "lost+found"};
+
+std::string FormatFile(const std::string& directory) { return directory + "/FORMAT"; }
+
+absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
+  absl::string_view number = text;
+  int format = 0;
+  // Digits alone: SimpleAtoi takes signs and blanks.
+  if (!absl::ConsumePrefix(&number, "calipers ") || !absl::ConsumeSuffix(&number, "\n") ||
+      !std::all_of(number.begin(), number.end(), absl::ascii_isdigit) ||
+      !absl::SimpleAtoi(number, &format) || format < 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory,
+                     " is no data directory, or a damaged one: its file FORMAT does "
+                     "not say \"calipers ",
+                     kDataFormat, "\" (give another directory, or restore a backup)"));
+  }
+  if (format > kDataFormat) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, " was written by a newer Calipers: it has format ", format,
+                     ", and this one reads ", kDataFormat,
+                     ": use that version, or export there and import here"));
+  }
+  if (format < kDataFormat) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, " was written by an older Calipers: it has format ", format,
+                     ", and this one reads ", kDataFormat,
+                     ": use that version, or export there and import here"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::string& directory) {
+  ASSIGN_OR_RETURN(const bool marked, FileExists(files, FormatFile(directory)));
+  if (marked) {
+    std::string text;
+    RETURN_IF_ERROR(FromDisk(rocksdb::ReadFileToString(&files, FormatFile(directory), &text),
+                             "reading", FormatFile(directory)));
+    RETURN_IF_ERROR(CheckFormat(directory, text));
+    return true;
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(files, directory));
+  for (const std::string& name : names) {
+    if (std::find(kNothing.begin(), kNothing.end(), name) != kNothing.end()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, " is not empty and no data directory: it has ", name,
+                     " and no file FORMAT (give an empty directory, or one that a server made)"));
+  }
+  return false;
+}
+
+std::string UnfinishedRestore(const std::string& directory) { return directory + "/db.part"; }
+
+absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory) {
+  return WriteFileDurably(files, FormatFile(directory),
+                          absl::StrCat("calipers ", kDataFormat, "\n"));
+}
+
+}  // namespace calipers::server

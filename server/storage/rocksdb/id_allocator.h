@@ -1,0 +1,36 @@
+#ifndef CALIPERS_SERVER_STORAGE_ROCKSDB_ID_ALLOCATOR_H_
+#define CALIPERS_SERVER_STORAGE_ROCKSDB_ID_ALLOCATOR_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/storage/rocksdb/database.h"
+
+namespace calipers::server {
+
+/// Numbers that are given once in the life of a data directory, ascending: its database
+/// holds one that none has reached, and is written once for many. Thread-safe.
+class IdAllocator {
+ public:
+  /// `database` outlives it.
+  explicit IdAllocator(Database* database) : database_(database) {}
+
+  /// Goes on from what the database holds. For the start, before Next.
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
+
+  absl::StatusOr<std::uint64_t> Next() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  Database* const database_;
+  absl::Mutex mu_;
+  std::uint64_t next_ ABSL_GUARDED_BY(mu_) = 1;
+  // What the database holds.
+  std::uint64_t end_ ABSL_GUARDED_BY(mu_) = 1;
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_STORAGE_ROCKSDB_ID_ALLOCATOR_H_

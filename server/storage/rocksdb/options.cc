@@ -1,0 +1,76 @@
+#include "server/storage/rocksdb/options.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/table.h"
+#include "server/storage/rocksdb/memtable_insert_hint.h"
+
+namespace calipers::server {
+namespace {
+
+bool Supports(rocksdb::CompressionType type) {
+  const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
+  return std::find(supported.begin(), supported.end(), type) != supported.end();
+}
+
+void CheckEverything(rocksdb::Options& options) {
+  options.paranoid_checks = true;
+  options.force_consistency_checks = true;
+  // Stops at a place that reads wrong instead of passing over all that is behind it, but
+  // takes a write that a crash cut short for the end, which it is.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.recycle_log_file_num = 0;
+  // A device that failed is gone back to by Database alone.
+  options.max_bgerror_resume_count = 0;
+}
+
+void BoundMemoryAndFiles(rocksdb::Options& options, std::size_t cache_bytes) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(cache_bytes);
+  table.block_size = std::size_t{16} << 10;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = std::size_t{64} << 20;
+  options.max_write_buffer_number = 3;
+  options.max_total_wal_size = std::size_t{256} << 20;
+  options.max_open_files = 512;
+  options.max_background_jobs = 2;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.max_log_file_size = std::size_t{1} << 20;
+  options.keep_log_file_num = 4;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+}
+
+}  // namespace
+
+rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
+                                    std::size_t table_bytes) {
+  rocksdb::Options options;
+  options.env = env;
+  CheckEverything(options);
+  BoundMemoryAndFiles(options, cache_bytes);
+  options.target_file_size_base = table_bytes;
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<MemtableInsertHint>();
+  // Floats hardly shrink; what is around them does. What was just written is about to be
+  // merged, so that is left as it is.
+  options.compression = rocksdb::kNoCompression;
+  if (Supports(rocksdb::kLZ4Compression)) {
+    options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
+                                     rocksdb::kLZ4Compression};
+  }
+  return options;
+}
+
+rocksdb::ReadOptions MakeReadOptions() {
+  rocksdb::ReadOptions options;
+  options.ignore_range_deletions = true;
+  return options;
+}
+
+}  // namespace calipers::server

@@ -1,0 +1,114 @@
+#ifndef CALIPERS_SERVER_STORAGE_ROCKSDB_ROCKSDB_STORE_H_
+#define CALIPERS_SERVER_STORAGE_ROCKSDB_ROCKSDB_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/write_batch.h"
+#include "server/model/durability.h"
+#include "server/storage/rocksdb/database.h"
+#include "server/storage/rocksdb/directory_lock.h"
+#include "server/storage/rocksdb/id_allocator.h"
+#include "server/storage/rocksdb/series_index.h"
+#include "server/storage/series_map.h"
+#include "server/storage/store.h"
+
+namespace calipers::server {
+
+struct RocksdbOptions {
+  /// Made if it is not there.
+  std::string directory;
+  Durability durability = Durability::kSync;
+  /// Memory for what is read from disk.
+  std::size_t cache_bytes = std::size_t{256} << 20;
+  /// The size at which a table on disk ends. Small, a directory has many, as a large one does.
+  std::size_t table_bytes = kTableBytes;
+  /// What the data directory is on; null for the machine's own.
+  std::shared_ptr<rocksdb::FileSystem> file_system = {};
+};
+
+/// Everything in a RocksDB in a data directory, laid out as docs/durability.md says.
+/// Memory has the sessions there are, and of the series that are written to which
+/// indices they hold. One process at a time.
+class RocksdbStore final : public Store {
+ public:
+  /// FAILED_PRECONDITION if the directory is in use, of a newer format, or no data
+  /// directory; DATA_LOSS if it is damaged.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const RocksdbOptions& options);
+
+  ~RocksdbStore() override;
+
+  bool IsImmediate() const override { return false; }
+  absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) override;
+  absl::StatusOr<SeriesId> CreateSession(std::shared_ptr<const SessionIdentity> identity) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<SeriesId> ResetSession(SeriesId series) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::Status DeleteSession(SeriesId series) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::Status DeleteRun(const RunName& run) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
+  absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
+                                                    std::optional<std::int64_t> count) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
+  absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
+                               bool drop_values) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_, checkpoint_mu_);
+  absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<Backup> CreateBackup(const std::string& id) override
+      ABSL_LOCKS_EXCLUDED(backup_mu_);
+
+ private:
+  RocksdbStore(std::unique_ptr<DirectoryLock> directory, std::unique_ptr<Database> database);
+
+  using RunsById = absl::flat_hash_map<RunId, std::shared_ptr<LiveRun>>;
+  absl::Status Load();
+  absl::Status LoadRun(absl::string_view key, absl::string_view body, RunsById& runs);
+  absl::Status LoadSession(absl::string_view key, absl::string_view body, const RunsById& runs);
+  std::shared_ptr<LiveSeries> Find(SeriesId id) const ABSL_SHARED_LOCKS_REQUIRED(lifecycle_mu_);
+  // Null if there is none.
+  std::shared_ptr<LiveRun> FindRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
+  // The run of this name, new if there is none.
+  absl::StatusOr<std::shared_ptr<LiveRun>> FindOrMakeRun(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(runs_mu_);
+  // At how many records the series is to be sealed.
+  absl::StatusOr<std::int64_t> DecideSeal(LiveSeries* series, std::optional<std::int64_t> count)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(put_mu_);
+  void Insert(const std::shared_ptr<LiveSeries>& series);
+  void Forget(const LiveSeries& series);
+  // Takes away what a removal left.
+  void Finish(const std::string& removal);
+
+  // Released last.
+  const std::unique_ptr<DirectoryLock> directory_;
+  const std::unique_ptr<Database> database_;
+  IdAllocator ids_;
+
+  // Shared by whoever uses a session that is there; held alone to take one away, so that
+  // nothing is written to what is gone.
+  mutable absl::Mutex lifecycle_mu_;
+  // Of what a series holds, and whether it is sealed: from a decision to when it is kept.
+  absl::Mutex put_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
+  absl::Mutex checkpoint_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
+  absl::Mutex backup_mu_;
+  SeriesMap<LiveSeries> series_;
+  absl::Mutex runs_mu_;
+  absl::flat_hash_map<std::string, std::shared_ptr<LiveRun>> runs_ ABSL_GUARDED_BY(runs_mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_STORAGE_ROCKSDB_ROCKSDB_STORE_H_

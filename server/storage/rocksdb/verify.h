@@ -1,0 +1,16 @@
+#ifndef CALIPERS_SERVER_STORAGE_ROCKSDB_VERIFY_H_
+#define CALIPERS_SERVER_STORAGE_ROCKSDB_VERIFY_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace calipers::server {
+
+/// Reads every row of the database in the directory `path`, without changing it. DATA_LOSS, naming
+/// the row, for the first that is not as it was written.
+absl::Status VerifyDatabase(const std::string& path);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_STORAGE_ROCKSDB_VERIFY_H_

@@ -1,0 +1,57 @@
+#include "client/formats/bounded_json.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace calipers::client {
+namespace {
+
+using nlohmann::json;
+
+std::string Lists(int depth) {
+  return absl::StrCat(std::string(static_cast<std::size_t>(depth), '['),
+                      std::string(static_cast<std::size_t>(depth), ']'));
+}
+
+TEST(ShallowJsonTest, ParsesWhatIsJson) {
+  EXPECT_EQ(ParseBoundedJson(R"({"a":[1,{"b":"c"}]})", 3), (json{{"a", {1, {{"b", "c"}}}}}));
+  EXPECT_EQ(ParseBoundedJson("3", 1), json(3));
+  for (const char* text : {"", "{", "[1,]", "{\"a\":1}}", "\"", "\"\\", "nul", "\"\xFF\""}) {
+    EXPECT_TRUE(ParseBoundedJson(text, 8).is_discarded()) << text;
+  }
+}
+
+TEST(ShallowJsonTest, RefusesWhatIsDeeper) {
+  for (const int depth : {1, 2, 8}) {
+    EXPECT_FALSE(ParseBoundedJson(Lists(depth), depth).is_discarded()) << depth;
+    EXPECT_TRUE(ParseBoundedJson(Lists(depth + 1), depth).is_discarded()) << depth;
+    const std::string wide = absl::StrCat("[", Lists(depth), ",", Lists(depth), "]");
+    EXPECT_FALSE(ParseBoundedJson(wide, depth + 1).is_discarded()) << depth;
+    EXPECT_TRUE(ParseBoundedJson(wide, depth).is_discarded()) << depth;
+  }
+  EXPECT_FALSE(ParseBoundedJson(R"({"a":{"a":[]}})", 3).is_discarded());
+  EXPECT_TRUE(ParseBoundedJson(R"({"a":{"a":[]}})", 2).is_discarded());
+  EXPECT_TRUE(ParseBoundedJson(std::string(1'000'000, '['), 8).is_discarded());
+  EXPECT_TRUE(ParseBoundedJson(std::string(1'000'000, ']'), 8).is_discarded());
+}
+
+TEST(ShallowJsonTest, BracketsInTextsAreNone) {
+  EXPECT_EQ(ParseBoundedJson(R"(["[[[[{{{{", "\"[[[", "\\"])", 1),
+            (json{"[[[[{{{{", "\"[[[", "\\"}));
+  // A text that seems to end does not hide what comes behind.
+  EXPECT_TRUE(ParseBoundedJson(R"(["\\", [[]]])", 2).is_discarded());
+}
+
+// Each member may not cost a look at all the others: a header has a hundred thousand.
+TEST(ShallowJsonTest, ManyMembers) {
+  std::string text = "{";
+  for (int i = 0; i < 300'000; ++i) absl::StrAppend(&text, "\"", i, "\":{\"a\":[1]},");
+  text.back() = '}';
+  EXPECT_EQ(ParseBoundedJson(text, 3).size(), 300'000U);
+}
+
+}  // namespace
+}  // namespace calipers::client

@@ -1,0 +1,143 @@
+#include "core/reduce/record.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tests/support/status_matchers.h"
+
+namespace calipers {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::StatusIs;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<std::byte> Pack(Dtype dtype, const std::vector<double>& values) {
+  std::vector<std::byte> bytes(values.size() * ByteSize(dtype));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    StoreElement(dtype, values[i], bytes.data() + i * ByteSize(dtype));
+  }
+  return bytes;
+}
+
+absl::StatusOr<Record> Make(const std::vector<double>& min, const std::vector<double>& max,
+                            double global_min, double global_max, Dtype dtype = Dtype::kBF16) {
+  return Record::Make(dtype, 3, Pack(dtype, min), Pack(dtype, max), Pack(dtype, {global_min}),
+                      Pack(dtype, {global_max}));
+}
+
+TEST(RecordTest, HoldsWhatItWasMadeFrom) {
+  const auto record = Make({-1, 2}, {4, 8}, -1, 8);
+  ASSERT_OK(record);
+  EXPECT_EQ(record->num_params(), 2U);
+  EXPECT_EQ(record->num_observations(), 3);
+  EXPECT_FALSE(record->empty());
+  EXPECT_EQ(record->min(), absl::MakeConstSpan(Pack(Dtype::kBF16, {-1, 2})));
+  EXPECT_EQ(record->max(), absl::MakeConstSpan(Pack(Dtype::kBF16, {4, 8})));
+  EXPECT_EQ(record->global_min(), absl::MakeConstSpan(Pack(Dtype::kBF16, {-1})));
+  EXPECT_EQ(record->global_max(), absl::MakeConstSpan(Pack(Dtype::kBF16, {8})));
+  EXPECT_FALSE(record->saw_nan());
+  EXPECT_FALSE(record->saw_inf());
+}
+
+TEST(RecordTest, AnEmptyOneHasNoValues) {
+  const Record record = Record::Empty(Dtype::kF32, 0);
+  EXPECT_TRUE(record.empty());
+  EXPECT_EQ(record.num_params(), 0U);
+  EXPECT_TRUE(record.min().empty());
+  EXPECT_TRUE(record.global_max().empty());
+}
+
+TEST(RecordTest, NanOnOneEndIsOnBothAndCanonical) {
+  const Dtype dtype = Dtype::kF32;
+  std::vector<std::byte> odd_nan = Pack(dtype, {kNan});
+  odd_nan[0] = std::byte{1};
+  odd_nan[3] = std::byte{0xFF};
+  const auto record = Record::Make(dtype, 1, odd_nan, Pack(dtype, {1}), odd_nan, Pack(dtype, {1}));
+  ASSERT_OK(record);
+  EXPECT_TRUE(record->saw_nan());
+  for (const auto& end :
+       {record->min(), record->max(), record->global_min(), record->global_max()}) {
+    EXPECT_EQ(end, absl::MakeConstSpan(Pack(dtype, {kNan})));
+  }
+}
+
+TEST(RecordTest, SaysWhetherItSawInfinity) {
+  const auto below = Make({-kInf, 0}, {0, 1}, -kInf, 1);
+  const auto above = Make({-1, 0}, {0, kInf}, -1, kInf);
+  for (const auto& record : {below, above}) {
+    ASSERT_OK(record);
+    EXPECT_TRUE(record->saw_inf());
+    EXPECT_FALSE(record->saw_nan());
+  }
+}
+
+TEST(RecordTest, EqualityIsOfEverything) {
+  const auto a = Make({-1}, {1}, -1, 1);
+  EXPECT_EQ(*a, *Make({-1}, {1}, -1, 1));
+  EXPECT_FALSE(*a == *Make({-1}, {2}, -1, 2));
+  EXPECT_FALSE(*a == *Make({-1}, {1}, -1, 1, Dtype::kF32));
+  EXPECT_FALSE(*Make({-0.0}, {1}, -0.0, 1) == *Make({0.0}, {1}, 0.0, 1));
+  // NaN equals itself here: a retried batch is a duplicate.
+  EXPECT_EQ(*Make({kNan}, {kNan}, kNan, kNan), *Make({kNan}, {kNan}, kNan, kNan));
+}
+
+TEST(RecordTest, BadOnesAreRefused) {
+  EXPECT_THAT(Make({2}, {1}, 1, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
+  EXPECT_THAT(Make({1}, {2}, 2, 1), StatusIs(absl::StatusCode::kInvalidArgument,
+                                             HasSubstr("global_min is above global_max")));
+  EXPECT_THAT(Make({1}, {2}, 0, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global_min")));
+  EXPECT_THAT(Make({1}, {2}, 1, 3),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global_max")));
+  EXPECT_THAT(Make({1, 2}, {3}, 1, 3),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
+  EXPECT_THAT(Make({}, {}, 1, 1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
+  const std::vector<std::byte> one = Pack(Dtype::kF32, {1});
+  EXPECT_THAT(Record::Make(Dtype::kF32, -1, one, one, one, one),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("num_observations")));
+  const std::vector<std::byte> three(3);
+  EXPECT_THAT(Record::Make(Dtype::kF32, 1, three, three, one, one),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
+}
+
+TEST(RecordTest, NanIsInTheGlobalRangeIfAndOnlyIfInAParameter) {
+  EXPECT_OK(Make({kNan, 1}, {kNan, 2}, kNan, kNan));
+  EXPECT_THAT(Make({kNan, 1}, {kNan, 2}, 1, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NaN")));
+  EXPECT_THAT(Make({1}, {2}, kNan, kNan),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NaN")));
+}
+
+TEST(RecordTest, NanHidesAnInfinityOfItsParameterAlone) {
+  EXPECT_FALSE(Make({kNan}, {kInf}, kNan, kNan)->saw_inf());
+  EXPECT_TRUE(Make({kNan, -kInf}, {kNan, 1}, kNan, kNan)->saw_inf());
+}
+
+TEST(RecordTest, OrderIsThatOfElements) {
+  EXPECT_OK(Make({-0.0}, {0.0}, -0.0, 0.0));
+  EXPECT_THAT(Make({0.0}, {-0.0}, 0.0, 0.0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
+  // Apart by one where float64 sees them as equal.
+  std::vector<std::byte> low = Pack(Dtype::kI64, {0x1p60});
+  std::vector<std::byte> high = low;
+  high[0] = std::byte{1};
+  EXPECT_OK(Record::Make(Dtype::kI64, 1, low, high, low, high));
+  EXPECT_THAT(Record::Make(Dtype::kI64, 1, high, low, low, low),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
+  EXPECT_THAT(Record::Make(Dtype::kI64, 1, low, low, low, high),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global_max")));
+}
+
+TEST(RecordTest, PaddingMayWidenParametersBeyondTheGlobalRange) {
+  EXPECT_OK(Make({0, 2}, {3, 4}, 2, 4));
+}
+
+}  // namespace
+}  // namespace calipers

@@ -1,0 +1,135 @@
+#include "server/rpc/observe_request_parser.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "grpcpp/support/slice.h"
+#include "tests/support/status_matchers.h"
+
+namespace calipers::server {
+namespace {
+
+using calipers::testing::StatusIs;
+using ::testing::HasSubstr;
+
+// The bytes as gRPC may hand them over: in slices cut anywhere.
+grpc::ByteBuffer Sliced(const std::string& bytes, std::mt19937& random) {
+  std::vector<grpc::Slice> slices;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t size = std::min<std::size_t>(bytes.size() - at, 1 + random() % 50);
+    slices.emplace_back(bytes.data() + at, size);
+    at += size;
+  }
+  return {slices.data(), slices.size()};
+}
+
+std::string Data(const ObserveRequest& request) {
+  std::string data;
+  request.ForEachDataSlice([&data](absl::Span<const std::byte> slice) {
+    data.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+  });
+  return data;
+}
+
+// Agrees with the generated parser on whether the bytes are a message, and on what
+// it says.
+void ExpectLikeTheGeneratedParser(const std::string& bytes, std::mt19937& random) {
+  v1::ObserveRequest expected;
+  const bool readable = expected.ParseFromString(bytes);
+  const auto request = ObserveRequest::Parse(Sliced(bytes, random));
+  ASSERT_EQ(request.ok(), readable) << request.status() << " " << absl::BytesToHexString(bytes);
+  if (!readable) return;
+  EXPECT_EQ(Data(*request), expected.data());
+  EXPECT_EQ(request->data_size(), expected.data().size());
+  v1::ObserveRequest fields = request->fields();
+  fields.DiscardUnknownFields();
+  expected.DiscardUnknownFields();
+  expected.clear_data();
+  EXPECT_EQ(fields.SerializeAsString(), expected.SerializeAsString());
+}
+
+std::string RandomField(std::mt19937& random) {
+  v1::ObserveRequest request;
+  switch (random() % 5) {
+    case 0:
+      request.set_worker(std::string(random() % 20, 'w'));
+      break;
+    case 1:
+      request.mutable_header()->set_session(std::string(random() % 200, 's'));
+      request.mutable_header()->add_shape(static_cast<std::int64_t>(random()));
+      if (random() % 2 == 0) request.mutable_header()->set_index(random() % 100);
+      break;
+    case 2:
+      request.mutable_reduced()->add_observations()->set_min(std::string(random() % 9, 'm'));
+      break;
+    case 3:
+      request.set_data(std::string(random() % 300, static_cast<char>('a' + random() % 26)));
+      break;
+    default:
+      // A field of a later version of the contract.
+      return std::string("\xa2\x06\x03new", 6);
+  }
+  return request.SerializeAsString();
+}
+
+TEST(ObserveRequestTest, FieldsInAnyOrderAndNumberAsProtobufHasIt) {
+  std::mt19937 random(21);
+  for (int round = 0; round < 3000; ++round) {
+    std::string bytes;
+    for (std::size_t fields = random() % 6; fields > 0; --fields) bytes += RandomField(random);
+    ExpectLikeTheGeneratedParser(bytes, random);
+  }
+}
+
+TEST(ObserveRequestTest, DamagedMessagesAsProtobufHasIt) {
+  std::mt19937 random(22);
+  int unreadable = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes;
+    for (std::size_t fields = 1 + random() % 3; fields > 0; --fields) bytes += RandomField(random);
+    if (bytes.empty()) continue;
+    if (random() % 2 == 0) bytes.resize(random() % bytes.size());
+    for (std::size_t flips = random() % 3; flips > 0 && !bytes.empty(); --flips) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    v1::ObserveRequest expected;
+    if (!expected.ParseFromString(bytes)) ++unreadable;
+    ExpectLikeTheGeneratedParser(bytes, random);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(unreadable, 100);
+}
+
+// Found by the fuzzer: a tag of more than five bytes.
+TEST(ObserveRequestTest, OverlongTagsAsProtobufHasIt) {
+  std::mt19937 random(24);
+  ExpectLikeTheGeneratedParser("\xc0\xc0\xc0\xc0\xc0\x29L", random);
+}
+
+TEST(ObserveRequestTest, SaysWhatItIsNot) {
+  std::mt19937 random(23);
+  EXPECT_THAT(
+      ObserveRequest::Parse(Sliced("\xff", random)),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a calipers.v1.ObserveRequest")));
+}
+
+TEST(ObserveRequestTest, DataIsHandedOverWhereItLies) {
+  v1::ObserveRequest message;
+  message.set_data(std::string(100'000, 'd'));
+  const grpc::Slice slice(message.SerializeAsString());
+  const grpc::ByteBuffer buffer(&slice, 1);
+  const auto request = ObserveRequest::Parse(buffer);
+  ASSERT_OK(request);
+  request->ForEachDataSlice([&slice](absl::Span<const std::byte> piece) {
+    EXPECT_GE(piece.data(), reinterpret_cast<const std::byte*>(slice.begin()));
+    EXPECT_LE(piece.data() + piece.size(), reinterpret_cast<const std::byte*>(slice.end()));
+  });
+}
+
+}  // namespace
+}  // namespace calipers::server

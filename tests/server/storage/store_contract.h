@@ -1,0 +1,589 @@
+#ifndef CALIPERS_TESTS_SERVER_STORAGE_STORE_CONTRACT_H_
+#define CALIPERS_TESTS_SERVER_STORAGE_STORE_CONTRACT_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/limits.h"
+#include "server/storage/store.h"
+#include "tests/support/records.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/stored.h"
+
+namespace calipers::server {
+
+/// What every Store has to do. An implementation instantiates it with a type
+/// that has `Store& store()`, of an empty one that lives as long.
+template <typename Holder>
+class StoreContract : public ::testing::Test {
+ protected:
+  Store& store() { return holder_.store(); }
+
+  SeriesId Create(const std::string& run = "r", const std::string& session = "layer/input") {
+    const absl::StatusOr<SeriesId> series =
+        store().CreateSession(testing::MakeIdentity(run, session));
+    EXPECT_OK(series);
+    return series.value_or(SeriesId{0});
+  }
+
+  void Fill(SeriesId series, BatchIndex end) {
+    std::vector<NewRecord> records;
+    for (BatchIndex i = 0; i < end; ++i) {
+      records.push_back({series, i, testing::MakeObserved(double(i))});
+    }
+    for (const PutResult& result : store().PutIfAbsent(records)) {
+      EXPECT_EQ(result.outcome, PutResult::kStored) << result.status;
+    }
+  }
+
+  // Nothing can be done with it any more.
+  void ExpectGone(SeriesId series) {
+    using testing::StatusIs;
+    const auto gone = StatusIs(absl::StatusCode::kNotFound, ::testing::HasSubstr("deleted"));
+    const PutResult put = testing::PutOne(store(), series, 7, 1);
+    EXPECT_EQ(put.outcome, PutResult::kRefused);
+    EXPECT_EQ(put.index, 7);
+    EXPECT_THAT(put.status, gone);
+    EXPECT_THAT(store().Read(series, 0), gone);
+    EXPECT_THAT(store().Seal(series, 1), gone);
+    EXPECT_THAT(store().ReadCheckpoint(series), gone);
+    EXPECT_THAT(store().WriteCheckpoint(series, {1, "state"}, false), gone);
+    EXPECT_THAT(store().ResetSession(series), gone);
+    EXPECT_OK(store().DeleteSession(series));
+  }
+
+  Holder holder_;
+};
+
+TYPED_TEST_SUITE_P(StoreContract);
+
+TYPED_TEST_P(StoreContract, HasTheSessionsThatWereCreated) {
+  EXPECT_TRUE(testing::SessionsOf(this->store()).empty());
+  SessionSpec spec;
+  spec.args = *ResolveQuantizationArgs(
+      {.strategy = Strategy::kGroup, .group_size = 64, .averaging_constant = 0.25});
+  spec.arithmetic = Arithmetic::kReference;
+  spec.non_finite_policy = NonFinitePolicy::kSkip;
+  spec.dtype = Dtype::kBF16;
+  spec.retention = Retention::kFolded;
+  const auto identity = std::make_shared<const SessionIdentity>(
+      SessionIdentity{*SessionName::Parse("runs/r/sessions/m.0:x/y/weight"), spec,
+                      absl::FromUnixMicros(1'700'000'000'123'456)});
+  const SeriesId a = *this->store().CreateSession(identity);
+  const SeriesId b = this->Create("other");
+  const auto sessions = testing::SessionsOf(this->store());
+  ASSERT_EQ(sessions.size(), 2U);
+  const StoredSession& stored = sessions.at(identity->name.full());
+  EXPECT_EQ(stored.series, a);
+  EXPECT_EQ(stored.identity->name.full(), identity->name.full());
+  EXPECT_EQ(stored.identity->spec, spec);
+  EXPECT_EQ(stored.identity->create_time, identity->create_time);
+  EXPECT_EQ(stored.sealed_count, std::nullopt);
+  EXPECT_EQ(sessions.at("runs/other/sessions/layer/input").series, b);
+}
+
+TYPED_TEST_P(StoreContract, ASeriesIdIsGreaterThanAnyBefore) {
+  SeriesId last = this->Create("r", "m0/input");
+  for (int i = 1; i < 20; ++i) {
+    const SeriesId series = this->Create("r" + std::to_string(i % 3), std::to_string(i) + "/input");
+    EXPECT_GT(series, last);
+    last = *this->store().ResetSession(series);
+    EXPECT_GT(last, series);
+  }
+}
+
+TYPED_TEST_P(StoreContract, KeepsRecordsInIndexOrderAsTheyWere) {
+  const SeriesId series = this->Create();
+  for (BatchIndex index : {BatchIndex{5}, BatchIndex{1}, kMaxBatchIndex, BatchIndex{0}}) {
+    const PutResult result = testing::PutOne(this->store(), series, index, double(index));
+    EXPECT_EQ(result.outcome, PutResult::kStored);
+    EXPECT_EQ(result.index, index);
+    EXPECT_OK(result.status);
+  }
+  EXPECT_EQ(testing::IndicesOf(this->store(), series),
+            (std::vector<BatchIndex>{0, 1, 5, kMaxBatchIndex}));
+  EXPECT_EQ(testing::IndicesOf(this->store(), series, 1),
+            (std::vector<BatchIndex>{1, 5, kMaxBatchIndex}));
+  EXPECT_EQ(testing::IndicesOf(this->store(), series, 6),
+            (std::vector<BatchIndex>{kMaxBatchIndex}));
+  for (const auto& [index, observed] : testing::ReadSeries(this->store(), series)) {
+    EXPECT_TRUE(testing::Same(*observed, *testing::MakeObserved(double(index))));
+  }
+}
+
+TYPED_TEST_P(StoreContract, KeepsWhateverRecordThereIs) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto worker = std::make_shared<const std::string>("a worker\xff with any name");
+  const std::vector<std::shared_ptr<const SeriesRecord>> given = {
+      SeriesRecord::Make(*testing::MakeRecord(nan, nan), {1}, worker),
+      SeriesRecord::Make(*testing::MakeRecord(-infinity, infinity, 0), {2, 3, 4, 5, 6}, worker),
+      SeriesRecord::Make(*testing::MakeRecord(-0.0, 0.0, std::int64_t{1} << 62), {}, worker),
+      SeriesRecord::Make(Record::Empty(Dtype::kBF16, 17), {0, 128}, worker)};
+  const SeriesId series = this->Create();
+  std::vector<NewRecord> records;
+  for (const auto& observed : given) records.push_back({series, std::nullopt, observed});
+  this->store().PutIfAbsent(records);
+  const auto kept = testing::ReadSeries(this->store(), series);
+  ASSERT_EQ(kept.size(), given.size());
+  for (const auto& [index, observed] : kept) {
+    EXPECT_TRUE(testing::Same(*observed, *given[std::size_t(index)])) << index;
+  }
+}
+
+TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
+  const SeriesId series = this->Create();
+  EXPECT_EQ(testing::PutOne(this->store(), series, 3, 1).outcome, PutResult::kStored);
+  const PutResult same = testing::PutOne(this->store(), series, 3, 1);
+  EXPECT_EQ(same.outcome, PutResult::kDuplicate);
+  EXPECT_EQ(same.index, 3);
+  const PutResult other = testing::PutOne(this->store(), series, 3, 2);
+  EXPECT_EQ(other.outcome, PutResult::kConflict);
+  EXPECT_EQ(other.index, 3);
+  // The worker is not part of what a record is.
+  const NewRecord from_other{series, 3, testing::MakeObserved(1, "w1")};
+  EXPECT_EQ(this->store().PutIfAbsent({&from_other, 1})[0].outcome, PutResult::kDuplicate);
+  const auto kept = testing::ReadSeries(this->store(), series);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_TRUE(testing::Same(*kept.at(3), *testing::MakeObserved(1)));
+}
+
+TYPED_TEST_P(StoreContract, ABatchMayHoldAnIndexTwice) {
+  const SeriesId a = this->Create("r", "a/input");
+  const SeriesId b = this->Create("r", "b/input");
+  const std::vector<NewRecord> records = {
+      {a, 4, testing::MakeObserved(1)}, {b, 4, testing::MakeObserved(2)},
+      {a, 4, testing::MakeObserved(1)}, {a, 4, testing::MakeObserved(2)},
+      {b, 4, testing::MakeObserved(2)}, {b, 0, testing::MakeObserved(3)}};
+  const auto results = this->store().PutIfAbsent(records);
+  ASSERT_EQ(results.size(), records.size());
+  const std::vector<PutResult::Outcome> expected = {PutResult::kStored,    PutResult::kStored,
+                                                    PutResult::kDuplicate, PutResult::kConflict,
+                                                    PutResult::kDuplicate, PutResult::kStored};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(results[i].outcome, expected[i]) << i;
+    EXPECT_EQ(results[i].index, *records[i].index);
+  }
+  EXPECT_EQ(testing::IndicesOf(this->store(), a), (std::vector<BatchIndex>{4}));
+  EXPECT_EQ(testing::IndicesOf(this->store(), b), (std::vector<BatchIndex>{0, 4}));
+}
+
+TYPED_TEST_P(StoreContract, ARecordWithoutAnIndexGoesToTheEnd) {
+  const SeriesId series = this->Create();
+  EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 0).index, 0);
+  const std::vector<NewRecord> records = {{series, std::nullopt, testing::MakeObserved(1)},
+                                          {series, 7, testing::MakeObserved(2)},
+                                          {series, std::nullopt, testing::MakeObserved(3)},
+                                          {series, 3, testing::MakeObserved(4)},
+                                          {series, std::nullopt, testing::MakeObserved(4)}};
+  std::vector<BatchIndex> indices;
+  for (const PutResult& result : this->store().PutIfAbsent(records)) {
+    EXPECT_EQ(result.outcome, PutResult::kStored);
+    indices.push_back(result.index);
+  }
+  EXPECT_EQ(indices, (std::vector<BatchIndex>{1, 7, 8, 3, 9}));
+  EXPECT_EQ(testing::IndicesOf(this->store(), series), (std::vector<BatchIndex>{0, 1, 3, 7, 8, 9}));
+}
+
+TYPED_TEST_P(StoreContract, ThereIsNoIndexBehindTheLast) {
+  const SeriesId series = this->Create();
+  testing::PutOne(this->store(), series, kMaxBatchIndex, 1);
+  for (const std::optional<BatchIndex> index :
+       {std::optional<BatchIndex>(), std::optional<BatchIndex>(kMaxBatchIndex + 1),
+        std::optional<BatchIndex>(-1)}) {
+    const PutResult result = testing::PutOne(this->store(), series, index, 1);
+    EXPECT_EQ(result.outcome, PutResult::kRefused);
+    EXPECT_EQ(result.index, index.value_or(-1));
+    EXPECT_EQ(result.status.code(), absl::StatusCode::kOutOfRange);
+  }
+  EXPECT_EQ(testing::IndicesOf(this->store(), series), (std::vector<BatchIndex>{kMaxBatchIndex}));
+}
+
+TYPED_TEST_P(StoreContract, NoRecordsAreNone) {
+  EXPECT_TRUE(this->store().PutIfAbsent({}).empty());
+}
+
+TYPED_TEST_P(StoreContract, OneThatIsRefusedTakesNoOtherAlong) {
+  const SeriesId gone = this->Create("r", "gone/input");
+  const SeriesId series = this->Create();
+  EXPECT_OK(this->store().DeleteSession(gone));
+  const std::vector<NewRecord> records = {{gone, 0, testing::MakeObserved(1)},
+                                          {series, 0, testing::MakeObserved(1)},
+                                          {gone, std::nullopt, testing::MakeObserved(1)},
+                                          {series, 1, testing::MakeObserved(1)}};
+  const auto results = this->store().PutIfAbsent(records);
+  EXPECT_EQ(results[0].outcome, PutResult::kRefused);
+  EXPECT_EQ(results[1].outcome, PutResult::kStored);
+  EXPECT_EQ(results[2].outcome, PutResult::kRefused);
+  EXPECT_EQ(results[2].index, -1);
+  EXPECT_EQ(results[3].outcome, PutResult::kStored);
+}
+
+TYPED_TEST_P(StoreContract, SeriesAreApart) {
+  const SeriesId a = this->Create("r", "a/input");
+  const SeriesId b = this->Create("r", "b/input");
+  const SeriesId c = this->Create("s", "a/input");
+  testing::PutOne(this->store(), a, 0, 1);
+  EXPECT_EQ(testing::IndicesOf(this->store(), a).size(), 1U);
+  EXPECT_TRUE(testing::IndicesOf(this->store(), b).empty());
+  EXPECT_TRUE(testing::IndicesOf(this->store(), c).empty());
+}
+
+TYPED_TEST_P(StoreContract, AReaderHasTheMomentAtWhichItWasMade) {
+  const SeriesId series = this->Create();
+  // More than a reader may look at ahead.
+  for (BatchIndex i = 0; i < 3000; i += 3) testing::PutOne(this->store(), series, i, double(i));
+  const auto reader = this->store().Read(series, 0);
+  ASSERT_OK(reader);
+  for (BatchIndex i = 1; i < 3100; i += 3) testing::PutOne(this->store(), series, i, double(i));
+  const auto records = testing::Drain(**reader);
+  EXPECT_EQ(records.size(), 1000U);
+  for (const auto& [index, observed] : records) EXPECT_EQ(index % 3, 0);
+}
+
+TYPED_TEST_P(StoreContract, AReaderGoesOnWhenItsSessionGoes) {
+  for (const bool whole_run : {false, true}) {
+    const SeriesId series = this->Create();
+    this->Fill(series, 1000);
+    const auto reader = this->store().Read(series, 10);
+    ASSERT_OK(reader);
+    if (whole_run) {
+      EXPECT_OK(this->store().DeleteRun(*RunName::Parse("runs/r")));
+    } else {
+      EXPECT_OK(this->store().DeleteSession(series));
+    }
+    const auto records = testing::Drain(**reader);
+    ASSERT_EQ(records.size(), 990U);
+    EXPECT_TRUE(testing::Same(*records.at(999), *testing::MakeObserved(999)));
+  }
+}
+
+TYPED_TEST_P(StoreContract, ADeletedSessionIsGoneForGood) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 3);
+  EXPECT_OK(this->store().WriteCheckpoint(series, {2, "state"}, false));
+  EXPECT_OK(this->store().DeleteSession(series));
+  this->ExpectGone(series);
+  EXPECT_TRUE(testing::SessionsOf(this->store()).empty());
+  const SeriesId again = this->Create();
+  EXPECT_GT(again, series);
+  EXPECT_TRUE(testing::IndicesOf(this->store(), again).empty());
+  EXPECT_EQ(*this->store().ReadCheckpoint(again), std::nullopt);
+  this->ExpectGone(series);
+}
+
+TYPED_TEST_P(StoreContract, AResetSessionBeginsAgain) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 3);
+  EXPECT_OK(this->store().WriteCheckpoint(series, {2, "state"}, false));
+  EXPECT_OK(this->store().Seal(series, 3));
+  const SeriesId again = *this->store().ResetSession(series);
+  EXPECT_GT(again, series);
+  this->ExpectGone(series);
+  const auto sessions = testing::SessionsOf(this->store());
+  ASSERT_EQ(sessions.size(), 1U);
+  EXPECT_EQ(sessions.begin()->second.series, again);
+  EXPECT_EQ(sessions.begin()->second.sealed_count, std::nullopt);
+  EXPECT_TRUE(testing::IndicesOf(this->store(), again).empty());
+  EXPECT_EQ(*this->store().ReadCheckpoint(again), std::nullopt);
+  EXPECT_EQ(testing::PutOne(this->store(), again, 0, 9).outcome, PutResult::kStored);
+}
+
+TYPED_TEST_P(StoreContract, ALongSeriesGoesLikeAShortOne) {
+  const SeriesId deleted = this->Create("r", "a/input");
+  const SeriesId reset = this->Create("r", "b/input");
+  const SeriesId kept = this->Create("r", "c/input");
+  for (const SeriesId series : {deleted, reset, kept}) this->Fill(series, 3000);
+  EXPECT_OK(this->store().DeleteSession(deleted));
+  const SeriesId again = *this->store().ResetSession(reset);
+  EXPECT_TRUE(testing::IndicesOf(this->store(), again).empty());
+  EXPECT_EQ(testing::IndicesOf(this->store(), kept).size(), 3000U);
+}
+
+TYPED_TEST_P(StoreContract, ADeletedRunIsGoneForGood) {
+  const SeriesId a = this->Create("r", "a/input");
+  const SeriesId b = this->Create("r", "b/input");
+  const SeriesId others = this->Create("r2", "a/input");
+  const SeriesId before = this->Create("q", "a/input");
+  for (const SeriesId series : {a, b, others, before}) this->Fill(series, 3);
+  const RunName run = *RunName::Parse("runs/r");
+  EXPECT_OK(this->store().DeleteRun(run));
+  EXPECT_OK(this->store().DeleteRun(run));
+  EXPECT_OK(this->store().DeleteRun(*RunName::Parse("runs/none")));
+  this->ExpectGone(a);
+  this->ExpectGone(b);
+  EXPECT_EQ(testing::SessionsOf(this->store()).size(), 2U);
+  EXPECT_EQ(testing::IndicesOf(this->store(), others).size(), 3U);
+  EXPECT_EQ(testing::IndicesOf(this->store(), before).size(), 3U);
+  const SeriesId again = this->Create("r", "a/input");
+  EXPECT_GT(again, before);
+  EXPECT_TRUE(testing::IndicesOf(this->store(), again).empty());
+  EXPECT_EQ(testing::PutOne(this->store(), again, 1, 5).outcome, PutResult::kStored);
+  EXPECT_EQ(testing::IndicesOf(this->store(), again), (std::vector<BatchIndex>{1}));
+}
+
+TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
+  using testing::StatusIs;
+  const SeriesId series = this->Create();
+  EXPECT_THAT(this->store().Seal(series, std::nullopt),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("no obs")));
+  for (const BatchIndex index : {0, 1, 4}) testing::PutOne(this->store(), series, index, 1);
+  EXPECT_THAT(this->store().Seal(series, std::nullopt),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("2-3")));
+  EXPECT_THAT(this->store().Seal(series, 6),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("2-3, 5")));
+  EXPECT_THAT(this->store().Seal(series, 4),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("5")));
+  // What failed closed nothing.
+  for (const BatchIndex index : {2, 3}) {
+    EXPECT_EQ(testing::PutOne(this->store(), series, index, 1).outcome, PutResult::kStored);
+  }
+  EXPECT_EQ(*this->store().Seal(series, std::nullopt), 5);
+  EXPECT_EQ(*this->store().Seal(series, 5), 5);
+  EXPECT_EQ(*this->store().Seal(series, std::nullopt), 5);
+  EXPECT_THAT(this->store().Seal(series, 6),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("sealed at 5")));
+  EXPECT_EQ(testing::SessionsOf(this->store()).begin()->second.sealed_count, 5);
+}
+
+TYPED_TEST_P(StoreContract, ManyAreSealedAtOnceAndEachByItself) {
+  using testing::StatusIs;
+  const SeriesId whole = this->Create("r", "whole/input");
+  const SeriesId torn = this->Create("r", "torn/input");
+  const SeriesId gone = this->Create("r", "gone/input");
+  const SeriesId other = this->Create("q", "other/input");
+  const SeriesId sealed = this->Create("q", "sealed/input");
+  for (const SeriesId series : {whole, gone, other}) this->Fill(series, 3);
+  for (const BatchIndex index : {0, 2}) testing::PutOne(this->store(), torn, index, 1);
+  this->Fill(sealed, 2);
+  ASSERT_OK(this->store().Seal(sealed, 2));
+  EXPECT_OK(this->store().DeleteSession(gone));
+  const std::vector<SeriesId> all = {whole, torn, gone, other, sealed, whole};
+  const auto results = this->store().SealAll(all, 3);
+  ASSERT_EQ(results.size(), all.size());
+  for (const std::size_t place : {0, 3, 5}) EXPECT_EQ(*results[place], 3);
+  EXPECT_THAT(results[1],
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("missing: 1")));
+  EXPECT_THAT(results[2], StatusIs(absl::StatusCode::kNotFound, ::testing::_));
+  EXPECT_THAT(results[4],
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("sealed at 2")));
+  // What is sealed is kept so, and what is not takes more.
+  EXPECT_EQ(testing::PutOne(this->store(), torn, 1, 1).outcome, PutResult::kStored);
+  for (const SeriesId series : {whole, other}) {
+    EXPECT_EQ(testing::PutOne(this->store(), series, 3, 1).outcome, PutResult::kRefused);
+  }
+  std::map<std::string, std::optional<std::int64_t>> counts;
+  for (const auto& [name, session] : testing::SessionsOf(this->store())) {
+    counts[name.substr(name.rfind("sessions/") + 9)] = session.sealed_count;
+  }
+  EXPECT_EQ(counts,
+            (std::map<std::string, std::optional<std::int64_t>>{
+                {"whole/input", 3}, {"torn/input", {}}, {"other/input", 3}, {"sealed/input", 2}}));
+  EXPECT_TRUE(this->store().SealAll({}, 3).empty());
+}
+
+TYPED_TEST_P(StoreContract, ASealedSeriesStillKnowsWhatItHolds) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 2);
+  ASSERT_OK(this->store().Seal(series, 2));
+  EXPECT_EQ(testing::PutOne(this->store(), series, 1, 1).outcome, PutResult::kDuplicate);
+  EXPECT_EQ(testing::PutOne(this->store(), series, 1, 9).outcome, PutResult::kConflict);
+  for (const std::optional<BatchIndex> index :
+       {std::optional<BatchIndex>(2), std::optional<BatchIndex>()}) {
+    const PutResult result = testing::PutOne(this->store(), series, index, 1);
+    EXPECT_EQ(result.outcome, PutResult::kRefused);
+    EXPECT_EQ(result.index, index.value_or(-1));
+    EXPECT_THAT(result.status, testing::StatusIs(absl::StatusCode::kFailedPrecondition,
+                                                 ::testing::HasSubstr("sealed at 2")));
+  }
+  EXPECT_EQ(testing::IndicesOf(this->store(), series), (std::vector<BatchIndex>{0, 1}));
+}
+
+TYPED_TEST_P(StoreContract, ACheckpointLeavesTheSeriesAsItIs) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 5);
+  EXPECT_EQ(*this->store().ReadCheckpoint(series), std::nullopt);
+  EXPECT_OK(this->store().WriteCheckpoint(series, {3, "state"}, false));
+  const auto records = testing::ReadSeries(this->store(), series);
+  ASSERT_EQ(records.size(), 5U);
+  for (const auto& [index, observed] : records) {
+    EXPECT_TRUE(testing::Same(*observed, *testing::MakeObserved(double(index))));
+  }
+  // It may be lost, but not be another.
+  const auto checkpoint = this->store().ReadCheckpoint(series);
+  ASSERT_OK(checkpoint);
+  if (*checkpoint) {
+    EXPECT_EQ((*checkpoint)->prefix_end, 3);
+    EXPECT_EQ((*checkpoint)->state, "state");
+  }
+  EXPECT_EQ(testing::PutOne(this->store(), series, 2, 2).outcome, PutResult::kDuplicate);
+  EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 5).index, 5);
+}
+
+TYPED_TEST_P(StoreContract, ACheckpointMayStandForValues) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 5);
+  const std::string state("any\0bytes\xff", 10);
+  EXPECT_OK(this->store().WriteCheckpoint(series, {2, "first"}, true));
+  EXPECT_OK(this->store().WriteCheckpoint(series, {4, state}, true));
+  const auto checkpoint = this->store().ReadCheckpoint(series);
+  ASSERT_OK(checkpoint);
+  ASSERT_TRUE(checkpoint->has_value());
+  EXPECT_EQ((*checkpoint)->prefix_end, 4);
+  EXPECT_EQ((*checkpoint)->state, state);
+  const auto records = testing::ReadSeries(this->store(), series);
+  ASSERT_EQ(records.size(), 5U);
+  for (const auto& [index, observed] : records) {
+    const auto given = testing::MakeObserved(double(index));
+    EXPECT_TRUE(testing::Same(*observed, index < 4 ? *given->WithoutValues() : *given)) << index;
+  }
+  // What was dropped is still known.
+  EXPECT_EQ(testing::PutOne(this->store(), series, 1, 1).outcome, PutResult::kDuplicate);
+  EXPECT_EQ(testing::PutOne(this->store(), series, 1, 2).outcome, PutResult::kConflict);
+  EXPECT_EQ(testing::PutOne(this->store(), series, 4, 4).outcome, PutResult::kDuplicate);
+  EXPECT_EQ(*this->store().Seal(series, std::nullopt), 5);
+}
+
+TYPED_TEST_P(StoreContract, NoCheckpointGoesWithValuesThatNothingElseHas) {
+  const SeriesId series = this->Create();
+  this->Fill(series, 5);
+  EXPECT_OK(this->store().WriteCheckpoint(series, {4, "state"}, true));
+  for (const bool drop : {false, true}) {
+    EXPECT_EQ(this->store().WriteCheckpoint(series, {3, "less"}, drop).code(),
+              absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_EQ((*this->store().ReadCheckpoint(series))->state, "state");
+  EXPECT_OK(this->store().WriteCheckpoint(series, {4, "same"}, true));
+  EXPECT_OK(this->store().WriteCheckpoint(series, {5, "more"}, true));
+  EXPECT_EQ((*this->store().ReadCheckpoint(series))->state, "more");
+}
+
+TYPED_TEST_P(StoreContract, OfManyWritersOneStores) {
+  const SeriesId series = this->Create();
+  constexpr int kWriters = 4;
+  constexpr BatchIndex kRecords = 200;
+  std::atomic<int> stored{0};
+  std::atomic<int> duplicates{0};
+  std::vector<std::thread> writers;
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back([&] {
+      for (BatchIndex i = 0; i < kRecords; ++i) {
+        const PutResult result = testing::PutOne(this->store(), series, i, double(i));
+        (result.outcome == PutResult::kStored ? stored : duplicates) += 1;
+        EXPECT_NE(result.outcome, PutResult::kConflict);
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(stored, kRecords);
+  EXPECT_EQ(duplicates, (kWriters - 1) * kRecords);
+  EXPECT_EQ(testing::IndicesOf(this->store(), series).size(), std::size_t{kRecords});
+}
+
+TYPED_TEST_P(StoreContract, OfManyWithoutAnIndexEachHasItsOwn) {
+  const SeriesId series = this->Create();
+  constexpr int kWriters = 4;
+  constexpr int kRecords = 100;
+  std::vector<std::vector<BatchIndex>> indices(kWriters);
+  std::vector<std::thread> writers;
+  for (auto& mine : indices) {
+    writers.emplace_back([&] {
+      for (int i = 0; i < kRecords; ++i) {
+        mine.push_back(testing::PutOne(this->store(), series, std::nullopt, 1).index);
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  std::set<BatchIndex> all;
+  for (const auto& mine : indices) {
+    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
+    all.insert(mine.begin(), mine.end());
+  }
+  EXPECT_EQ(all.size(), std::size_t(kWriters * kRecords));
+  EXPECT_EQ(*all.rbegin(), kWriters * kRecords - 1);
+}
+
+TYPED_TEST_P(StoreContract, ManyCreateAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kSessions = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kSessions; ++i) {
+        this->Create("r" + std::to_string(i / 10),
+                     std::to_string(t) + "." + std::to_string(i) + "/input");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<SeriesId> ids;
+  for (const auto& [name, session] : testing::SessionsOf(this->store())) ids.insert(session.series);
+  EXPECT_EQ(ids.size(), std::size_t(kThreads * kSessions));
+}
+
+TYPED_TEST_P(StoreContract, WhatComesAfterASealIsRefused) {
+  const SeriesId series = this->Create();
+  std::thread writer([&] {
+    for (BatchIndex i = 0; i < 500; ++i) testing::PutOne(this->store(), series, i, 1);
+  });
+  absl::StatusOr<std::int64_t> sealed = absl::UnknownError("");
+  while (!sealed.ok()) sealed = this->store().Seal(series, std::nullopt);
+  const std::size_t at_seal = testing::IndicesOf(this->store(), series).size();
+  writer.join();
+  EXPECT_EQ(at_seal, std::size_t(*sealed));
+  EXPECT_EQ(testing::IndicesOf(this->store(), series).size(), std::size_t(*sealed));
+}
+
+TYPED_TEST_P(StoreContract, ARunIsDeletedUnderItsWriters) {
+  const RunName run = *RunName::Parse("runs/r");
+  for (int round = 0; round < 5; ++round) {
+    const SeriesId series = this->Create();
+    std::atomic<bool> refused{false};
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] {
+      for (BatchIndex i = 0; !refused; ++i) {
+        const PutResult result = testing::PutOne(this->store(), series, i, 1);
+        if (result.outcome == PutResult::kStored) continue;
+        EXPECT_TRUE(absl::IsNotFound(result.status)) << result.status;
+        refused = true;
+      }
+    });
+    threads.emplace_back([&] {
+      while (!refused) {
+        const auto reader = this->store().Read(series, 0);
+        if (reader.ok()) testing::Drain(**reader);
+      }
+    });
+    while (testing::IndicesOf(this->store(), series).size() < 10) std::this_thread::yield();
+    EXPECT_OK(this->store().DeleteRun(run));
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(testing::SessionsOf(this->store()).empty());
+  }
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreContract, HasTheSessionsThatWereCreated, ASeriesIdIsGreaterThanAnyBefore,
+    KeepsRecordsInIndexOrderAsTheyWere, KeepsWhateverRecordThereIs, TheFirstRecordStays,
+    ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd, ThereIsNoIndexBehindTheLast,
+    NoRecordsAreNone, OneThatIsRefusedTakesNoOtherAlong, SeriesAreApart,
+    AReaderHasTheMomentAtWhichItWasMade, AReaderGoesOnWhenItsSessionGoes,
+    ADeletedSessionIsGoneForGood, AResetSessionBeginsAgain, ALongSeriesGoesLikeAShortOne,
+    ADeletedRunIsGoneForGood, ASealClosesTheSeries, ManyAreSealedAtOnceAndEachByItself,
+    ASealedSeriesStillKnowsWhatItHolds, ACheckpointLeavesTheSeriesAsItIs,
+    ACheckpointMayStandForValues, NoCheckpointGoesWithValuesThatNothingElseHas,
+    OfManyWritersOneStores, OfManyWithoutAnIndexEachHasItsOwn, ManyCreateAtOnce,
+    WhatComesAfterASealIsRefused, ARunIsDeletedUnderItsWriters);
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_TESTS_SERVER_STORAGE_STORE_CONTRACT_H_
