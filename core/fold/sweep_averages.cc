@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <mutex>
 
 #include "core/args/arithmetic.h"
 #include "core/fold/fold_arithmetic.h"
@@ -68,8 +67,7 @@ void Weigh(absl::Span<double> average, double weight) {
 
 // OpenBLAS would share the work with threads of its own; the core's callers have theirs.
 void KeepToCallersThread() {
-  static std::once_flag once;
-  std::call_once(once, [] { openblas_set_num_threads(1); });
+  [[maybe_unused]] static const bool done = (openblas_set_num_threads(1), true);
 }
 
 }  // namespace
