@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/formats/int64_column.h"
-#include "client/formats/run_file.h"
+#include "client/formats/run_file_session.h"
 #include "client/formats/safetensors.h"
 #include "core/tensor/dtype.h"
 

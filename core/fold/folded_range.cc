@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
 #include "core/fold/fold_arithmetic.h"
 #include "core/tensor/element_load.h"
 #include "core/tensor/element_store.h"
@@ -37,6 +38,21 @@ FoldedRange ToFoldedRange(Dtype dtype, absl::Span<const double> values) {
           .global = {Store(dtype, values.subspan(2 * n, 1)),
                      Store(dtype, values.subspan(2 * n + 1, 1))},
           .global_of_range = {Store(dtype, {lowest}), Store(dtype, {highest})}};
+}
+
+absl::Status Widen(ElementRange& range, const ElementRange& other) {
+  const Dtype dtype = range.min.dtype;
+  if (other.min.dtype != dtype || other.min.size() != range.min.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "its peers have ranges of ", range.min.size(), " parameters of ", DtypeName(dtype),
+        " and of ", other.min.size(), " of ", DtypeName(other.min.dtype)));
+  }
+  const std::size_t size = ByteSize(dtype);
+  for (std::size_t i = 0; i < range.min.size(); ++i) {
+    StoreElement(dtype, Lower(range.min[i], other.min[i]), range.min.bytes.data() + i * size);
+    StoreElement(dtype, Upper(range.max[i], other.max[i]), range.max.bytes.data() + i * size);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace calipers

@@ -1,6 +1,7 @@
 #ifndef CALIPERS_CORE_FOLD_FOLDED_RANGE_H_
 #define CALIPERS_CORE_FOLD_FOLDED_RANGE_H_
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/tensor/dtype.h"
 #include "core/tensor/element.h"
@@ -29,6 +30,10 @@ struct FoldedRange {
 /// The answer that folded `values` come to, rounded once, to `dtype`. They lie as in a
 /// record: min[n], max[n], global min, global max; n is at least 1.
 FoldedRange ToFoldedRange(Dtype dtype, absl::Span<const double> values);
+
+/// Widens `range` to hold `other`: the lower of each two minima, the upper of each two maxima, NaN
+/// where either is NaN. INVALID_ARGUMENT, and no change, unless dtype and number are the same.
+absl::Status Widen(ElementRange& range, const ElementRange& other);
 
 }  // namespace calipers
 

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "core/fold/fold_arithmetic.h"
 
 namespace calipers::server {
 namespace {
@@ -80,21 +79,6 @@ std::vector<std::shared_ptr<Session>> FallbackPeers::Of(const SessionTable& sess
     return peers;
   }
   return peers;
-}
-
-absl::Status Widen(ElementRange& range, const ElementRange& other) {
-  const Dtype dtype = range.min.dtype;
-  if (other.min.dtype != dtype || other.min.size() != range.min.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "its peers have ranges of ", range.min.size(), " parameters of ", DtypeName(dtype),
-        " and of ", other.min.size(), " of ", DtypeName(other.min.dtype)));
-  }
-  const std::size_t size = ByteSize(dtype);
-  for (std::size_t i = 0; i < range.min.size(); ++i) {
-    StoreElement(dtype, Lower(range.min[i], other.min[i]), range.min.bytes.data() + i * size);
-    StoreElement(dtype, Upper(range.max[i], other.max[i]), range.max.bytes.data() + i * size);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace calipers::server

@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/fold/observer.h"
 #include "server/session/session_table.h"
 
 namespace calipers::server {
@@ -27,10 +26,6 @@ class FallbackPeers {
   explicit FallbackPeers(std::vector<std::string> behind) : behind_(std::move(behind)) {}
   std::vector<std::string> behind_;
 };
-
-/// Widens `range` to hold `other`: the lower of each two minima, the upper of the maxima, NaN
-/// where either is. INVALID_ARGUMENT if they are not of one dtype and number.
-absl::Status Widen(ElementRange& range, const ElementRange& other);
 
 }  // namespace calipers::server
 

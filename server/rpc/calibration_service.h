@@ -3,13 +3,12 @@
 
 #include <atomic>
 #include <cstddef>
-#include <optional>
 
 #include "calipers/v1/calibration.grpc.pb.h"
 #include "server/ingest/observation_ingest.h"
 #include "server/rpc/blocking_call_limit.h"
-#include "server/rpc/observe_stream.h"
-#include "server/rpc/qparams_handlers.h"
+#include "server/rpc/observe_streams.h"
+#include "server/rpc/wait_for_records.h"
 #include "server/session/fold_cache.h"
 #include "server/session/session_table.h"
 #include "server/storage/store.h"
@@ -74,18 +73,12 @@ class CalibrationService final
                             v1::Backup* response) override;
 
  private:
-  absl::StatusOr<v1::MinMax> MinMaxOf(grpc::ServerContext* context, absl::string_view name,
-                                      std::int64_t wait_count,
-                                      const google::protobuf::FieldMask& read_mask,
-                                      const std::optional<FoldRequest>& fold);
   // Waits for the session's records, unless they are there.
   absl::Status Wait(const grpc::ServerContext& context, Session& session, std::int64_t count);
   // Wait, for a call that waits for sessions as it comes to them.
   WaitForRecords Waiter(const grpc::ServerContext& context);
   // Why a waiting call has to end now, if it has.
   absl::Status Interrupted(const grpc::ServerContext& context) const;
-  bool SendAll(const NameFilter& filter, grpc::ServerWriter<v1::SessionEvent>* writer);
-  bool SendOne(const std::string& name, grpc::ServerWriter<v1::SessionEvent>* writer);
 
   Store* const store_;
   FoldCache* const folds_;

@@ -18,11 +18,6 @@ constexpr std::size_t kMaxPendingAcks = 4096;
 constexpr std::size_t kMaxAcksPerResponse = 1024;
 constexpr int kWriterBlock = 64 << 10;
 
-grpc::Status ShuttingDown() {
-  return {grpc::StatusCode::UNAVAILABLE,
-          "the server is shutting down; connect again and send what was not acknowledged"};
-}
-
 grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
   grpc::ByteBuffer buffer;
   {
@@ -34,14 +29,12 @@ grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
   return buffer;
 }
 
-// Ends a call that is not to be served.
-class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
- public:
-  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace
+
+grpc::Status ShuttingDown() {
+  return {grpc::StatusCode::UNAVAILABLE,
+          "the server is shutting down; connect again and send what was not acknowledged"};
+}
 
 void StreamTally::Count(const Ack& ack) {
   std::int64_t* const counts[] = {&stored, &duplicates, &conflicts, &rejected};
@@ -59,9 +52,11 @@ void StreamTally::Log(absl::string_view worker, std::int64_t messages) const {
   LogWarning("stream ended", fields);
 }
 
-ObserveStream::ObserveStream(ObserveStreams* streams, const ObservationIngest::Shared& shared,
-                             const std::string& peer)
-    : streams_(streams), acks_(std::make_shared<AckQueue>()), ingest_(shared, acks_, peer) {}
+ObserveStream::ObserveStream(std::function<void(ObserveStream*)> on_done,
+                             const ObservationIngest::Shared& shared, const std::string& peer)
+    : on_done_(std::move(on_done)),
+      acks_(std::make_shared<AckQueue>()),
+      ingest_(shared, acks_, peer) {}
 
 void ObserveStream::Start() {
   // A commit may outlast the call, which then has nothing more to do.
@@ -176,7 +171,9 @@ void ObserveStream::OnDone() {
     tally = tally_;
   }
   tally.Log(ingest_.worker(), messages_);
-  streams_->Close(this);
+  // A copy, since the call may destroy this stream.
+  const auto on_done = on_done_;
+  on_done(this);
 }
 
 ObserveStream::Step ObserveStream::NextStep() {
@@ -203,44 +200,6 @@ void ObserveStream::Do(const Step& step) {
   if (step.write) StartWrite(&outgoing_);
   if (step.read) StartRead(&incoming_);
   if (step.finish) Finish(step.status);
-}
-
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ObserveStreams::Open(
-    const std::string& peer) {
-  std::shared_ptr<ObserveStream> stream;
-  {
-    absl::MutexLock lock(&mu_);
-    if (draining_) return new RefusedStream(ShuttingDown());
-    if (open_.size() >= max_streams_) {
-      LogWarning("stream refused", {{"peer", peer}, {"open", absl::StrCat(open_.size())}});
-      return new RefusedStream(
-          grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                       absl::StrCat(open_.size(),
-                                    " Observe streams are open, the limit of --max-streams: end "
-                                    "one, send more over one stream, or raise the limit")));
-    }
-    stream = std::make_shared<ObserveStream>(this, shared_, peer);
-    open_.emplace(stream.get(), stream);
-  }
-  stream->Start();
-  return stream.get();
-}
-
-void ObserveStreams::Drain() {
-  std::vector<std::shared_ptr<ObserveStream>> streams;
-  {
-    absl::MutexLock lock(&mu_);
-    draining_ = true;
-    for (const auto& [pointer, stream] : open_) streams.push_back(stream);
-  }
-  for (const auto& stream : streams) stream->Drain();
-}
-
-void ObserveStreams::Close(ObserveStream* stream) {
-  std::shared_ptr<ObserveStream> last;
-  absl::MutexLock lock(&mu_);
-  auto node = open_.extract(stream);
-  if (!node.empty()) last = std::move(node.mapped());
 }
 
 }  // namespace calipers::server

@@ -2,12 +2,12 @@
 #define CALIPERS_SERVER_RPC_OBSERVE_STREAM_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -18,7 +18,8 @@
 
 namespace calipers::server {
 
-class ObserveStreams;
+/// UNAVAILABLE: ends a stream of a server that stops.
+grpc::Status ShuttingDown();
 
 /// What became of a stream's observations, for the log.
 struct StreamTally {
@@ -38,8 +39,9 @@ struct StreamTally {
 class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                             public std::enable_shared_from_this<ObserveStream> {
  public:
-  ObserveStream(ObserveStreams* streams, const ObservationIngest::Shared& shared,
-                const std::string& peer);
+  /// `on_done` is the last thing that is called; it may destroy the stream.
+  ObserveStream(std::function<void(ObserveStream*)> on_done,
+                const ObservationIngest::Shared& shared, const std::string& peer);
 
   /// Begins to read. A shared pointer to this must be there.
   void Start();
@@ -68,7 +70,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Do(const Step& step);
 
-  ObserveStreams* const streams_;
+  const std::function<void(ObserveStream*)> on_done_;
   const std::shared_ptr<AckQueue> acks_;
   // Touched by OnReadDone alone, and reads come one after another; then by OnDone.
   ObservationIngest ingest_;
@@ -88,35 +90,6 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   bool in_progress_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-};
-
-/// The Observe calls there are, at most a given number. Thread-safe.
-class ObserveStreams {
- public:
-  ObserveStreams(const ObservationIngest::Shared& shared, std::size_t max_streams)
-      : shared_(shared), max_streams_(max_streams) {}
-  /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
-  /// lock, come before whatever is destroyed after it.
-  ~ObserveStreams() { absl::MutexLock lock(&mu_); }
-  ObserveStreams(const ObserveStreams&) = delete;
-  ObserveStreams& operator=(const ObserveStreams&) = delete;
-
-  /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
-  /// there are too many, or with UNAVAILABLE after Drain.
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
-
-  /// Ends every call as soon as its tensor in progress is through.
-  void Drain();
-
- private:
-  friend class ObserveStream;
-  void Close(ObserveStream* stream);
-
-  const ObservationIngest::Shared shared_;
-  const std::size_t max_streams_;
-  absl::Mutex mu_;
-  bool draining_ ABSL_GUARDED_BY(mu_) = false;
-  absl::flat_hash_map<ObserveStream*, std::shared_ptr<ObserveStream>> open_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace calipers::server

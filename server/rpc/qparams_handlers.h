@@ -2,21 +2,16 @@
 #define CALIPERS_SERVER_RPC_QPARAMS_HANDLERS_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "calipers/v1/calibration.pb.h"
+#include "server/rpc/wait_for_records.h"
 #include "server/session/session_table.h"
 
 namespace calipers::server {
 
 // What calipers.v1.Calibration answers of qparams, one function a call. Errors are those
 // that calibration.proto promises.
-
-/// Waits until a session holds so many records.
-using WaitForRecords = std::function<absl::Status(Session&, std::int64_t count)>;
 
 /// An answer takes no more results once it has as much: protobuf's own limit is 2 GiB.
 inline constexpr std::size_t kMaxQParamsBytes = std::size_t{256} << 20;

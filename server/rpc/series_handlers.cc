@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "server/base/log.h"
@@ -46,6 +48,28 @@ absl::Status CheckSweepFits(Session& session, int constants) {
 }
 
 }  // namespace
+
+absl::StatusOr<v1::Coverage> GetCoverage(const SessionTable& sessions,
+                                         const v1::GetCoverageRequest& request) {
+  ASSIGN_OR_RETURN(const NameFilter filter,
+                   NameFilter::Make(request.parent(), request.module_glob()));
+  v1::Coverage response;
+  absl::btree_map<std::string, Tally> workers;
+  ForEachSession(sessions, filter, [&](Session& session) {
+    const SessionCoverage coverage = session.Coverage();
+    if (coverage.total.batches == coverage.empty_batches) {
+      response.add_unobserved(session.name().full());
+    }
+    if (coverage.total.batches == 0) return true;
+    *response.add_sessions() = ToProto(session, coverage);
+    for (const auto& [worker, tally] : coverage.workers) {
+      workers[worker].Add(tally);
+    }
+    return true;
+  });
+  for (const auto& [worker, tally] : workers) *response.add_workers() = ToProto(worker, tally);
+  return response;
+}
 
 absl::StatusOr<v1::Session> SealSession(const SessionTable& sessions,
                                         const v1::SealSessionRequest& request) {

@@ -13,6 +13,9 @@ namespace calipers::server {
 // What calipers.v1.Calibration does with whole series, one function a call. Errors are
 // those that calibration.proto promises.
 
+absl::StatusOr<v1::Coverage> GetCoverage(const SessionTable& sessions,
+                                         const v1::GetCoverageRequest& request);
+
 absl::StatusOr<v1::Session> SealSession(const SessionTable& sessions,
                                         const v1::SealSessionRequest& request);
 

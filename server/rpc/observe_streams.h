@@ -1,0 +1,47 @@
+#ifndef CALIPERS_SERVER_RPC_OBSERVE_STREAMS_H_
+#define CALIPERS_SERVER_RPC_OBSERVE_STREAMS_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/grpcpp.h"
+#include "server/ingest/observation_ingest.h"
+#include "server/rpc/observe_stream.h"
+
+namespace calipers::server {
+
+/// The Observe calls there are, at most a given number. Thread-safe.
+class ObserveStreams {
+ public:
+  ObserveStreams(const ObservationIngest::Shared& shared, std::size_t max_streams)
+      : shared_(shared), max_streams_(max_streams) {}
+  /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
+  /// lock, come before whatever is destroyed after it.
+  ~ObserveStreams() { absl::MutexLock lock(&mu_); }
+  ObserveStreams(const ObserveStreams&) = delete;
+  ObserveStreams& operator=(const ObserveStreams&) = delete;
+
+  /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
+  /// there are too many, or with UNAVAILABLE after Drain.
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
+
+  /// Ends every call as soon as its tensor in progress is through.
+  void Drain();
+
+ private:
+  void Close(ObserveStream* stream);
+
+  const ObservationIngest::Shared shared_;
+  const std::size_t max_streams_;
+  absl::Mutex mu_;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_map<ObserveStream*, std::shared_ptr<ObserveStream>> open_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace calipers::server
+
+#endif  // CALIPERS_SERVER_RPC_OBSERVE_STREAMS_H_
