@@ -13,7 +13,7 @@ namespace calipers {
 /// How an element changes the value that was folded before it.
 enum class FoldStep {
   kReplace,  // The element alone.
-  kLower,    // The lower of the two, by fold_arithmetic's Lower.
+  kLower,    // The lower of the two, by core/fold/extremes.h's Lower.
   kUpper,    // The upper of the two, by its Upper.
   kAverage,  // Its ExactAverage, or the dtype's ReferenceAverage.
 };

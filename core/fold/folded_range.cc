@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/extremes.h"
 #include "core/tensor/element_load.h"
 #include "core/tensor/element_store.h"
 

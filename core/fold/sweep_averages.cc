@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "core/args/arithmetic.h"
-#include "core/fold/fold_arithmetic.h"
 #include "core/fold/fold_values.h"
+#include "core/fold/moving_average.h"
 
 namespace calipers {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/fold/extremes.h"
 #include "core/qparams/exact.h"
 #include "core/qparams/reference.h"
 #include "core/qparams/torch_float.h"

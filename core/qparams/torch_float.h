@@ -7,8 +7,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/fold/fold_arithmetic.h"
 #include "core/tensor/dtype.h"
+#include "core/tensor/float_rounding.h"
 
 namespace calipers {
 

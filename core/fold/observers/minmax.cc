@@ -1,5 +1,5 @@
-#include "core/fold/fold_arithmetic.h"
 #include "core/fold/folded_state.h"
+#include "core/fold/moving_average.h"
 #include "core/fold/observers/factories.h"
 
 namespace calipers {

@@ -19,7 +19,7 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The operations of core/fold/fold_arithmetic.h on vectors of float64, bit for bit.
+// The operations of core/fold/moving_average.h and extremes.h on vectors of float64, bit for bit.
 
 struct Newest {
   template <class D>

@@ -11,7 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/extremes.h"
+#include "core/fold/moving_average.h"
 #include "core/tensor/element.h"
 #include "core/tensor/element_load.h"
 #include "hwy/highway.h"

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "core/args/observer_names.h"
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/moving_average.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

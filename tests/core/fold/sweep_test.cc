@@ -16,7 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/extremes.h"
+#include "core/fold/moving_average.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers {

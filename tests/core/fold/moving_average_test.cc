@@ -1,4 +1,4 @@
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/moving_average.h"
 
 #include <bit>
 #include <cmath>
@@ -7,71 +7,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/slow_rounding.h"
 
 namespace calipers {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-// The compiler's own binary16.
-float SlowF16(float x) { return static_cast<float>(static_cast<_Float16>(x)); }
-
-// The nearer of the two bfloat16 around x, by distance; the even one of two as
-// near. Beyond the largest finite one, 2^128 stands for infinity.
-float SlowBF16(float x) {
-  if (!std::isfinite(x)) return x;
-  const std::uint32_t below_bits = std::bit_cast<std::uint32_t>(std::fabs(x)) & 0xFFFF0000U;
-  const std::uint32_t above_bits = below_bits + 0x10000U;
-  const auto value = [](std::uint32_t bits) {
-    return bits == 0x7F800000U ? 0x1p128 : double{std::bit_cast<float>(bits)};
-  };
-  const double to_below = std::fabs(double{x}) - value(below_bits);
-  const double to_above = value(above_bits) - std::fabs(double{x});
-  const bool below = to_below < to_above || (to_below == to_above && (below_bits & 0x10000U) == 0);
-  return std::copysign(std::bit_cast<float>(below ? below_bits : above_bits), x);
-}
-
-void ExpectSameFloat(float actual, float expected, float x) {
-  if (std::isnan(expected)) {
-    ASSERT_TRUE(std::isnan(actual)) << x;
-  } else {
-    ASSERT_EQ(std::bit_cast<std::uint32_t>(actual), std::bit_cast<std::uint32_t>(expected)) << x;
-  }
-}
-
-// Both dtypes' values, and the midpoints between them, are multiples of 0x400
-// among the bits of a float32: those, and their neighbours on both sides.
-template <typename Check>
-void ForFloatsNearMidpoints(Check check) {
-  for (std::uint64_t bits = 0; bits < 0x100000000ULL; bits += 0x400U) {
-    for (const std::uint64_t offset : {0x0ULL, 0x1ULL, 0x3FFULL}) {
-      check(std::bit_cast<float>(static_cast<std::uint32_t>(bits + offset)));
-    }
-  }
-}
-
-TEST(RoundTest, F16AsTheCompiler) {
-  ForFloatsNearMidpoints([](float x) { ExpectSameFloat(RoundToF16(x), SlowF16(x), x); });
-}
-
-TEST(RoundTest, BF16AsTheNearest) {
-  ForFloatsNearMidpoints([](float x) { ExpectSameFloat(RoundToBF16(x), SlowBF16(x), x); });
-}
-
-TEST(RoundTest, Edges) {
-  EXPECT_EQ(RoundToF16(65519.0F), 65504.0F);
-  EXPECT_EQ(RoundToF16(65520.0F), std::numeric_limits<float>::infinity());
-  EXPECT_EQ(RoundToF16(-1e30F), -std::numeric_limits<float>::infinity());
-  EXPECT_EQ(RoundToF16(0x1p-25F), 0.0F);  // A tie, to even.
-  EXPECT_EQ(RoundToF16(0x1.8p-24F), 0x1p-23F);
-  EXPECT_TRUE(std::signbit(RoundToF16(-1e-30F)));
-  EXPECT_EQ(RoundToBF16(1.00390625F), 1.0F);  // A tie, to even.
-  EXPECT_EQ(RoundToBF16(1.01171875F), 1.015625F);
-  EXPECT_EQ(RoundToBF16(3.4e38F), std::numeric_limits<float>::infinity());
-  EXPECT_TRUE(std::isnan(RoundToBF16(std::bit_cast<float>(0x7F800001U))));
-  EXPECT_TRUE(std::isnan(RoundToBF16(std::bit_cast<float>(0x7FFFFFFFU))));
-}
+using calipers::testing::ExpectSameFloat;
+using calipers::testing::SlowBF16;
 
 TEST(ReferenceAverageTest, RoundsEachOperation) {
   std::mt19937_64 random(7);
@@ -113,23 +55,6 @@ TEST(ReferenceAverageTest, RoundsEachOperation) {
     ASSERT_EQ(ReferenceAverage<Dtype::kF64>(c)(past64, current64), kept64 + taken64);
     ASSERT_EQ(ExactAverage(c)(past64, current64), kept64 + taken64);
   }
-}
-
-TEST(ExtremesTest, OrderNanAndZeros) {
-  EXPECT_EQ(Lower(1.0, -2.0), -2.0);
-  EXPECT_EQ(Lower(-2.0, 1.0), -2.0);
-  EXPECT_EQ(Upper(1.0, -2.0), 1.0);
-  EXPECT_EQ(Upper(-2.0, 1.0), 1.0);
-  for (const double other : {0.0, 1.0, -kInf, kInf, kNan}) {
-    EXPECT_TRUE(std::isnan(Lower(kNan, other)));
-    EXPECT_TRUE(std::isnan(Lower(other, kNan)));
-    EXPECT_TRUE(std::isnan(Upper(kNan, other)));
-    EXPECT_TRUE(std::isnan(Upper(other, kNan)));
-  }
-  EXPECT_TRUE(std::signbit(Lower(0.0, -0.0)));
-  EXPECT_TRUE(std::signbit(Lower(-0.0, 0.0)));
-  EXPECT_FALSE(std::signbit(Upper(0.0, -0.0)));
-  EXPECT_FALSE(std::signbit(Upper(-0.0, 0.0)));
 }
 
 TEST(CombinedWeightTest, IsExactAtItsEnds) {

@@ -1,4 +1,4 @@
-#include "core/fold/fold_arithmetic.h"
+#include "core/fold/moving_average.h"
 
 namespace calipers {
 namespace {

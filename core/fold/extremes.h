@@ -1,0 +1,27 @@
+#ifndef CALIPERS_CORE_FOLD_EXTREMES_H_
+#define CALIPERS_CORE_FOLD_EXTREMES_H_
+
+#include <cmath>
+#include <limits>
+
+namespace calipers {
+
+/// The lower of the two: NaN if either is, -0.0 below +0.0.
+inline double Lower(double a, double b) {
+  if (a < b) return a;
+  if (b < a) return b;
+  if (a == b) return std::signbit(a) ? a : b;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+/// The upper of the two: NaN if either is, +0.0 above -0.0.
+inline double Upper(double a, double b) {
+  if (a > b) return a;
+  if (b > a) return b;
+  if (a == b) return std::signbit(a) ? b : a;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_FOLD_EXTREMES_H_

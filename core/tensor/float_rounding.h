@@ -1,0 +1,43 @@
+#ifndef CALIPERS_CORE_TENSOR_FLOAT_ROUNDING_H_
+#define CALIPERS_CORE_TENSOR_FLOAT_ROUNDING_H_
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace calipers {
+
+/// `x` rounded to the nearest bfloat16, ties to even; overflow to infinity.
+inline float RoundToBF16(float x) {
+  if (std::isnan(x)) return x;  // A carry could turn its payload into infinity.
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t odd = (bits >> 16) & 1U;
+  return std::bit_cast<float>((bits + 0x7FFFU + odd) & 0xFFFF0000U);
+}
+
+/// `x` rounded to the nearest binary16, ties to even; overflow to infinity.
+inline float RoundToF16(float x) {
+  const float magnitude = std::fabs(x);
+  float rounded;
+  if (magnitude < 0x1p-14F) {
+    // Subnormal there: multiples of 2^-24. The float32 next to this number lie
+    // just as far apart, so the addition rounds.
+    constexpr float kUnit24 = 0x1.8p-1F;
+    rounded = (magnitude + kUnit24) - kUnit24;
+  } else if (magnitude >= 65520.0F) {
+    // Half a unit above the largest, and everything after it.
+    rounded = std::numeric_limits<float>::infinity();
+  } else if (std::isnan(x)) {
+    return x;
+  } else {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(magnitude);
+    const std::uint32_t odd = (bits >> 13) & 1U;
+    rounded = std::bit_cast<float>((bits + 0xFFFU + odd) & ~0x1FFFU);
+  }
+  return std::copysign(rounded, x);
+}
+
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_TENSOR_FLOAT_ROUNDING_H_
