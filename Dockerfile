@@ -1,8 +1,9 @@
 # Two stages: one builds, one holds the two programs and the libraries they load.
-FROM docker.io/library/debian:bookworm-slim AS build
+FROM docker.io/library/debian:trixie-slim AS build
 COPY scripts/setup scripts/lib.sh /src/scripts/
 RUN /src/scripts/setup && rm -rf /var/lib/apt/lists/*
 COPY CMakeLists.txt CMakePresets.json /src/
+COPY cmake /src/cmake
 COPY proto /src/proto
 COPY core /src/core
 COPY server /src/server
@@ -12,11 +13,11 @@ RUN cmake --preset release -DCALIPERS_TESTS=OFF -DCALIPERS_BENCHMARKS=OFF \
     && cmake --build --preset release --target calipers-server calipers \
     && strip build/release/server/calipers-server build/release/client/calipers
 
-FROM docker.io/library/debian:bookworm-slim
+FROM docker.io/library/debian:trixie-slim
 RUN apt-get update -q \
     && apt-get install -q -y --no-install-recommends \
-        libabsl20220623 libfmt9 libgrpc++1.51 libhwy1 libopenblas0-pthread \
-        libprotobuf32 libre2-9 librocksdb7.8 libspdlog1.10 libxxhash0 \
+        libabsl20240722 libfmt10 libgrpc++1.51t64 libhwy1t64 libopenblas0-pthread \
+        libprotobuf32t64 libre2-11 librocksdb9.10 libspdlog1.15 libxxhash0 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/release/server/calipers-server /src/build/release/client/calipers \
     /usr/local/bin/

@@ -17,6 +17,12 @@ show_help() {
   done
 }
 
+# use_ccache FOLDER: for builds without a preset of CMakePresets.json. Clones and temporary
+# folders share what ccache keeps: paths below FOLDER are hashed as relative ones.
+use_ccache() {
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=true CCACHE_MAXSIZE=10G
+}
+
 # start_server FOLDER [FLAG...]: a server of the release build on a free loopback
 # port; sets server_pid and server_address. Its log is FOLDER/server.log, its data
 # FOLDER/data.

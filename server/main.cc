@@ -9,7 +9,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "server/base/log.h"
 #include "server/base/malloc_settings.h"
@@ -76,9 +75,6 @@ int Run(const Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Debian's Abseil is built to look for deadlocks at every lock, which is what tests
-  // are for.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   calipers::server::KeepFreedMemory();
   int exit_status = 0;
   const std::optional<Config> config = calipers::server::ParseCommandLine(argc, argv, exit_status);

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/mutex_settings.h"  // IWYU pragma: keep
 #include "core/status_macros.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -15,8 +16,6 @@
 
 namespace calipers::server {
 namespace {
-
-constexpr int kShortestPingInterval = 5000;  // in milliseconds
 
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Config& config) {
   if (config.store == StoreKind::kMemory) {
@@ -62,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
   // Workers between two tensors and watchers of an idle run ask for signs of life;
   // by itself gRPC would take that for abuse and hang up.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kShortestPingInterval);
+                             config.shortest_ping_interval_ms);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // Two servers on one port would share its connections without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/mutex_settings.h"  // IWYU pragma: keep
 #include "core/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 

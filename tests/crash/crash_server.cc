@@ -16,7 +16,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "server/base/log.h"
 #include "server/config.h"
@@ -141,7 +140,6 @@ int Serve(const Flags& flags, const sigset_t& stop_signals) {
 }  // namespace calipers::crash
 
 int main(int argc, char** argv) {
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // Blocked before any thread starts, so that every thread inherits it.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);

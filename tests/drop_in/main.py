@@ -99,7 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tests",
         action="store_true",
-        help="runs tests/drop_in under both versions of llm-compressor instead",
+        help="runs tests/drop_in instead, under --version or under both",
     )
     return parser.parse_args()
 
@@ -233,10 +233,12 @@ def report(rows: list[Row]) -> int:
     return 1 if failed else 0
 
 
-def run_tests(environments: Path) -> int:
-    """Under each version; 0 if all pass."""
+def run_tests(environments: Path, only: str | None) -> int:
+    """Under each version, or under one alone; 0 if all pass."""
     failed = 0
     for version, environment in VERSIONS.items():
+        if only not in (None, version):
+            continue
         print(f"llm-compressor {version}:", flush=True)
         command = [environments / environment / "bin" / "python", "-m", "pytest", "-q"]
         command += ["-p", "no:cacheprovider", Path(__file__).parent]
@@ -248,7 +250,7 @@ def main() -> int:
     arguments = parse_arguments()
     environments = Path(os.environ["CALIPERS_ENV_DIR"])
     if arguments.tests:
-        return run_tests(environments)
+        return run_tests(environments, arguments.version)
     plan = QUICK if arguments.quick else WHOLE
     build = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
     work = TOP / "build" / "drop-in"

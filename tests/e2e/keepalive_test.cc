@@ -1,25 +1,40 @@
 #include <gtest/gtest.h>
 
+#include <string>
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/library/client.h"
+#include "server/config.h"
 #include "tests/support/server_fixture.h"
 
 namespace calipers {
 namespace {
 
-class KeepaliveTest : public testing::ServerTest {};
+// gRPC's client asks for a sign of life once a second at most, and its server, unless told
+// otherwise, disconnects a client that asks a third time without a message in between.
+constexpr absl::Duration kKeepalive = absl::Milliseconds(1100);
+constexpr int kSignsOfLife = 5;
 
-// gRPC's own limits have a server hang up at the fourth sign of life that is asked
-// for without a word from it in between.
-TEST_F(KeepaliveTest, AnIdleWatchOutlivesManySignsOfLife) {
-  const auto client = client::Client::Connect(
-      "127.0.0.1:" + std::to_string(server_->port()),
-      {.timeout = absl::Seconds(10), .keepalive_time = absl::Milliseconds(5100)});
+class KeepaliveTest : public testing::ServerTest {
+ protected:
+  static server::Config FrequentPings() {
+    server::Config config = DefaultConfig();
+    config.shortest_ping_interval_ms = 900;
+    return config;
+  }
+
+  KeepaliveTest() : ServerTest(FrequentPings()) {}
+};
+
+TEST_F(KeepaliveTest, IdleWatchSurvivesManyKeepalivePings) {
+  const auto client =
+      client::Client::Connect("127.0.0.1:" + std::to_string(server_->port()),
+                              {.timeout = absl::Seconds(10), .keepalive_time = kKeepalive});
   ASSERT_OK(client);
   std::thread creates([this] {
-    absl::SleepFor(absl::Seconds(27));
+    absl::SleepFor(kSignsOfLife * kKeepalive);
     EXPECT_OK(Create("late/input"));
   });
   std::string seen;

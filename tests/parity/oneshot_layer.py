@@ -150,7 +150,7 @@ def _report(table: Table, first: dict[str, dict[str, Parameters]]) -> int:
 def run(build: Path, environments: Path, work: Path, spoil: bool) -> int:
     """Prints what was compared; 0 if nothing differs."""
     work.mkdir(parents=True, exist_ok=True)
-    python = environments / "capture" / "bin" / "python"
+    python = environments / "examples" / "bin" / "python"
     model = Path(_output([str(python), "-c", FIND_MODEL]).strip())
     table = Table()
     first: dict[str, dict[str, Parameters]] = {}

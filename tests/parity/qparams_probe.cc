@@ -2,6 +2,7 @@
 // on standard input, one a line on standard output. tests/parity/qparams_probe.py drives it and has
 // the words of both.
 
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
 #include "core/args/arithmetic.h"
 #include "core/args/preset_schemes.h"
 #include "core/args/quantization_args_json.h"
@@ -26,10 +28,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Of lower-case hexadecimal digits. absl::HexStringToBytes has another signature in each of
+// Debian's versions of Abseil, and the older one is deprecated in the newer.
 Elements ElementsOf(Dtype dtype, const std::string& hex) {
-  const std::string bytes = absl::HexStringToBytes(hex);
-  Elements elements{dtype, std::vector<std::byte>(bytes.size())};
-  std::memcpy(elements.bytes.data(), bytes.data(), bytes.size());
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  Elements elements{dtype, std::vector<std::byte>(hex.size() / 2)};
+  for (std::size_t i = 0; i < elements.bytes.size(); ++i) {
+    elements.bytes[i] = static_cast<std::byte>(16 * digit(hex[2 * i]) + digit(hex[2 * i + 1]));
+  }
   return elements;
 }
 

@@ -31,7 +31,7 @@ LAYERS = (0, 3, 5)
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    command = [TOP / "scripts" / "python-env", ENVIRONMENT, "drop-in", "capture"]
+    command = [TOP / "scripts" / "python-env", ENVIRONMENT, "drop-in", "examples"]
     subprocess.run(command, check=True, capture_output=True)
     environments = Path(os.environ.get("CALIPERS_ENV_DIR", TOP / "build" / "env"))
     return Places(environments, find_model(environments), tmp_path)

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "core/mutex_settings.h"  // IWYU pragma: keep
 #include "core/reduce/accumulators.h"
 #include "core/reduce/geometry.h"
 #include "core/reduce/record.h"

@@ -1,8 +1,12 @@
 #include "core/args/quantization_args_json.h"
 
+#include <initializer_list>
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,0 +1,31 @@
+# Installs BUILD into PREFIX, builds tests/install against it, and runs what was installed and
+# built. LAUNCHER: the compiler's, or empty.
+file(REMOVE_RECURSE ${PREFIX})
+function(run)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE status)
+  set(output "${output}" PARENT_SCOPE)
+  set(status "${status}" PARENT_SCOPE)
+endfunction()
+function(run_well)
+  run(${ARGN})
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: status ${status}\n${output}")
+  endif()
+endfunction()
+
+run_well(${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX})
+run_well(${PREFIX}/bin/calipers-server --help)
+run_well(${PREFIX}/bin/calipers --help)
+file(GLOB_RECURSE pkg_config ${PREFIX}/lib/*calipers.pc)
+get_filename_component(pkg_config ${pkg_config} DIRECTORY)
+set(ENV{PKG_CONFIG_PATH} ${pkg_config})
+run_well(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${PREFIX}/uses_calipers -G Ninja
+  -DCMAKE_PREFIX_PATH=${PREFIX} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
+run_well(${CMAKE_COMMAND} --build ${PREFIX}/uses_calipers)
+# Port 1 of loopback: nothing answers there.
+foreach(program IN ITEMS by_cmake by_pkg_config)
+  run(${PREFIX}/uses_calipers/${program} 127.0.0.1:1)
+  if(NOT status EQUAL 1 OR NOT output MATCHES "UNAVAILABLE: no server answers at 127.0.0.1:1")
+    message(FATAL_ERROR "${program}: status ${status}\n${output}")
+  endif()
+endforeach()
