@@ -3,7 +3,6 @@ FROM docker.io/library/debian:trixie-slim AS build
 COPY scripts/setup scripts/lib.sh /src/scripts/
 RUN /src/scripts/setup && rm -rf /var/lib/apt/lists/*
 COPY CMakeLists.txt CMakePresets.json /src/
-COPY cmake /src/cmake
 COPY proto /src/proto
 COPY core /src/core
 COPY server /src/server

@@ -21,7 +21,7 @@ install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/gen/ DESTINATION ${calipers_includ
   FILES_MATCHING PATTERN "*.pb.h")
 
 set(calipers_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/calipers)
-configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/calipersConfig.cmake.in
+configure_package_config_file(${PROJECT_SOURCE_DIR}/client/package/calipersConfig.cmake.in
   ${PROJECT_BINARY_DIR}/calipersConfig.cmake INSTALL_DESTINATION ${calipers_cmake_dir}
   PATH_VARS CMAKE_INSTALL_LIBDIR calipers_include_dir)
 # Before 1.0, another minor version may have another interface.
@@ -33,5 +33,5 @@ install(FILES ${PROJECT_BINARY_DIR}/calipersConfig.cmake
 list(TRANSFORM calipers_installed_libraries PREPEND -l OUTPUT_VARIABLE calipers_pc_libraries)
 list(JOIN calipers_pc_libraries " " calipers_pc_libraries)
 file(RELATIVE_PATH calipers_pc_up /${CMAKE_INSTALL_LIBDIR} /)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/calipers.pc.in ${PROJECT_BINARY_DIR}/calipers.pc @ONLY)
+configure_file(${PROJECT_SOURCE_DIR}/client/package/calipers.pc.in ${PROJECT_BINARY_DIR}/calipers.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/calipers.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
