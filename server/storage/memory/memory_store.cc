@@ -149,7 +149,7 @@ absl::StatusOr<std::optional<Checkpoint>> MemoryStore::ReadCheckpoint(SeriesId i
 
 absl::StatusOr<Store::Backup> MemoryStore::CreateBackup(const std::string&) {
   return absl::FailedPreconditionError(
-      "the server keeps nothing on disk (start it with --store embedded and a "
+      "the server keeps nothing on disk (start it with --store rocksdb and a "
       "--data-dir)");
 }
 

@@ -35,7 +35,7 @@ class RocksdbHolder {
 };
 using Holders = ::testing::Types<RocksdbHolder<Durability::kSync>, RocksdbHolder<Durability::kOs>,
                                  RocksdbHolder<Durability::kNone>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, StoreContract, Holders);
+INSTANTIATE_TYPED_TEST_SUITE_P(Rocksdb, StoreContract, Holders);
 
 class RocksdbStoreTest : public testing::RocksdbTest {};
 class EveryDurability : public RocksdbStoreTest, public ::testing::WithParamInterface<Durability> {
