@@ -203,7 +203,7 @@ def test_another_dtype_than_before(client):
 def test_arguments_that_do_not_go_together(client):
     session = client.session(NAME, args={})
     session.observe(ONES, index=0)
-    with pytest.raises(calipers.InvalidArgumentError, match="one says it all"):
+    with pytest.raises(calipers.InvalidArgumentError, match="give only one of them"):
         session.qparams("W8A8", args={})
     with pytest.raises(calipers.InvalidArgumentError, match="W9A9"):
         session.qparams("W9A9")
