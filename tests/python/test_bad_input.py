@@ -35,7 +35,7 @@ def test_a_server_that_is_another():
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with pytest.raises(calipers.UnavailableError, match="is no calipers-server"):
+    with pytest.raises(calipers.UnavailableError, match="is not a calipers-server"):
         calipers.connect(f"127.0.0.1:{port}")
     server.stop(None).wait()
 
