@@ -82,11 +82,10 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// True if no call ever waits for a device, so that one may be made from a thread
-  /// that must not wait.
+  /// True if no call ever waits for a device. Then a thread that must not wait can call the store.
   virtual bool IsImmediate() const = 0;
 
-  /// Every session there is, in any order. For the start, before other calls.
+  /// Visits every session, in any order. Called at the start, before all other calls.
   virtual absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) = 0;
 
   /// Stores a session with an empty series, and its run if this is the run's first session. The
