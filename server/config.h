@@ -10,20 +10,20 @@
 
 namespace calipers::server {
 
-enum class StoreKind { kEmbedded, kMemory };
+enum class StoreKind { kRocksdb, kMemory };
 
-/// What calipers-server is started with.
+/// The settings of calipers-server.
 struct Config {
   std::string listen = "127.0.0.1:50051";
   std::string port_file;
   std::uint64_t max_message_bytes = std::uint64_t{16} << 20;
   std::uint64_t max_inflight_bytes = std::uint64_t{1} << 30;
-  StoreKind store = StoreKind::kEmbedded;
+  StoreKind store = StoreKind::kRocksdb;
   std::string data_dir = "calipers-data";
   Durability durability = Durability::kSync;
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;
   std::uint64_t fold_cache_bytes = std::uint64_t{1} << 30;
-  /// A backup to begin from; empty: none.
+  /// The directory of the backup to start from. Empty: start without a backup.
   std::string restore_from;
   std::uint64_t max_store_bytes = std::uint64_t{4} << 30;
   std::size_t max_streams = 128;
@@ -36,9 +36,9 @@ struct Config {
   std::string log_format = "text";
 };
 
-/// Reads the command line, and the file that --config names; a flag wins over
-/// the file. Prints help or what is wrong; the exit status is then in
-/// `exit_status` and nothing is returned.
+/// Reads the command line and the file that --config names; a flag on the command line
+/// overrides the file. For help, the version or an error it prints the text, sets
+/// `exit_status` and returns nullopt.
 std::optional<Config> ParseCommandLine(int argc, char** argv, int& exit_status);
 
 }  // namespace calipers::server

@@ -71,7 +71,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
   if (server->server_ == nullptr || server->port_ == 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", config.listen,
-                     ": is the address this machine's, and does another program hold the port?"));
+                     ": check that the address belongs to this machine and that no other program "
+                     "uses the port"));
   }
   server->server_->GetHealthCheckService()->SetServingStatus("calipers.v1.Calibration", true);
   server->poll_keeper_.emplace(server->InProcessChannel());

@@ -13,23 +13,23 @@ constexpr char kFooter[] = R"(Examples:
   calipers minmax '*'
   calipers --server calibration:50051 --run llama-3 list
 
-calipers COMMAND --help has more of each.
+calipers COMMAND --help lists the flags of a command, with examples.
 
 Exit status: 0 done; 1 something was refused; 2 wrong usage; 3 the server cannot be
-reached; 4 there is no such session, or it has no answer (yet).)";
+reached; 4 the session does not exist or has no answer yet.)";
 
 void AddGlobalOptions(CLI::App& app, Global& global) {
   app.add_option("--server", global.server, "HOST:PORT of the server")
       ->envname("CALIPERS_SERVER")
       ->capture_default_str();
-  app.add_option("--run", global.run, "The run, the namespace of sessions")
+  app.add_option("--run", global.run, "The run: the namespace of the sessions")
       ->envname("CALIPERS_RUN")
       ->capture_default_str();
   app.add_option("--timeout", global.timeout_seconds,
-                 "Seconds that connecting, each call and a sign of life may take")
+                 "Seconds that connecting, each call and each keepalive answer may take")
       ->check(CLI::Range(0.01, 1e6))
       ->capture_default_str();
-  app.add_flag("--json", global.json, "Print JSON, for programs");
+  app.add_flag("--json", global.json, "Print JSON for programs");
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   CLI::App app("Streams tensors to a Calipers server and asks for their ranges.", "calipers");
   app.set_version_flag("--version", CALIPERS_VERSION);
   app.require_subcommand(1);
-  // Lets --json and the others stand after the command, too.
+  // The global flags may also come after the command.
   app.fallthrough();
   AddGlobalOptions(app, global);
   for (const calipers::client::AddCommand add :
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // CLI11 reports by exception; it ends here. Help and version are 0.
+    // CLI11 reports errors, help and version as exceptions. Help and version have status 0.
     return app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage;
   }
   return selected(global);

@@ -24,11 +24,10 @@ absl::StatusOr<InflightBudget::Lease> InflightBudget::Reserve(std::int64_t bytes
   std::int64_t used = used_.load(std::memory_order_relaxed);
   do {
     if (bytes > max_bytes_ - used) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the observation's accumulators take ", bytes, " bytes and ",
-                       max_bytes_ - used, " of ", max_bytes_, " are free (--max-inflight-bytes): ",
-                       bytes > max_bytes_ ? "use larger groups or raise the limit"
-                                          : "send it again when others are through"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the observation's accumulators take ", bytes, " bytes and ", max_bytes_ - used, " of ",
+          max_bytes_, " are free (--max-inflight-bytes): ",
+          bytes > max_bytes_ ? "use larger groups or raise the limit" : "send it again later"));
     }
   } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
   return Lease(this, bytes);

@@ -57,8 +57,8 @@ void ObservationIngest::ExpectData(std::size_t bytes) {
     Reject(-1, std::nullopt,
            absl::InvalidArgumentError(
                absl::StrCat(bytes,
-                            " bytes of data belong to no observation: the one before "
-                            "was complete, and no header came since")));
+                            " bytes of data belong to no observation: the last observation is "
+                            "complete, and no header followed it")));
     return;
   }
   if (absl::Status status = tensor_->reducer.CheckRemain(bytes); !status.ok()) {
@@ -111,7 +111,7 @@ absl::StatusOr<ObservationIngest::Expected> ObservationIngest::Expect(
   const std::int64_t num_observations = header.num_observations.value_or(view.num_observations);
   if (num_observations < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("num_observations is ", num_observations, "; it may not be negative"));
+        absl::StrCat("num_observations is ", num_observations, "; it must be at least 0"));
   }
   return Expected{std::move(session), dtype, std::move(view), num_observations};
 }
@@ -135,7 +135,7 @@ absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
                                                      const ReducedObservation& observation) const {
   if (expected.view.num_elements() == 0) {
     if (!observation.min.empty() || !observation.max.empty()) {
-      return absl::InvalidArgumentError("min and max must be empty for a tensor without elements");
+      return absl::InvalidArgumentError("min and max must be empty for an empty tensor");
     }
     return Record::Empty(expected.dtype, expected.num_observations);
   }
@@ -152,8 +152,8 @@ absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
   }
   if (observation.global_min.empty() && expected.view.IsPadded()) {
     return absl::InvalidArgumentError(
-        "global_min and global_max are missing: some parameters cover padding, so the "
-        "tensor's own range cannot be told from theirs");
+        "global_min and global_max are missing: a parameter covers padding, so the tensor's own "
+        "range cannot be computed from min and max");
   }
   ASSIGN_OR_RETURN(Record record,
                    Record::Make(expected.dtype, expected.num_observations, AsBytes(observation.min),
@@ -205,7 +205,7 @@ void ObservationIngest::RejectUnfinished() {
   Reject(tensor.ordinal, tensor.index,
          absl::InvalidArgumentError(absl::StrCat(
              "the tensor ended after ", total - tensor.reducer.remaining_bytes(), " of ", total,
-             " bytes, which its dtype and shape call for; nothing of it was kept")));
+             " bytes that its dtype and shape need; it was not stored")));
 }
 
 void ObservationIngest::Reject(std::int64_t ordinal, std::optional<BatchIndex> index,

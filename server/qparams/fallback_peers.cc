@@ -53,7 +53,7 @@ absl::StatusOr<FallbackPeers> FallbackPeers::Make(std::vector<std::string> behin
     if (!name.empty() && name.find_first_of("./") == std::string::npos) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("peers_behind has the name \"", name.substr(0, 100),
-                     "\"; a name is one part of a module's, without dots and slashes"));
+                     "\"; give one part of a module's name, without dots and slashes"));
   }
   return FallbackPeers(std::move(behind));
 }

@@ -24,7 +24,7 @@ absl::Status CheckGroup(const FusedGroups::Group& group) {
     if (fits && std::count(group.begin(), group.end(), name) == 1) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "a group of fusion has the name \"", name.substr(0, 100),
-        "\"; each is the last part of a module's, without dots and slashes, and there once"));
+        "\"; give the last part of a module's name, without dots and slashes, and only once"));
   }
   return absl::OkStatus();
 }

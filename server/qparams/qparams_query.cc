@@ -130,12 +130,13 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::RangeOfPeers(const Session& se
       if (status.ok()) status = Widen(all->global, range.global);
       if (!status.ok()) {
         return absl::FailedPreconditionError(
-            absl::StrCat("session ", session.name().full(), " saw nothing: ", status.message()));
+            absl::StrCat("session ", session.name().full(),
+                         " has no data, and its peers give no common range: ", status.message()));
       }
     }
     all->fallback_sessions.push_back(peer->name().full());
   }
-  if (!all) return absl::NotFoundError("no peer saw anything");
+  if (!all) return absl::NotFoundError("no peer has data");
   return *std::move(all);
 }
 
@@ -157,7 +158,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Session>>> QParamsQuery::FusedWith(
   return absl::FailedPreconditionError(absl::StrCat(
       "session ", session.name().full(), " shares its global scale with ",
       absl::StrJoin(missing, " and "),
-      ", which is not there: create and observe it, or declare the group as it is in fusion"));
+      ", which does not exist: create and observe it, or declare the existing group in fusion"));
 }
 
 absl::StatusOr<ElementRange> QParamsQuery::GlobalOf(Session& member, std::size_t spec,

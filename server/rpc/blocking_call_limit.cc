@@ -16,8 +16,8 @@ absl::StatusOr<BlockingCallLimit::Slot> BlockingCallLimit::Acquire() {
   if (used_.fetch_add(1, std::memory_order_relaxed) < most) return Slot(this);
   used_.fetch_sub(1, std::memory_order_relaxed);
   return absl::ResourceExhaustedError(
-      absl::StrCat(most, " calls wait or watch already, half of --max-calls (", max_calls_,
-                   "): ask again later, without waiting, or raise the limit"));
+      absl::StrCat(most, " calls are already waiting or watching, half of --max-calls (",
+                   max_calls_, "): ask again later, without waiting, or raise the limit"));
 }
 
 }  // namespace calipers::server

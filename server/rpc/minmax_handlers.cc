@@ -42,7 +42,7 @@ absl::StatusOr<v1::MinMax> Answer(const SessionTable& sessions, FoldCache& folds
   RETURN_IF_ERROR(CheckReadMask(question.read_mask));
   if (question.wait_count < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("wait_count is ", question.wait_count, "; it may not be negative"));
+        absl::StrCat("wait_count is ", question.wait_count, "; it must be at least 0"));
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Find(name));
   RETURN_IF_ERROR(wait(*session, question.wait_count));

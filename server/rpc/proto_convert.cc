@@ -219,7 +219,7 @@ absl::StatusOr<std::vector<IndexRange>> ExcludeFromProto(
     if (range.start() < 0 || range.end() <= range.start()) {
       return absl::InvalidArgumentError(
           absl::StrCat("exclude has the range ", range.start(), " to ", range.end(),
-                       "; start is in it, end is not, and neither is negative"));
+                       "; give 0 <= start <= end (end is exclusive)"));
     }
     ranges.push_back({range.start(), range.end()});
   }

@@ -37,9 +37,10 @@ absl::StatusOr<QParamsSpec> FromProto(const v1::QParamsSpec& spec) {
       return QParamsSpec{std::move(args)};
     }
     case v1::QParamsSpec::BY_NOT_SET:
-      return absl::InvalidArgumentError("a spec has none of args, scheme and args_json");
+      return absl::InvalidArgumentError("a spec is empty: give args, scheme or args_json");
   }
-  return absl::InvalidArgumentError("a spec is of a kind that is not in calipers.v1");
+  return absl::InvalidArgumentError(
+      "a spec has an unknown member of `by`: give args, scheme or args_json");
 }
 
 absl::StatusOr<FusedGroups> FromProto(const v1::Fusion& fusion) {

@@ -19,7 +19,7 @@ absl::StatusOr<QParamsQuery> QueryOf(const SessionTable& sessions, const Request
                                      const WaitForRecords& wait) {
   if (request.wait_count() < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("wait_count is ", request.wait_count(), "; it may not be negative"));
+        absl::StrCat("wait_count is ", request.wait_count(), "; it must be at least 0"));
   }
   ASSIGN_OR_RETURN(QParamsRequest parsed, FromProto(request));
   return QParamsQuery(

@@ -30,7 +30,7 @@ absl::StatusOr<std::optional<std::int64_t>> CountOf(const Request& request) {
   if (!request.has_count()) return std::nullopt;
   if (request.count() < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("count is ", request.count(), "; it may not be negative"));
+        absl::StrCat("count is ", request.count(), "; it must be at least 0"));
   }
   return request.count();
 }
@@ -124,7 +124,7 @@ absl::Status ReadSeries(const SessionTable& sessions, const v1::ReadSeriesReques
                         const std::function<absl::Status()>& interrupted) {
   if (request.start_index() < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("start_index is ", request.start_index(), "; it may not be negative"));
+        absl::StrCat("start_index is ", request.start_index(), "; it must be at least 0"));
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Find(request.name()));
   ASSIGN_OR_RETURN(const std::unique_ptr<SeriesReader> reader,

@@ -26,8 +26,8 @@ absl::StatusOr<v1::Session> CreateSession(SessionTable& sessions,
   ASSIGN_OR_RETURN(const SessionName name, SessionName::Make(run, request.session_id()));
   if (!request.session().name().empty() && request.session().name() != name.full()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("session.name is another than parent and session_id make, ", name.full(),
-                     "; it may be left empty"));
+        absl::StrCat("session.name differs from the name that parent and session_id give, ",
+                     name.full(), "; leave it empty"));
   }
   ASSIGN_OR_RETURN(const SessionSpec spec, SpecFromProto(request.session()));
   ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, sessions.Create(name, spec));
@@ -46,11 +46,12 @@ absl::StatusOr<v1::ListSessionsResponse> ListSessions(const SessionTable& sessio
                    NameFilter::Make(request.parent(), request.module_glob()));
   if (request.page_size() < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("page_size is ", request.page_size(), "; it may not be negative"));
+        absl::StrCat("page_size is ", request.page_size(), "; it must be at least 0"));
   }
   std::string after;
   if (!absl::WebSafeBase64Unescape(request.page_token(), &after)) {
-    return absl::InvalidArgumentError("page_token is not one that ListSessions gave");
+    return absl::InvalidArgumentError(
+        "page_token is not a next_page_token of ListSessions; leave it empty to start again");
   }
   const int size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   const SessionTable::Page page =

@@ -16,9 +16,8 @@
 
 namespace calipers::server {
 
-/// Tells subscribers which sessions changed. A subscriber that is slow misses
-/// no session and costs no memory beyond the names: changes to one session come
-/// as one. Thread-safe.
+/// Tells subscribers which sessions changed. Several changes of one session are merged, so a slow
+/// subscriber misses no session and needs memory only for the names. Thread-safe.
 class ChangeFeed {
  public:
   class Subscription {
@@ -28,8 +27,8 @@ class ChangeFeed {
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
 
-    /// Full names of the sessions that changed since the last call; waits up
-    /// to `timeout` for one.
+    /// Full names of the sessions that changed since the last call. Waits up to `timeout` for a
+    /// change.
     std::vector<std::string> Poll(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
    private:
@@ -44,7 +43,7 @@ class ChangeFeed {
 
   std::unique_ptr<Subscription> Subscribe(NameFilter filter);
 
-  /// Costs one atomic load when nobody subscribes.
+  /// Reports a change. Costs one atomic load if there are no subscribers.
   void Changed(const SessionName& name) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -12,8 +12,8 @@
 
 namespace calipers::server {
 
-/// Writes checkpoints of sessions in the background, one after another. What is not
-/// written when it goes is left out: a checkpoint is a cache. Thread-safe.
+/// Writes checkpoints of sessions in the background, one after another. The destructor drops
+/// pending checkpoints, because a checkpoint is only a cache. Thread-safe.
 class Checkpointer {
  public:
   /// `folds` outlives it.

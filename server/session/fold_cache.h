@@ -13,18 +13,18 @@
 
 namespace calipers::server {
 
-/// Which sessions keep the fold of their prefix in memory: those used last, as many as
-/// fit into a number of bytes. The others fold again, or read their checkpoint, when
-/// they are asked. Thread-safe.
+/// Limits the memory of cached folds: keeps the folds of the most recently used sessions, up to a
+/// number of bytes, and drops the others. A session without a cached fold reads its checkpoint at
+/// the next query. Thread-safe.
 class FoldCache {
  public:
   explicit FoldCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  /// The session's fold was made or used just now. The one used last stays, however
-  /// large it is.
+  /// The session's fold was just made or used. The most recently used fold is kept even if it is
+  /// larger than the limit.
   void Used(const std::shared_ptr<Session>& session) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Of the folds that are kept.
+  /// The size of the cached folds.
   std::size_t bytes() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -34,7 +34,7 @@ class FoldCache {
     std::size_t bytes;
   };
 
-  // Takes out those that no longer fit.
+  // Removes the entries beyond the limit.
   std::vector<std::shared_ptr<Session>> EvictOverdue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::size_t max_bytes_;

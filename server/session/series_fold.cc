@@ -28,7 +28,7 @@ absl::Status SeriesFold::Add(BatchIndex index, std::shared_ptr<const SeriesRecor
   if (observed->dropped) {
     return absl::DataLossError(
         absl::StrCat("the values of record ", index,
-                     " were dropped once they were folded, and that fold is not there: restore a "
+                     " were dropped after they were folded, and the fold is missing: restore a "
                      "backup, or reset the session and send its batches again"));
   }
   if (LeftOut(non_finite_policy_, observed->record)) return absl::OkStatus();
@@ -41,7 +41,7 @@ absl::Status SeriesFold::RestoreState(const std::string& state,
                                       std::shared_ptr<const SeriesRecord> last) {
   RETURN_IF_ERROR(observer_->RestoreState(state));
   if (observer_->empty() != (last == nullptr)) {
-    return absl::InvalidArgumentError("the state and the last record do not belong together");
+    return absl::InvalidArgumentError("the state and the last record contradict each other");
   }
   last_ = std::move(last);
   return absl::OkStatus();

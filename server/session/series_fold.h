@@ -13,7 +13,7 @@
 
 namespace calipers::server {
 
-/// How a fold goes about a series.
+/// The rules of a fold.
 struct FoldSpec {
   std::string observer;
   ObserverOptions options;
@@ -22,8 +22,7 @@ struct FoldSpec {
   static FoldSpec Of(const SessionSpec& spec);
 };
 
-/// An observer on its way through a series. Copies go on by themselves. Not
-/// thread-safe.
+/// An observer that folds a series record by record. Copies are independent. Not thread-safe.
 class SeriesFold {
  public:
   /// `spec.observer` is a registered name.
@@ -31,22 +30,23 @@ class SeriesFold {
   SeriesFold(const SeriesFold& other);
   SeriesFold& operator=(const SeriesFold&) = delete;
 
-  /// Takes in the series' next record. DATA_LOSS if its values were dropped.
+  /// Folds the series' next record. DATA_LOSS if its values were dropped.
   absl::Status Add(BatchIndex index, std::shared_ptr<const SeriesRecord> observed);
 
-  /// True while nothing was folded.
+  /// True if no record was folded.
   bool empty() const { return last_ == nullptr; }
-  /// Of what was folded; empty() must be false.
+  /// The folded range; empty() must be false.
   FoldedRange Answer() const { return observer_->Answer(); }
-  /// The last record that was folded; null if there is none.
+  /// The last folded record; null if no record was folded.
   const std::shared_ptr<const SeriesRecord>& last() const { return last_; }
 
-  /// The observer's state, to be restored into a fold of the same spec, with the last
-  /// record that was folded. INVALID_ARGUMENT, and nothing changes, if it is not one.
+  /// Saves and restores the observer's state. A state is restored into a fold of the same spec,
+  /// together with the last folded record. INVALID_ARGUMENT, without a change, for a malformed
+  /// state.
   std::string SaveState() const { return observer_->SaveState(); }
   absl::Status RestoreState(const std::string& state, std::shared_ptr<const SeriesRecord> last);
 
-  /// Bytes that it takes, for budgets.
+  /// Size in bytes, for memory budgets.
   std::size_t bytes() const;
 
  private:

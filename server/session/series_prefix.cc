@@ -18,7 +18,7 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
     return absl::DataLossError(absl::StrCat("a stored checkpoint: ", restored.message()));
   }
   if (state.counts.count != checkpoint.prefix_end) {
-    return absl::DataLossError("a stored checkpoint counts other records than it stands for");
+    return absl::DataLossError("a stored checkpoint has a record count that contradicts its end");
   }
   prefix.counts_ = std::move(state.counts);
   prefix.end_ = checkpoint.prefix_end;

@@ -16,29 +16,29 @@
 
 namespace calipers::server {
 
-/// The records 0 .. end() - 1 of a series, folded and counted: what a query starts
-/// from, and what a checkpoint keeps. Not thread-safe.
+/// The fold and the counts of the records 0 .. end() - 1 of a series. A query starts from them, and
+/// a checkpoint stores them. Not thread-safe.
 class SeriesPrefix {
  public:
-  /// Of no record. `spec` must outlive it.
+  /// The prefix without records. `spec` must outlive it.
   explicit SeriesPrefix(const SessionSpec* spec) : spec_(spec), fold_(FoldSpec::Of(*spec)) {}
 
-  /// What Save gave for a session of this spec. DATA_LOSS if it is not that.
+  /// Restores a checkpoint that Save made for the same spec. DATA_LOSS if it is malformed.
   static absl::StatusOr<SeriesPrefix> Restore(const SessionSpec* spec,
                                               const Checkpoint& checkpoint);
 
-  /// `qparam_shape` is the series'; nothing if every record is empty.
+  /// `qparam_shape` is the qparam shape of the series; nullopt if every record is empty.
   Checkpoint Save(const std::optional<std::vector<std::int64_t>>& qparam_shape) const;
 
-  /// The record at end(). As SeriesFold::Add.
+  /// Adds the record at index end(). See SeriesFold::Add.
   absl::Status Add(const std::shared_ptr<const SeriesRecord>& observed);
 
   BatchIndex end() const { return end_; }
   const SeriesFold& fold() const { return fold_; }
   const SeriesCounts& counts() const { return counts_; }
-  /// As it was saved.
+  /// The shape in the restored checkpoint.
   const std::optional<std::vector<std::int64_t>>& qparam_shape() const { return qparam_shape_; }
-  /// Of the records; nothing if there is none.
+  /// The dtype of the records; nullopt without records.
   std::optional<Dtype> dtype() const { return dtype_; }
 
  private:

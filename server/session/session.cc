@@ -35,8 +35,8 @@ void SetCurrent(const SeriesFold& fold, MinMaxAnswer& answer) {
 }
 
 absl::Status EverythingExcluded(absl::string_view name) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("session ", name, " has nothing to fold once exclude is left out"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "session ", name, " has no records left after the excluded batches are removed"));
 }
 
 std::shared_ptr<const SeriesRecord> Coarsened(const Coarsening& coarsening,
@@ -64,7 +64,7 @@ absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t>
   if (spec().dtype && dtype != *spec().dtype) {
     return absl::InvalidArgumentError(absl::StrCat("dtype is ", DtypeName(dtype), "; session ",
                                                    name().full(), " takes ",
-                                                   DtypeName(*spec().dtype), " alone"));
+                                                   DtypeName(*spec().dtype), " only"));
   }
   RETURN_IF_ERROR(CheckFoldable(dtype, spec().arithmetic));
   return MakeView(name().base_name(), spec().args, spec().arithmetic, shape);
@@ -137,7 +137,7 @@ absl::Status Session::CheckFits(Dtype dtype, bool empty,
   if (series_.dtype && dtype != *series_.dtype) {
     return absl::InvalidArgumentError(
         absl::StrCat("dtype is ", DtypeName(dtype), "; session ", name().full(), " holds ",
-                     DtypeName(*series_.dtype), " records (reset it to begin with another)"));
+                     DtypeName(*series_.dtype), " records (reset it to use another dtype)"));
   }
   if (!empty && series_.qparam_shape && qparam_shape != *series_.qparam_shape) {
     return absl::InvalidArgumentError(
@@ -162,8 +162,8 @@ absl::StatusOr<SeriesId> Session::Stage(const std::vector<std::int64_t>& qparam_
   if (admitted_to && *admitted_to != series_.id) {
     return absl::AbortedError(absl::StrCat(
         "session ", name().full(),
-        " was reset while the observation was on its way: send it again if it belongs to what "
-        "comes after"));
+        " was reset before the observation was stored: send it again if it belongs to the new "
+        "series"));
   }
   series_.dtype = record.dtype();
   if (!record.empty()) series_.qparam_shape = qparam_shape;
@@ -269,7 +269,8 @@ absl::Status Session::NothingSeen() const {
       absl::StrCat("session ", name().full(), " has nothing to fold: of ", series_.counts.count,
                    " records ", series_.counts.empty_batches, " are empty and ",
                    series_.counts.count - series_.counts.empty_batches,
-                   " hold NaN or infinity, which its non_finite_policy skips"));
+                   " hold NaN or infinity, which its non_finite_policy skips (observe tensors with "
+                   "finite elements)"));
 }
 
 absl::StatusOr<bool> Session::Moment::Next(SeriesReader::Entry& entry) {
@@ -342,8 +343,8 @@ absl::StatusOr<std::optional<SeriesFold>> Session::FoldOn(Moment& moment) {
   if (prefix_->end() != moment.progress.contiguous_prefix) {
     return absl::DataLossError(absl::StrCat(
         "session ", name().full(), " holds records 0 to ", moment.progress.contiguous_prefix - 1,
-        " and its store gives no more than ", prefix_->end(),
-        " of them: restore a backup, or reset the session and send its batches again"));
+        ", and its store returns only the first ", prefix_->end(),
+        ": restore a backup, or reset the session and send its batches again"));
   }
   return beyond;
 }
@@ -380,7 +381,7 @@ absl::Status Session::CheckWholeSeries() const {
   if (spec().retention == Retention::kSeries) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "session ", name().full(),
-      " keeps no series, for its retention is FOLDED: it answers for its own observer alone"));
+      " keeps no series, because its retention is FOLDED: it answers only for its own observer"));
 }
 
 absl::StatusOr<MinMaxAnswer> Session::GetMinMax(const FoldRequest& request) {
@@ -536,7 +537,7 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
     if (absl::Now() >= deadline) {
       return absl::DeadlineExceededError(absl::StrCat("session ", name().full(), " holds ",
                                                       series_.counts.count, " of the ", count,
-                                                      " records waited for"));
+                                                      " records to wait for"));
     }
     AwaitCount(series_.id, count, std::min(deadline, absl::Now() + kInterruptionPoll));
   }

@@ -33,7 +33,7 @@
 
 namespace calipers::server {
 
-/// How far a series has come; calipers.v1.Progress says what each means.
+/// The progress of a series. calipers.v1.Progress describes the fields.
 struct Progress {
   std::int64_t count = 0;
   std::int64_t folded_count = 0;
@@ -45,7 +45,7 @@ struct Progress {
   std::int64_t conflict_count = 0;
 };
 
-/// A session at one moment.
+/// The state of a session at one moment.
 struct SessionSnapshot {
   Progress progress;
   std::optional<Dtype> observed_dtype;
@@ -55,7 +55,7 @@ struct SessionSnapshot {
   absl::Status problem;
 };
 
-/// What a session answers; calipers.v1.MinMax says what each means.
+/// A session's answer. calipers.v1.MinMax describes the fields.
 struct MinMaxAnswer {
   std::vector<std::int64_t> qparam_shape;
   FoldedRange folded;
@@ -70,71 +70,70 @@ struct SessionCoverage {
   absl::btree_map<std::string, Tally> workers;
 };
 
-/// Another fold than the session's own.
+/// A request for a fold other than the session's own.
 struct FoldRequest {
-  /// Empty: the session's.
+  /// Empty: the session's observer.
   std::string observer;
   std::optional<double> averaging_constant;
   std::vector<IndexRange> exclude;
-  /// Of each record, before it is folded; of records with the session's qparam shape.
+  /// Applied to each record before it is folded. Made for the session's qparam shape.
   std::optional<Coarsening> coarsening = {};
 };
 
-/// What many averaging constants give.
+/// The moving averages for many averaging constants.
 struct SweepAnswer {
   std::vector<std::int64_t> qparam_shape;
   std::vector<FoldedRange> folded;  // one a constant
   Progress progress;
 };
 
-/// One session: its series in the store, how far it has come, and the fold of
-/// its contiguous prefix, kept so that a query folds only what is new. The
-/// prefix never changes once it is there, so the cache is never wrong; it may
-/// be dropped at any time, and is checkpointed in the store. Thread-safe; reducing
-/// happens outside of it.
+/// A session: its series in the store, its progress, and the cached fold of its contiguous prefix.
+/// With the cache a query folds only new records. The records of a prefix never change, so the
+/// cache is always valid; it can be dropped at any time, and is checkpointed in the store.
+/// Thread-safe. Tensors are reduced outside of this class.
 class Session {
  public:
-  /// `store` and `feed` outlive the session. What `stored` holds is read from the
-  /// store on the first need of it, if `is_new` does not say that it is empty.
+  /// `store` and `feed` outlive the session. `is_new` says that the series is empty; otherwise
+  /// the session reads the series from the store when it is first needed.
   Session(StoredSession stored, bool is_new, Store* store, ChangeFeed* feed);
 
   const SessionIdentity& identity() const { return *identity_; }
   const SessionName& name() const { return identity_->name; }
   const SessionSpec& spec() const { return identity_->spec; }
 
-  /// How a tensor that is observed here falls into parameters. INVALID_ARGUMENT if
-  /// the dtype or shape does not fit the spec.
+  /// The reduction geometry of a tensor observed by this session. INVALID_ARGUMENT if the dtype or
+  /// shape does not fit the spec.
   absl::StatusOr<View> ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const;
 
-  /// The series of the moment, if such a tensor may join it. INVALID_ARGUMENT if it
-  /// does not fit the records that are there.
+  /// The current series, if a tensor of this dtype and view fits it. INVALID_ARGUMENT if it does
+  /// not fit the stored records.
   absl::StatusOr<SeriesId> Admit(Dtype dtype, const View& view);
 
-  /// Before a record is put into the store: the series that it goes to. `qparam_shape`
-  /// is that of the view it was reduced in. As Admit, and ABORTED if the session was
-  /// reset since it was admitted to `admitted_to`. Commit must follow.
+  /// Prepares to put a record into the store, and returns its series. Commit must follow.
+  /// `qparam_shape` is the shape of the view with which the tensor was reduced. Fails as Admit
+  /// does, and with ABORTED if the session was reset after Admit returned `admitted_to`.
   absl::StatusOr<SeriesId> Stage(const std::vector<std::int64_t>& qparam_shape,
                                  const Record& record,
                                  std::optional<SeriesId> admitted_to = std::nullopt);
 
-  /// After it was put into `series`, with this result. The ack's ordinal is left alone.
+  /// Updates the session after the store put a record into `series` with this result. Returns the
+  /// acknowledgement without its ordinal.
   Ack Commit(SeriesId series, const SeriesRecord& observed, const PutResult& result);
 
-  /// True, once, when so many records came since the last checkpoint that another is
-  /// due.
+  /// Returns true once for each checkpoint that is due.
   bool ClaimDueCheckpoint() { return checkpoint_due_.exchange(false); }
-  /// Folds what is new of the prefix and keeps the fold in the store.
+  /// Folds the new records of the prefix and writes the checkpoint to the store.
   absl::Status CheckpointNow() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
   SessionSnapshot Snapshot();
   SessionCoverage Coverage();
 
-  /// The fold, in index order, of all records present. FAILED_PRECONDITION,
-  /// with the reason, if there is nothing to fold.
+  /// The fold, in index order, of all records present. FAILED_PRECONDITION, with the reason, if
+  /// there are no records to fold.
   absl::StatusOr<MinMaxAnswer> GetMinMax() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
-  /// The same by another fold. INVALID_ARGUMENT for an observer or constant that is
-  /// none; FAILED_PRECONDITION if the retention keeps no series.
+  /// The result of another fold. INVALID_ARGUMENT for an unknown observer or an invalid constant;
+  /// FAILED_PRECONDITION if the session's retention is not SERIES.
   absl::StatusOr<MinMaxAnswer> GetMinMax(const FoldRequest& fold) ABSL_LOCKS_EXCLUDED(mu_);
 
   /// The moving averages for these constants; see core/fold/sweep.h.
@@ -149,37 +148,37 @@ class Session {
   /// See Store::Seal. Returns the count.
   absl::StatusOr<std::int64_t> Seal(std::optional<std::int64_t> count) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// The same for each of many, which are of one store; in their order.
+  /// Seals many sessions of one store. Returns one result for each session, in order.
   static std::vector<absl::StatusOr<std::int64_t>> SealAll(
       absl::Span<const std::shared_ptr<Session>> sessions, std::optional<std::int64_t> count);
 
-  /// True if `count` records are there.
+  /// True if the session holds at least `count` records.
   bool HasCount(std::int64_t count);
 
-  /// Waits until `count` records are there. DEADLINE_EXCEEDED, with the count
-  /// there is, at `deadline`; NOT_FOUND if the session is deleted meanwhile;
-  /// what `interrupted` says, once that is not OK (asked a few times a second).
+  /// Waits until the session holds `count` records. DEADLINE_EXCEEDED, with the current count, at
+  /// `deadline`; NOT_FOUND if the session is deleted during the wait; the status of `interrupted`,
+  /// which is called a few times a second, when it is not OK.
   absl::Status WaitForCount(std::int64_t count, absl::Time deadline,
                             const std::function<absl::Status()>& interrupted);
 
-  /// Bytes that the fold of the prefix takes, and forgetting it: the next query reads
-  /// it from the store.
+  /// The size of the cached fold in bytes. DropFold drops it, and the next query restores it from
+  /// the store.
   std::size_t FoldBytes() ABSL_LOCKS_EXCLUDED(fold_mu_);
   void DropFold() ABSL_LOCKS_EXCLUDED(fold_mu_);
 
-  /// Drops the records. NOT_FOUND if the session was deleted.
+  /// Deletes the records. NOT_FOUND if the session was deleted.
   absl::Status Reset() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
-  /// Drops the session in the store; then it takes no more records.
+  /// Deletes the session in the store. A deleted session refuses records.
   absl::Status Delete() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
-  /// The same for one that the store has dropped already.
+  /// Marks the session as deleted after the store has deleted it.
   void MarkDeleted() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
  private:
-  // What was counted since the session was created or reset.
+  // The counted facts of the series since the session was created or reset.
   struct Series {
     SeriesId id;
-    // False until what the store holds has been counted; `problem` says why it cannot be.
+    // True once the stored records are counted. If counting failed, `problem` holds the reason.
     bool loaded = false;
     absl::Status problem = {};
     std::optional<std::int64_t> sealed_count = {};
@@ -188,33 +187,33 @@ class Session {
     IndexSet indices = {};
     SeriesCounts counts = {};
     std::int64_t conflict_count = 0;
-    // Records on their way into the store. They fix dtype and qparam_shape, too.
+    // Records between Stage and Commit. They fix dtype and qparam_shape too.
     std::int64_t staged = 0;
     BatchIndex next_checkpoint = 0;
   };
-  // Forgets what was counted: the store may hold more than it said.
+  // Drops the counts, because the store may hold more records than it reported.
   void Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // A series as of one moment, to be read without a lock.
+  // A snapshot of the series, which can be read without a lock.
   struct Moment {
     SeriesId series;
     Progress progress;
     std::vector<std::int64_t> qparam_shape;
     IndexSet indices;  // if the series has gaps
-    // None if there is nothing to read.
+    // Null if there are no records to read.
     std::unique_ptr<SeriesReader> reader;
 
-    // The next record that was there at the moment; false at the end.
+    // Reads the next record of the snapshot; false at the end.
     absl::StatusOr<bool> Next(SeriesReader::Entry& entry);
   };
 
   void EnsureLoaded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<SeriesId> SeriesToSeal() ABSL_LOCKS_EXCLUDED(mu_);
-  // What the store sealed; the count.
+  // Applies the store's seal, and returns the count.
   absl::StatusOr<std::int64_t> ApplySeal(SeriesId series, std::int64_t sealed)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether there is nothing more to wait for: the series has so many records, or is gone.
+  // True if the wait is over: the series has `count` records, or was reset or deleted.
   bool ReachedCount(SeriesId series, std::int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Waits until that may be otherwise than it was.
+  // Waits until the result of ReachedCount may have changed.
   void AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -225,12 +224,12 @@ class Session {
   Progress ProgressLocked(std::size_t max_missing) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Deleted() const;
   absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // FAILED_PRECONDITION unless there is something to fold.
+  // FAILED_PRECONDITION if there are no records to fold.
   absl::StatusOr<Moment> Now(BatchIndex from) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FoldSpec> SpecOf(const FoldRequest& request) const;
   absl::Status CheckWholeSeries() const;
-  // Folds the moment's records into the prefix, and what comes after a gap into a copy
-  // of it, which is returned.
+  // Folds the snapshot's records into the prefix. Records after a gap are folded into a copy of
+  // the prefix's fold, which is returned.
   absl::StatusOr<std::optional<SeriesFold>> FoldOn(Moment& moment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(fold_mu_);
   absl::Status RestorePrefix() ABSL_EXCLUSIVE_LOCKS_REQUIRED(fold_mu_) ABSL_LOCKS_EXCLUDED(mu_);
@@ -241,10 +240,10 @@ class Session {
   Store* const store_;
   ChangeFeed* const feed_;
 
-  // Taken before mu_. Queries of one session fold one after another; adding
-  // records does not wait for them.
+  // Locked before mu_. Queries of one session fold one after another; adding records does not wait
+  // for them.
   absl::Mutex fold_mu_ ABSL_ACQUIRED_BEFORE(mu_);
-  // None before the first question: most sessions of a large model wait for theirs.
+  // Null before the first query, which saves memory: a large model has many sessions.
   std::unique_ptr<SeriesPrefix> prefix_ ABSL_GUARDED_BY(fold_mu_);
 
   mutable absl::Mutex mu_;

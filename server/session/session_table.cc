@@ -22,10 +22,9 @@ constexpr std::size_t kMaxTaken = 2000;
 absl::StatusOr<std::shared_ptr<Session>> SameOrError(const std::shared_ptr<Session>& session,
                                                      const SessionSpec& spec) {
   if (session->spec() == spec) return session;
-  return absl::AlreadyExistsError(
-      absl::StrCat("session ", session->name().full(),
-                   " exists with another spec: ", DescribeDifference(session->spec(), spec),
-                   " (give the one that it has, or take another run)"));
+  return absl::AlreadyExistsError(absl::StrCat(
+      "session ", session->name().full(), " exists with another spec: ",
+      DescribeDifference(session->spec(), spec), " (use the existing spec, or another run)"));
 }
 
 absl::Status NoSession(absl::string_view full_name) {

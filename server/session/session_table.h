@@ -24,8 +24,8 @@
 
 namespace calipers::server {
 
-/// The sessions there are, by full name. Thread-safe. A session that a caller
-/// holds outlives its deletion; it then refuses records.
+/// All sessions by full name. Thread-safe. A deleted session stays valid for callers that hold it,
+/// and refuses records.
 class SessionTable {
  public:
   /// `store` outlives the table.
@@ -36,25 +36,24 @@ class SessionTable {
     by_name_.reserve(std::min(max_sessions, kReserved));
   }
 
-  /// Takes in the sessions that the store has. For the start, before other calls.
+  /// Loads the sessions of the store. Called at the start, before all other calls.
   absl::Status Restore();
 
-  /// The session of this name, new or there already with an equal spec.
-  /// ALREADY_EXISTS, naming the difference, if its spec is another;
-  /// INVALID_ARGUMENT if no observation could fit the spec; RESOURCE_EXHAUSTED
-  /// when the table is full.
+  /// Creates the session, or returns the existing session with an equal spec. ALREADY_EXISTS,
+  /// naming the difference, if it exists with another spec; INVALID_ARGUMENT if no observation
+  /// could fit the spec; RESOURCE_EXHAUSTED if the table is full.
   absl::StatusOr<std::shared_ptr<Session>> Create(const SessionName& name, const SessionSpec& spec);
 
-  /// NOT_FOUND if there is none of this full name.
+  /// NOT_FOUND if no session has this full name.
   absl::StatusOr<std::shared_ptr<Session>> Find(absl::string_view full_name) const;
 
   struct Page {
     std::vector<std::shared_ptr<Session>> sessions;
-    /// The last name looked at; empty when the end was reached.
+    /// The last name that was examined; empty at the end of the list.
     std::string next_after;
   };
-  /// Matching sessions in name order, those after `after`, at most `limit`;
-  /// fewer when too many had to be skipped.
+  /// At most `limit` matching sessions after the name `after`, sorted by name. A page has fewer
+  /// sessions if many sessions did not match.
   Page List(const NameFilter& filter, absl::string_view after, std::size_t limit) const;
 
   absl::Status Delete(absl::string_view full_name);
@@ -92,7 +91,7 @@ class SessionTable {
 
   // Adds a session, unless it is there.
   void Insert(const Entry& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Claims the name for a session that is about to be created; or the one that there is.
+  // Claims the name for a new session, or returns the existing session.
   absl::StatusOr<Entry> Claim(const SessionName& name) ABSL_LOCKS_EXCLUDED(mu_);
   // Takes sessions of the run out of the table, not too many at a time.
   std::vector<Entry> DetachSome(const RunName& run) ABSL_LOCKS_EXCLUDED(mu_);
@@ -106,15 +105,15 @@ class SessionTable {
   mutable absl::Mutex mu_;
   // Names being created.
   absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mu_);
-  // The same sessions twice: in order for pages and runs, hashed for what each
-  // observation asks, which is to cost the same however many there are.
+  // The sessions are held twice: sorted for pages and runs, and hashed for the look-up of each
+  // observation, whose cost must not depend on the number of sessions.
   absl::btree_set<Entry, ByName> in_order_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_set<Entry, HashOfName, SameName> by_name_ ABSL_GUARDED_BY(mu_);
 };
 
-/// Visits the sessions that match, page by page, so that the table is not locked for
-/// long. `visit(absl::Span<const std::shared_ptr<Session>>)` returns false to stop; then so
-/// does this.
+/// Visits the matching sessions page by page, so that the table is locked only for short times.
+/// `visit(absl::Span<const std::shared_ptr<Session>>)` returns false to stop; then ForEachPage
+/// returns false.
 template <typename Visit>
 bool ForEachPage(const SessionTable& table, const NameFilter& filter, Visit visit) {
   constexpr std::size_t kPage = 1000;
@@ -127,7 +126,7 @@ bool ForEachPage(const SessionTable& table, const NameFilter& filter, Visit visi
   return true;
 }
 
-/// The same one by one: `visit(Session&)`.
+/// Visits the matching sessions one by one with `visit(Session&)`, as ForEachPage.
 template <typename Visit>
 bool ForEachSession(const SessionTable& table, const NameFilter& filter, Visit visit) {
   return ForEachPage(table, filter, [&](absl::Span<const std::shared_ptr<Session>> page) {

@@ -18,49 +18,49 @@
 
 namespace calipers::server {
 
-/// What a store answers for a series that was deleted or reset: NOT_FOUND.
+/// The status for a series that was deleted or reset: NOT_FOUND.
 absl::Status SeriesGone();
 
-/// A session as a store has it.
+/// A stored session.
 struct StoredSession {
   std::shared_ptr<const SessionIdentity> identity;
   SeriesId series;
   std::optional<std::int64_t> sealed_count;
 };
 
-/// A record on its way into a series.
+/// A record to be put into a series.
 struct NewRecord {
   SeriesId series;
-  /// Without one it goes to the end of the series.
+  /// Default: the largest index of the series plus one.
   std::optional<BatchIndex> index;
   std::shared_ptr<const SeriesRecord> observed;
 };
 
-/// What became of it.
+/// The result of putting a record.
 struct PutResult {
   enum Outcome {
     kStored,
-    kDuplicate,  // one with the same digest is there
-    kConflict,   // one with another digest is there; it stays
-    kRefused,    // `status` says why; nothing changed
-    kUncertain,  // the write failed, as `status` says; it may be there all the same
+    kDuplicate,  // a record with the same digest is stored at the index
+    kConflict,   // a record with another digest is stored at the index, and is kept
+    kRefused,    // nothing changed; `status` holds the reason
+    kUncertain,  // the write failed with `status`; the record may be stored or not
   };
   Outcome outcome = kRefused;
-  /// Where it is; -1 if it was refused and had none.
+  /// The record's index; -1 if the record was refused and no index was given.
   BatchIndex index = -1;
   absl::Status status = {};
 };
 
-/// What stands for a series' first records, so that they need not be read again.
+/// The saved fold of a series' first records, so that they need not be read again.
 struct Checkpoint {
-  /// It stands for records 0 .. prefix_end - 1.
+  /// The checkpoint covers records 0 .. prefix_end - 1.
   BatchIndex prefix_end = 0;
-  /// What the session makes of them.
+  /// The state of the session's fold of these records.
   std::string state;
 };
 
-/// Goes through records of a series in index order, as of the moment at which it
-/// was made. Not thread-safe; its store must outlive it.
+/// Iterates over a series' records in index order, as they were when the reader was made. Not
+/// thread-safe; its store must outlive it.
 class SeriesReader {
  public:
   struct Entry {
@@ -69,84 +69,80 @@ class SeriesReader {
   };
   virtual ~SeriesReader() = default;
 
-  /// False at the end. DATA_LOSS, naming the record, if it cannot be read as it was
-  /// written.
+  /// Reads the next record; false at the end. DATA_LOSS, naming the record, if it is damaged.
   virtual absl::StatusOr<bool> Next(Entry& entry) = 0;
 };
 
-/// Where sessions and their records are kept. Records are a grow-only map from
-/// (series, index): one that is there never changes. Thread-safe.
+/// Stores sessions and their records. Records are a grow-only map with the key (series, index): a
+/// stored record never changes. Thread-safe.
 ///
-/// What a call that changes something has said is kept as the store promises
-/// (docs/durability.md) by the time at which it returns; a call that fails changes
-/// nothing, and what it says names the next step.
+/// When a changing call returns OK, the change is as durable as the store promises
+/// (docs/durability.md). A failed call changes nothing, and its status names the next step.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// True if no call ever waits for a device, so that one may be made from a thread
-  /// that must not wait.
+  /// True if no call ever waits for a device. Then a thread that must not wait can call the store.
   virtual bool IsImmediate() const = 0;
 
-  /// Every session there is, in any order. For the start, before other calls.
+  /// Visits every session, in any order. Called at the start, before all other calls.
   virtual absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) = 0;
 
-  /// Keeps a session with an empty series, and its run with the run's first. The
-  /// caller sees to it that there is none of that name.
+  /// Stores a session with an empty series, and its run if this is the run's first session. The
+  /// caller ensures that no session of this name exists.
   virtual absl::StatusOr<SeriesId> CreateSession(
       std::shared_ptr<const SessionIdentity> identity) = 0;
 
-  /// Gives the session an empty series in place of `series`, whose records go.
-  /// NOT_FOUND if `series` is not there any more.
+  /// Replaces `series` with a new empty series and deletes its records. NOT_FOUND if `series` no
+  /// longer exists.
   virtual absl::StatusOr<SeriesId> ResetSession(SeriesId series) = 0;
 
-  /// Forgets the session that has this series, and its records; nothing if it is not
-  /// there.
+  /// Deletes the session with this series, and its records. Does nothing if the series does not
+  /// exist.
   virtual absl::Status DeleteSession(SeriesId series) = 0;
 
-  /// Forgets a run, its sessions and their records, at once and for good; nothing if it
-  /// is not there.
+  /// Deletes a run, its sessions and their records, atomically. Does nothing if the run does not
+  /// exist.
   virtual absl::Status DeleteRun(const RunName& run) = 0;
 
-  /// Keeps each record unless its index holds one; says for each, in their order, what
-  /// became of it. A duplicate's original is kept by then as the store promises.
-  /// Refusals: NOT_FOUND if the series is not there, FAILED_PRECONDITION if it is
-  /// sealed, RESOURCE_EXHAUSTED if there is no room, and what a device reports.
+  /// Stores each record unless its index already holds a record. Returns one result for each
+  /// record, in order. When kDuplicate is returned, the original is as durable as the store
+  /// promises. Refusals: NOT_FOUND if the series does not exist, FAILED_PRECONDITION if it is
+  /// sealed, RESOURCE_EXHAUSTED if the store is full, and errors of the device.
   virtual std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) = 0;
 
   /// The records from index `from` on.
   virtual absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) = 0;
 
-  /// Closes the series: from now on every index that it does not hold is refused.
-  /// Without a count, at as many as its records reach to. FAILED_PRECONDITION, naming
-  /// the missing ranges, unless records 0 .. count - 1 are there and no others; or,
-  /// naming the count, if it is sealed at another. Returns the count.
+  /// Seals the series at `count` records, and returns the count. Without a count, the largest
+  /// index plus one. A sealed series refuses every index that it does not hold.
+  /// FAILED_PRECONDITION, naming the missing ranges, unless the series holds exactly the records
+  /// 0 .. count - 1; FAILED_PRECONDITION, naming the count, if it is sealed at another count.
   absl::StatusOr<std::int64_t> Seal(SeriesId series, std::optional<std::int64_t> count) {
     return std::move(SealAll({&series, 1}, count).front());
   }
 
-  /// Closes each of them, or not, as Seal does, in one go; says for each, in their order,
-  /// what became of it.
+  /// Seals many series in one call, as Seal. Returns one result for each series, in order.
   virtual std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
                                                             std::optional<std::int64_t> count) = 0;
 
-  /// Keeps `checkpoint` in place of the one before. With `drop_values`, what it stands
-  /// for keeps no more than index and digest. A cache: it may be lost with a crash, but
-  /// not without the values that it dropped.
+  /// Replaces the series' checkpoint. With `drop_values`, the records that it covers keep only
+  /// index and digest. A crash can lose a checkpoint, because it is a cache; but values are dropped
+  /// only together with a durable checkpoint.
   virtual absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint,
                                        bool drop_values) = 0;
 
   /// The series' checkpoint; nothing if there is none.
   virtual absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) = 0;
 
-  /// What a backup is: its directory, and the bytes in it.
+  /// A backup: its directory, and the size of its files.
   struct Backup {
     std::string path;
     std::int64_t size_bytes = 0;
   };
-  /// Copies all that was kept before the call into a directory of its own, named
-  /// `id`, beside the data. ALREADY_EXISTS if that is there, FAILED_PRECONDITION if the
-  /// store keeps nothing on disk.
+  /// Copies all data that were stored before the call into a new directory `id` beside the data.
+  /// ALREADY_EXISTS if the directory exists, FAILED_PRECONDITION if the store keeps no data on
+  /// disk.
   virtual absl::StatusOr<Backup> CreateBackup(const std::string& id) = 0;
 };
 

@@ -133,7 +133,7 @@ def test_a_port_in_use_is_refused_by_name(server_with, tmp_path):
         (["--config", "/nonexistent.toml"], "/nonexistent.toml"),
         (["--durability", "bogus"], "bogus not in {none,os,sync}"),
         (["--durability", "0"], "0 not in {none,os,sync}"),
-        (["--store", "disk"], "disk not in {embedded,memory}"),
+        (["--store", "disk"], "disk not in {memory,rocksdb}"),
         (["--store", "memory", "--restore-from", "/nonexistent"], "--restore-from"),
     ],
 )
@@ -146,12 +146,18 @@ def test_bad_flags_exit_with_2(arguments, said):
     assert said in done.stdout + done.stderr
 
 
+def test_the_old_name_of_the_rocksdb_store_is_accepted(server_with):
+    server = Reflected(server_with("--store", "embedded").address)
+    assert create(server, "a/input") == f"{RUN}/sessions/a/input"
+
+
 def test_help_is_text():
     program = BUILD / "server" / "calipers-server"
     done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0
     assert done.stdout.replace("\n", "").isprintable()
     assert "--durability TEXT:{none,os,sync}=sync" in done.stdout
+    assert "--store TEXT:{memory,rocksdb}=rocksdb" in done.stdout
 
 
 def test_a_config_file_sets_flags_and_the_command_line_wins(server_with, tmp_path):

@@ -122,7 +122,10 @@ def test_a_model_of_compressed_tensors():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"scheme": "W8A8"}, r'args has "scheme", which is not of QuantizationArgs \(allowed: num'),
+        (
+            {"scheme": "W8A8"},
+            r'args has "scheme", which QuantizationArgs does not have \(allowed: num',
+        ),
         ({"strategy": "rows"}, r"args.strategy is 'rows' \(allowed: \"tensor\", "),
         ({"dynamic": "no"}, r"args.dynamic is 'no' \(allowed: false, true, \"local\"\)"),
         ({"type": 8}, "args.type is 8"),

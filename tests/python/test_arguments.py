@@ -67,7 +67,7 @@ def test_an_index_that_is_no_integer(client: calipers.Client, index: Any):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([8], r"args is \[8\] \(allowed: QuantizationArgs, or a mapping with their names\)"),
+        ([8], r"args is \[8\] \(allowed: QuantizationArgs, or a mapping with the same names\)"),
         ([], r"args is \[\]"),
         ("W8A8", "args is 'W8A8'"),
         ({"symmetric": "false"}, r"args.symmetric is 'false' \(allowed: True, False\)"),
@@ -107,8 +107,8 @@ def test_numbers_of_numpy_are_numbers(client: calipers.Client):
         ({"fusion": None}, "fusion is None"),
         ({"peers_behind": 3}, r"peers_behind is 3 \(allowed: parts of module names, such as"),
         ({"peers_behind": [3]}, r"peers_behind is \[3\]"),
-        ({"scheme": {"num_bits": 4}}, r"scheme is {'num_bits': 4} .*; else give args\)"),
-        ({"exclude": 3}, r"exclude is 3 \(allowed: indices and ranges of them"),
+        ({"scheme": {"num_bits": 4}}, r"scheme is {'num_bits': 4} .*; or give args\)"),
+        ({"exclude": 3}, r"exclude is 3 \(allowed: indices and ranges of indices"),
         ({"exclude": "3"}, "exclude is '3'"),
         ({"exclude": [3, "a"]}, "an index in exclude is 'a'"),
         ({"exclude": [True]}, "an index in exclude is True"),

@@ -35,7 +35,7 @@ def test_a_server_that_is_another():
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with pytest.raises(calipers.UnavailableError, match="is no calipers-server"):
+    with pytest.raises(calipers.UnavailableError, match="is not a calipers-server"):
         calipers.connect(f"127.0.0.1:{port}")
     server.stop(None).wait()
 
@@ -203,7 +203,7 @@ def test_another_dtype_than_before(client):
 def test_arguments_that_do_not_go_together(client):
     session = client.session(NAME, args={})
     session.observe(ONES, index=0)
-    with pytest.raises(calipers.InvalidArgumentError, match="one says it all"):
+    with pytest.raises(calipers.InvalidArgumentError, match="give only one of them"):
         session.qparams("W8A8", args={})
     with pytest.raises(calipers.InvalidArgumentError, match="W9A9"):
         session.qparams("W9A9")

@@ -80,7 +80,7 @@ def test_delete(client, names, which, gone):
 
 @pytest.mark.parametrize("pattern", ["", "*", "**", "*/*", "?*", "/"])
 def test_wildcards_alone_delete_nothing(client, names, pattern):
-    with pytest.raises(calipers.InvalidArgumentError, match=r"delete_run\(\) deletes it"):
+    with pytest.raises(calipers.InvalidArgumentError, match=r"use delete_run\(\) to delete it"):
         client.delete(pattern)
     assert left(client) == names
 

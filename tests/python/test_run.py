@@ -197,7 +197,7 @@ def test_the_number_of_calls(client, run, calls, monkeypatch):
 
 
 def test_arguments_that_do_not_go_together(client):
-    with pytest.raises(calipers.InvalidArgumentError, match="one says it all"):
+    with pytest.raises(calipers.InvalidArgumentError, match="give only one of them"):
         client.qparams([], "W8A8", args={})
     with pytest.raises(calipers.InvalidArgumentError, match="steps of 1"):
         client.minmax([], exclude=[range(0, 9, 2)])

@@ -9,15 +9,15 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Copies all that the server keeps, every run of it, into a directory beside its data,
-while it goes on serving. The directory is on the server's machine: copy it away to
-survive the disk. calipers-server --restore-from begins from it.
+    R"(Copies all runs of the server into a directory beside its data, while the server keeps
+serving. The directory is on the server's machine: copy it to another machine, so that
+the backup survives a failure of the disk. calipers-server --restore-from starts from it.
 
 Examples:
   calipers backup friday
   calipers --server calibration:50051 --timeout 600 backup before-upgrade --json
 
-Prints the directory and what is in it.)";
+Prints the directory and the size of the backup.)";
 
 int Backup(const Global& global, const std::string& name) {
   const auto client = global.Connect();
@@ -42,7 +42,7 @@ int Backup(const Global& global, const std::string& name) {
 
 void AddBackup(CLI::App& app, Action& selected) {
   const auto name = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("backup", "Copy the server's data, on its disk");
+  CLI::App* command = app.add_subcommand("backup", "Back up the server's data, on its disk");
   command->add_option("NAME", *name, "1 to 128 characters of [A-Za-z0-9._-]")->required();
   command->footer(kFooter);
   command->callback([name, &selected] {

@@ -16,11 +16,11 @@ namespace {
 const char* NextStep(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kUnavailable:
-      return "start one with calipers-server, or name another with --server HOST:PORT";
+      return "start a server with calipers-server, or name another server with --server HOST:PORT";
     case absl::StatusCode::kNotFound:
       return "calipers list shows what there is; --run names another run";
     case absl::StatusCode::kDeadlineExceeded:
-      return "--timeout SECONDS allows more";
+      return "--timeout SECONDS allows more time";
     default:
       return nullptr;
   }
@@ -103,7 +103,7 @@ std::string SessionId(absl::string_view full_name) {
 bool Confirmed(bool yes, const std::string& question) {
   if (yes) return true;
   if (isatty(STDIN_FILENO) != 1) {
-    std::cerr << "calipers: " << question << " Nothing was done: say --yes to confirm.\n";
+    std::cerr << "calipers: " << question << " Nothing was done: give --yes to confirm.\n";
     return false;
   }
   std::cerr << question << " [y/N] ";

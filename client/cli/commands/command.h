@@ -25,7 +25,7 @@ enum ExitStatus : int {
   kNoAnswer = 4,
 };
 
-/// What holds for every command.
+/// The flags that every command has.
 struct Global {
   std::string server = "127.0.0.1:50051";
   std::string run = "default";
@@ -34,17 +34,17 @@ struct Global {
 
   /// runs/{run}
   std::string RunName() const { return "runs/" + run; }
-  /// The full name of `session`, which is {module}/{base_name} or full already.
+  /// The full name of `session`, which is {module}/{base_name} or already a full name.
   std::string SessionName(absl::string_view session) const;
   absl::StatusOr<std::unique_ptr<Client>> Connect() const;
-  /// On stderr; silent with --json.
+  /// A progress bar on stderr; silent with --json.
   ProgressBar Progress(ProgressBar::Unit unit, std::int64_t total) const;
 };
 
-/// What a command does once its options are read.
+/// The body of a command, called after its options are parsed. Returns the exit status.
 using Action = std::function<int(const Global&)>;
 
-/// Adds a command to the application; `selected` is set when it was chosen.
+/// Adds a command to the application. `selected` is set if the user chose this command.
 using AddCommand = void (*)(CLI::App& app, Action& selected);
 
 void AddObserve(CLI::App& app, Action& selected);
@@ -65,30 +65,30 @@ void AddDelete(CLI::App& app, Action& selected);
 void AddPing(CLI::App& app, Action& selected);
 void AddPlot(CLI::App& app, Action& selected);
 
-/// A status from the wire.
+/// Converts a protobuf status.
 absl::Status ToStatus(const google::rpc::Status& status);
 
 /// Prints "calipers: CODE: message" and the next step, and returns the exit
 /// status that goes with the code.
 int Fail(const absl::Status& status);
 
-/// The same for flags that do not go together: prints the message, returns kUsage.
+/// Reports flags that cannot be combined: prints the message and returns kUsage.
 int FailUsage(const absl::Status& status);
 
 /// True if `text` is a pattern (has * or ?) rather than a name.
 bool IsGlob(absl::string_view text);
 
-/// The full names of the sessions that `patterns` name: each one a session or
-/// a glob; none means all of the run. In the order given. NOT_FOUND if a glob
-/// matches nothing.
+/// The full names of the sessions that `patterns` select, in the order of the patterns. A
+/// pattern is a session or a glob. Without patterns: every session of the run. NOT_FOUND if
+/// a glob matches no session.
 absl::StatusOr<std::vector<std::string>> ResolveSessions(const Client& client, const Global& global,
                                                          const std::vector<std::string>& patterns);
 
 /// {module}/{base_name} of a full session name.
 std::string SessionId(absl::string_view full_name);
 
-/// Asks on the terminal; without one, false with a word about --yes. `yes`
-/// answers for the user.
+/// Asks `question` on the terminal and returns the answer. If `yes` is true, returns true
+/// without asking. Without a terminal, prints a hint about --yes and returns false.
 bool Confirmed(bool yes, const std::string& question);
 
 }  // namespace calipers::client

@@ -13,8 +13,8 @@ constexpr char kFooter[] = R"(Examples:
   calipers coverage
   calipers coverage '*experts*' --json
 
-Prints what each worker brought, then what each session saw, then the sessions that
-were never observed. Exit status 4 if there are any of those.)";
+Prints the batches and tokens of each worker, then of each session, then the sessions
+without data. Exit status 4 if there are sessions without data.)";
 
 using Align = Table::Align;
 
@@ -84,8 +84,9 @@ int Coverage(const Global& global, const std::string& glob) {
 
 void AddCoverage(CLI::App& app, Action& selected) {
   const auto glob = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("coverage", "Show what was seen, and by whom");
-  command->add_option("GLOB", *glob, "Modules to look at; default all");
+  CLI::App* command =
+      app.add_subcommand("coverage", "Show batches and tokens by worker and by session");
+  command->add_option("GLOB", *glob, "Modules to show; default: all");
   command->footer(kFooter);
   command->callback([glob, &selected] {
     selected = [glob](const Global& global) { return Coverage(global, *glob); };

@@ -13,8 +13,8 @@ constexpr char kFooter[] = R"(Examples:
   calipers create model.layers.0.mlp.up_proj/input --strategy group --group-size 128
   calipers create model.layers.0.self_attn/q --strategy attn_head --arithmetic reference
 
-Creating it again with the same options is fine; with others it is an error that
-names the difference. calipers observe creates what it needs by itself.)";
+Creating the same session again with the same options is allowed. With other options it
+is an error that names the difference. calipers observe creates sessions as needed.)";
 
 struct CreateOptions {
   std::string session;

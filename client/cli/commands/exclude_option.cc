@@ -21,7 +21,7 @@ absl::StatusOr<v1::IndexRange> ParseRange(const std::string& text) {
   if (!absl::SimpleAtoi(ends.first, &first) ||
       !absl::SimpleAtoi(one ? ends.first : ends.second, &last) || first < 0 || last < first) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--exclude has \"", text, "\"; give indices and ranges of them, e.g. 3,10-20"));
+        "--exclude has \"", text, "\"; give indices and ranges of indices, e.g. 3,10-20"));
   }
   v1::IndexRange range;
   range.set_start(first);

@@ -10,11 +10,11 @@
 
 namespace calipers::client {
 
-/// Adds --exclude, which names records to be left out of a fold.
+/// Adds --exclude, which names the records that a fold leaves out.
 void AddExcludeOption(CLI::App& command, std::vector<std::string>& exclude);
 
-/// The ranges that "3" and "10-20", both ends included, name. INVALID_ARGUMENT, quoting
-/// the one that is none.
+/// Parses texts such as "3" and "10-20" (both ends included). INVALID_ARGUMENT, quoting the
+/// text, if a text is not a range.
 absl::StatusOr<std::vector<v1::IndexRange>> ParseExclude(const std::vector<std::string>& exclude);
 
 }  // namespace calipers::client

@@ -18,25 +18,24 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Writes a run into one safetensors file: of each session every record, what it was
-created with, and what it answers. Any reader of safetensors opens it; calipers import
-puts it into another server, calipers merge joins several. docs/run-file.md has the
-format.
+    R"(Writes a run into one safetensors file: the spec, every record and the answer of each
+session. Any safetensors reader opens the file. calipers import sends it to another
+server, calipers merge joins several files. docs/run-file.md describes the format.
 
 Examples:
   calipers export run.safetensors
   calipers export experts.safetensors '*.experts.*' --force
   calipers --run trial-3 export trial-3.safetensors --json
 
-The server goes on meanwhile; each session is written as it is when its turn comes.
+The server keeps serving. A session is written in its state at the time when it is read.
 
-With --qparams the file has quantization parameters instead, for one scheme, by the names
-that compressed-tensors gives them on a module, such as MODULE.weight_scale:
+With --qparams the file holds quantization parameters for one scheme instead. They have
+the names of compressed-tensors, such as MODULE.weight_scale:
   calipers export --qparams qparams.safetensors --scheme W4A16
   calipers export --qparams qparams.safetensors '*.mlp.*' --args @args.json
   calipers export --qparams moe.safetensors --scheme NVFP4 --peers-behind experts
-That file is whole or not written: each session must have an answer. For an expert that
-saw nothing let its peers stand, or leave it out by GLOB.)";
+Such a file is written only if every session has an answer. If an expert has no data, use
+the range of its peers (--peers-behind), or exclude the expert with GLOB.)";
 
 struct ExportOptions {
   Output output;
@@ -44,7 +43,7 @@ struct ExportOptions {
   bool qparams = false;
   QParamsOptions qparams_options;
 
-  // INVALID_ARGUMENT if the flags do not go together.
+  // INVALID_ARGUMENT if the flags cannot be combined.
   absl::Status Check() const;
 };
 
@@ -57,10 +56,10 @@ absl::Status ExportOptions::Check() const {
   const std::size_t specs = qparams_options.schemes.size() + qparams_options.args.size();
   if (qparams && specs > 1) {
     return absl::InvalidArgumentError(
-        "--qparams writes what one scheme needs: give one --scheme, or one --args");
+        "--qparams writes the qparams of one scheme: give one --scheme or one --args");
   }
   if (!qparams && specs > 0) {
-    return absl::InvalidArgumentError("--scheme and --args go with --qparams");
+    return absl::InvalidArgumentError("--scheme and --args need --qparams");
   }
   return output.Check();
 }
@@ -69,8 +68,8 @@ ElementRange ToRange(const v1::Range& range) {
   return {ToElements(range.min()), ToElements(range.max())};
 }
 
-// What the server answers for a session whose values were dropped, if it is for as many
-// records as were read.
+// The server's answer for a session whose values were dropped. nullopt if there is no answer,
+// or if the answer is not for exactly `count` records.
 std::optional<FoldedRange> AnswerFor(const Client& client, const v1::Session& session,
                                      std::int64_t count) {
   const auto answer = client.GetMinMax(session.name());
@@ -86,7 +85,7 @@ absl::Status ExportSession(const Client& client, const v1::Session& session, Run
     bar.Update(++done);
     return writer.Add(record);
   }));
-  // Records that came since it was listed may have been the first to say what shape.
+  // The first record, which fixes the qparam shape, may have arrived after the listing.
   ASSIGN_OR_RETURN(const v1::Session after, client.GetSession(session.name()));
   std::optional<FoldedRange> answer;
   if (session.retention() == v1::RETENTION_FOLDED) {
@@ -153,7 +152,7 @@ void AddExport(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("export", "Write a run into a safetensors file");
   AddOutputOption(*command, "FILE", options->output);
   command->add_option("GLOB", options->glob,
-                      "Modules (with a /: MODULE/BASE_NAME) to export; default all");
+                      "Modules (with a /: MODULE/BASE_NAME) to export; default: all");
   command->add_flag("--qparams", options->qparams,
                     "Write quantization parameters: scales, zero points, global scales");
   options->qparams_options.AddTo(*command);

@@ -15,9 +15,9 @@
 namespace calipers::client {
 namespace {
 
-// Sessions that are asked for at once.
+// Sessions in one request.
 constexpr std::size_t kBatch = 64;
-// Names in one sentence.
+// Names that one sentence lists.
 constexpr std::size_t kShown = 5;
 
 std::string SomeOf(const std::vector<std::string>& names) {
@@ -27,7 +27,7 @@ std::string SomeOf(const std::vector<std::string>& names) {
   return text;
 }
 
-// Those without an answer.
+// The sessions without an answer.
 class Unanswered {
  public:
   void Add(const std::string& session, const google::rpc::Status& status) {
@@ -37,7 +37,7 @@ class Unanswered {
   absl::Status ToStatusOfAll() const {
     if (others_.empty()) return first_;
     return {first_.code(),
-            absl::StrCat(first_.message(), "; nor have an answer: ", SomeOf(others_))};
+            absl::StrCat(first_.message(), "; also without an answer: ", SomeOf(others_))};
   }
 
  private:
@@ -78,19 +78,19 @@ absl::Status AddAll(const Client& client, const Global& global, const QParamsOpt
   return unanswered.ToStatusOfAll();
 }
 
-// What of the file rests on other than its own data and the reference's rule.
+// Prints the sessions whose qparams use a fallback range or met a trap.
 void PrintRemarks(const QParamsFile& file) {
   std::vector<std::string> sessions;
   for (const auto& [session, peers] : file.fallback().items()) sessions.push_back(session);
   if (!sessions.empty()) {
-    std::cout << "  range of the peers, as there was no data: " << SomeOf(sessions) << '\n';
+    std::cout << "  no data, range of the peers used: " << SomeOf(sessions) << '\n';
   }
   std::map<std::string, std::vector<std::string>> by_trap;
   for (const auto& [session, notes] : file.notes().items()) {
     for (const auto& note : notes) {
       const bool repaired = note["repaired"].get<bool>();
       by_trap[absl::StrCat(note["trap"].get<std::string>(),
-                           repaired ? ", repaired" : ", as the reference has it")]
+                           repaired ? ", corrected" : ", same as the reference")]
           .push_back(session);
     }
   }
@@ -120,7 +120,7 @@ absl::Status ExportQParams(const Client& client, const Global& global,
                            const std::vector<v1::Session>& sessions) {
   ASSIGN_OR_RETURN(const auto file, QParamsFile::Create(path));
   RETURN_IF_ERROR(AddAll(client, global, options, sessions, *file));
-  // "pt" as in checkpoints that PyTorch writes, which loaders of models ask for.
+  // Model loaders expect the format "pt", as in checkpoints that PyTorch writes.
   RETURN_IF_ERROR(file->Finish({{"format", "pt"},
                                 {"calipers_run", global.run},
                                 {"calipers_qparams", options.SpecNames()[0]}}));

@@ -12,9 +12,9 @@
 
 namespace calipers::client {
 
-/// Writes the qparams of these sessions into a QParamsFile at `path`, for the one spec that
-/// `options` has, and prints what it holds. The file is whole or not there: if sessions have
-/// no answer, the first one's status is returned, with the names of the others.
+/// Writes the qparams of `sessions` into a QParamsFile at `path`, for the one spec in `options`,
+/// and prints a summary. If a session has no answer, no file is written, and the status is that
+/// of the first such session, with the names of the others.
 absl::Status ExportQParams(const Client& client, const Global& global,
                            const QParamsOptions& options, const std::string& path,
                            const std::vector<v1::Session>& sessions);

@@ -17,21 +17,21 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Sends what calipers export wrote to a server, into --run. A run that is there already
-is merged with: records that both have are duplicates, others are added, and one that
-differs is a conflict, which is reported and changes nothing. So sending a file twice
-is harmless. Sessions that were sealed are sealed again.
+    R"(Sends files written by calipers export to a server, into --run. If the run already
+exists, the records are merged: new records are added, equal records are duplicates, and
+a record that differs is a conflict, which is reported and changes nothing. Importing a
+file twice is safe. Sessions that are sealed in the file are sealed on the server.
 
 Examples:
   calipers import run.safetensors
   calipers --server new:50051 --run trial-3 import trial-3.safetensors
   calipers import host-a.safetensors host-b.safetensors --json
 
-Exit status 1 if something was in conflict or refused.)";
+Exit status 1 if a record was in conflict or refused.)";
 
-// Records sent and not acknowledged, at most.
+// Maximum number of records that are sent and not yet acknowledged.
 constexpr std::size_t kWindow = 10'000;
-// Records handed to the stream at once.
+// Records that are given to the stream in one call.
 constexpr std::size_t kBatch = 1000;
 
 class Import {
@@ -52,7 +52,7 @@ class Import {
     return absl::OkStatus();
   }
 
-  // After everything was sent.
+  // To be called after every file was sent. Seals the sessions that are sealed in the files.
   absl::Status Finish() {
     RETURN_IF_ERROR(stream_.Finish());
     for (const RunFileSession* session : to_be_sealed_) {
@@ -82,12 +82,12 @@ class Import {
     return global_.SessionName(session.id());
   }
 
-  // False, with the reason among the refusals, if the session cannot be imported.
+  // If the session cannot be imported, adds the reason to the refusals and returns false.
   bool Create(const RunFileSession& session) {
     if (session.HasDropped()) {
       refusals_.Add(absl::StrCat(session.id(),
-                                 ": values of its records were dropped (its retention was FOLDED): "
-                                 "they cannot be sent again; its answer is in the file"));
+                                 ": cannot be imported, because the values of its records were "
+                                 "dropped (retention FOLDED); its answer is in the file"));
       return false;
     }
     v1::CreateSessionRequest request;
@@ -193,7 +193,7 @@ int ImportFiles(const Global& global, const std::vector<std::string>& paths) {
 void AddImport(CLI::App& app, Action& selected) {
   const auto paths = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("import", "Send exported runs to a server");
-  command->add_option("FILE", *paths, "A file that calipers export or merge wrote")
+  command->add_option("FILE", *paths, "Files written by calipers export or merge")
       ->required()
       ->check(CLI::ExistingFile);
   command->footer(kFooter);

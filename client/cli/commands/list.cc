@@ -16,8 +16,8 @@ constexpr char kFooter[] = R"(Examples:
   calipers list '*/weight' --json
   calipers --run - list          # every run
 
-Prints a line a session: strategy, observer, arithmetic, dtype, qparam shape,
-records present and indices missing. With --json a line of JSON a session.)";
+Prints a line for each session: strategy, observer, arithmetic, dtype, qparam shape,
+number of records and missing indices. With --json a line of JSON for each session.)";
 
 int List(const Global& global, const std::string& glob) {
   const auto client = global.Connect();
@@ -58,7 +58,7 @@ int List(const Global& global, const std::string& glob) {
 void AddList(CLI::App& app, Action& selected) {
   const auto glob = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("list", "List the sessions of a run");
-  command->add_option("GLOB", *glob, "Modules (with a /: MODULE/BASE_NAME) to list; default all");
+  command->add_option("GLOB", *glob, "Modules (with a /: MODULE/BASE_NAME) to list; default: all");
   command->footer(kFooter);
   command->callback([glob, &selected] {
     selected = [glob](const Global& global) { return List(global, *glob); };

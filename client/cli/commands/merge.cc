@@ -18,15 +18,15 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Joins files that calipers export wrote into one, without a server: of every session
-the records of all files, each batch once, and the answer that they have together.
-Records that differ are reported; the first file's stays.
+    R"(Joins files written by calipers export into one file, without a server. Each session
+gets the records of all files, each batch once, and the answer for these records. If two
+files differ in a record, the conflict is reported and the first file's record is kept.
 
 Examples:
   calipers merge host-a.safetensors host-b.safetensors --output run.safetensors
   calipers merge part-*.safetensors -o run.safetensors --force --json
 
-Exit status 1 if something was in conflict or left out.)";
+Exit status 1 if a record was in conflict or left out.)";
 
 struct MergeOptions {
   std::vector<std::string> paths;
@@ -99,7 +99,7 @@ int Merge(const Global& global, const MergeOptions& options) {
 void AddMerge(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<MergeOptions>();
   CLI::App* command = app.add_subcommand("merge", "Join exported runs into one file");
-  command->add_option("FILE", options->paths, "Files that calipers export or merge wrote")
+  command->add_option("FILE", options->paths, "Files written by calipers export or merge")
       ->required()
       ->check(CLI::ExistingFile);
   AddOutputOption(*command, "-o,--output", options->output);

@@ -16,8 +16,8 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Asks for the range of sessions: MODULE/BASE_NAME, or a glob over modules (or over
-MODULE/BASE_NAME, with a / in it). Without any: every session of the run.
+    R"(Prints the range of sessions. SESSION is MODULE/BASE_NAME, or a glob over modules (with
+a / in it: over MODULE/BASE_NAME). Default: every session of the run.
 
 Examples:
   calipers minmax model.layers.0.mlp.up_proj/input
@@ -25,10 +25,10 @@ Examples:
   calipers minmax '*/weight' --json
   calipers minmax '*/input' --observer static_minmax --exclude 17
 
-Prints a line a session: records present, indices missing, and the least minimum
-and greatest maximum of all parameters (--full: each parameter). "global" is the
-fold of the tensors' own ranges. With --json a line of JSON a session, with every
-number. Exit status 4 if a session has no answer.)";
+Prints a line for each session: number of records, missing indices, and the smallest
+minimum and largest maximum of all parameters (--full: each parameter). "global" is the
+fold of the tensors' own ranges. With --json a line of JSON for each session, with
+every number. Exit status 4 if a session has no answer.)";
 
 struct MinMaxOptions {
   std::vector<std::string> sessions;
@@ -41,7 +41,7 @@ struct MinMaxOptions {
 
 using Result = v1::BatchGetMinMaxResponse::Result;
 
-// The fold that is asked for; none is each session's own.
+// The fold that the flags select. nullopt stands for each session's own fold.
 absl::StatusOr<std::optional<v1::FoldOptions>> FoldOf(const MinMaxOptions& options) {
   if (options.observer.empty() && !options.averaging_constant && options.exclude.empty()) {
     return std::nullopt;
@@ -56,15 +56,15 @@ absl::StatusOr<std::optional<v1::FoldOptions>> FoldOf(const MinMaxOptions& optio
   return fold;
 }
 
-// The members of MinMax that are printed. A line of the table is of one size
-// however many parameters a session has; so is then the answer to it.
+// The members of MinMax that are printed. A line of the table has the same size for any number
+// of parameters, and with these members the answer has too.
 std::vector<std::string> Members(const Global& global, const MinMaxOptions& options) {
   if (global.json) return {};
   if (options.full) return {"range"};
   return {"global", "global_of_range", "progress"};
 }
 
-// The sessions that are there, by name.
+// The existing sessions that `patterns` select, by name.
 absl::StatusOr<std::map<std::string, v1::Session>> GetSessions(
     const Client& client, const Global& global, const std::vector<std::string>& patterns) {
   std::map<std::string, v1::Session> sessions;
@@ -193,8 +193,8 @@ int MinMax(const Global& global, const MinMaxOptions& options) {
                                                  Members(global, options), *fold);
   if (absl::IsDeadlineExceeded(results.status()) && options.wait > 0) {
     return Fail(absl::DeadlineExceededError(
-        absl::StrCat("not every session came to hold ", options.wait, " records within ",
-                     global.timeout_seconds, " s; calipers list shows how far they are")));
+        absl::StrCat("not every session reached ", options.wait, " records within ",
+                     global.timeout_seconds, " s; calipers list shows the count of each session")));
   }
   if (!results.ok()) return Fail(results.status());
   absl::Status status = Print(**client, global, options, *names, *results);
@@ -206,11 +206,11 @@ int MinMax(const Global& global, const MinMaxOptions& options) {
 
 void AddMinMax(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<MinMaxOptions>();
-  CLI::App* command = app.add_subcommand("minmax", "Ask for the range of sessions");
+  CLI::App* command = app.add_subcommand("minmax", "Print the range of sessions");
   command->add_option("SESSION", options->sessions, "MODULE/BASE_NAME or a glob");
   command->add_option("--wait", options->wait, "Wait until each session holds this many records")
       ->check(CLI::NonNegativeNumber);
-  const std::string other = "Another fold of the same records; nothing changes in the session";
+  const std::string other = "Another fold of the same records; the session does not change";
   command->add_option("--observer", options->observer, "Observer (default: the session's)")
       ->group(other);
   command

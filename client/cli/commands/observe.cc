@@ -26,17 +26,17 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Sends the captured tensors of safetensors and .npy files; docs/captures.md says how
-they are named. Sessions are created as needed. Sending a file again is harmless:
-what is there already comes back as a duplicate.
+    R"(Sends the captured tensors in safetensors and .npy files. docs/captures.md describes
+the names of the tensors. Sessions are created as needed. Sending a file again is safe:
+observations that are already stored are counted as duplicates.
 
 Examples:
   calipers observe model.safetensors --weight-strategy group --group-size 128
   calipers observe activations.safetensors --workers 4 --arithmetic reference
   calipers observe *.safetensors --include '*down_proj/input' --run mixed
 
-Prints how many observations were stored, duplicate, in conflict or rejected.
-Exit status 1 if any was in conflict or rejected.)";
+Prints how many observations were stored, duplicate, in conflict and rejected. Exit
+status 1 if an observation was in conflict or rejected.)";
 
 struct ObserveOptions {
   std::vector<std::string> files;
@@ -66,8 +66,7 @@ absl::StatusOr<std::vector<CaptureFile>> OpenAll(const std::vector<std::string>&
   return files;
 }
 
-// What is to be sent, in the order of batches, so that the server's series grow
-// from the front.
+// The captures to send, sorted by batch index, so that the server's series grow from the front.
 std::vector<const Capture*> Select(const ObserveOptions& options,
                                    const std::vector<CaptureFile>& files) {
   std::vector<const Capture*> selected;
@@ -108,7 +107,7 @@ v1::ObservationHeader HeaderOf(const Global& global, const Capture& capture) {
   return header;
 }
 
-// One worker's part: each `workers`-th capture, over a connection of its own.
+// Sends one worker's share, every `workers`-th capture, over a connection of its own.
 absl::Status Send(const Client& client, const Global& global, const ObserveOptions& options,
                   const std::vector<const Capture*>& captures, int worker, Refusals& refusals,
                   std::atomic<std::int64_t>& sent, StreamTotals& totals) {
@@ -131,7 +130,7 @@ absl::Status Send(const Client& client, const Global& global, const ObserveOptio
   return status;
 }
 
-// Runs the workers and shows how far they are. The first error, if any.
+// Runs the workers and shows their progress. Returns the first error.
 absl::Status SendAll(const Client& client, const Global& global, const ObserveOptions& options,
                      const std::vector<const Capture*>& captures, Refusals& refusals,
                      StreamTotals& sum) {
@@ -194,26 +193,26 @@ void Print(const Global& global, const StreamTotals& totals, std::size_t skipped
   refusals.Print(std::cerr);
 }
 
-// Counts what was skipped, and says so of dtypes: a name tells that it is a bias,
-// nothing else tells that a weight was left out.
+// Counts the skipped tensors, and reports tensors that were skipped for their dtype: without
+// the report a user would not notice that a weight was left out.
 std::size_t ReportSkipped(const std::vector<CaptureFile>& files) {
   std::size_t skipped = 0;
   for (const CaptureFile& file : files) {
     skipped += file.skipped.size();
     for (const auto& [dtype, names] : file.skipped_dtypes) {
       std::cerr << "calipers: skipped " << names.size() << " tensors of dtype " << Quoted(dtype)
-                << ", which is not observed; the first is " << Quoted(names.front()) << '\n';
+                << ", which is not supported; the first is " << Quoted(names.front()) << '\n';
     }
   }
   return skipped;
 }
 
-// Before anything is sent or created, so that a file goes in whole or not at all.
+// Runs before anything is sent or created, so that either all tensors are sent or none.
 absl::Status CheckCaptures(const std::vector<const Capture*>& captures, std::size_t skipped) {
   if (captures.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the files hold no tensor to observe (", skipped,
-        " have other names or dtypes); calipers observe --help says how they are named"));
+        " tensors have other names or dtypes); docs/captures.md describes the names and dtypes"));
   }
   for (const Capture* capture : captures) RETURN_IF_ERROR(CheckModule(*capture));
   return absl::OkStatus();
@@ -245,17 +244,16 @@ int Observe(const Global& global, const ObserveOptions& options) {
 
 void AddObserve(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<ObserveOptions>();
-  CLI::App* command = app.add_subcommand("observe", "Send the captured tensors of files");
+  CLI::App* command = app.add_subcommand("observe", "Send captured tensors from files");
   command->add_option("FILE", options->files, "A .safetensors or .npy file")
       ->required()
       ->check(CLI::ExistingFile);
-  command
-      ->add_option("--workers", options->workers, "Streams to open; batches are dealt out to them")
+  command->add_option("--workers", options->workers, "Number of streams; they share the batches")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   command
       ->add_option("--worker-name", options->worker_name,
-                   "What coverage calls the workers: NAME-0, NAME-1 ...")
+                   "Name of the workers in coverage: NAME-0, NAME-1 ...")
       ->capture_default_str();
   command->add_option("--piece-size", options->piece_bytes, "Bytes of a tensor in one message")
       ->transform(CLI::AsSizeValue(false))
@@ -263,12 +261,14 @@ void AddObserve(CLI::App& app, Action& selected) {
       ->capture_default_str();
   command
       ->add_option("--max-attempts", options->max_attempts,
-                   "Connections tried in a row, with pauses of up to 5 s, without an "
-                   "acknowledgement, before it gives up")
+                   "Give up after this number of attempts in a row without an "
+                   "acknowledgement; pauses between attempts grow to 5 s")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--include", options->include, "Only sessions MODULE/BASE_NAME that match");
-  command->add_option("--exclude", options->exclude, "No sessions that match");
+  command->add_option("--include", options->include,
+                      "Send only sessions whose MODULE/BASE_NAME matches this glob");
+  command->add_option("--exclude", options->exclude,
+                      "Leave out sessions whose MODULE/BASE_NAME matches this glob");
   options->spec.AddTo(*command);
   command->footer(kFooter);
   command->callback([options, &selected] {

@@ -8,7 +8,7 @@
 
 namespace calipers::client {
 
-/// A file to be written.
+/// An output file.
 struct Output {
   std::string path;
   bool overwrite = false;

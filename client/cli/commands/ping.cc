@@ -13,8 +13,8 @@ constexpr char kFooter[] = R"(Examples:
   calipers ping
   calipers --server calibration:50051 --timeout 2 ping
 
-Prints whether the server is serving, and how long one question took. Exit status 3
-if it is not.)";
+Prints whether the server is serving, and the time of one request. Exit status 3 if
+the server is not serving.)";
 
 int Ping(const Global& global) {
   const auto client = global.Connect();
@@ -35,7 +35,7 @@ int Ping(const Global& global) {
 }  // namespace
 
 void AddPing(CLI::App& app, Action& selected) {
-  CLI::App* command = app.add_subcommand("ping", "Ask whether the server is there");
+  CLI::App* command = app.add_subcommand("ping", "Check that the server is serving");
   command->footer(kFooter);
   command->callback([&selected] { selected = Ping; });
 }

@@ -23,25 +23,25 @@ constexpr char kFooter[] = R"(Examples:
   calipers plot -o run.svg
   calipers plot '*.mlp.*' -o mlp.png
 
-Draws a session's series, or with no session or a GLOB the ranges of many. It runs
-calipers-plot, which comes with the Python package (pip install './client/python[plot]'), with
---server and --run in its environment; all that stands behind `plot` is passed on to it.
-calipers-plot --help has every option.)";
+Draws the series of a session, or the ranges of many sessions if you give a GLOB or no
+session. It runs calipers-plot of the Python package (pip install './client/python[plot]')
+with --server and --run in its environment, and passes all arguments after `plot` on to it.
+calipers-plot --help lists them.)";
 
 int FailToRun(int error) {
   if (error != ENOENT) {
     return Fail(absl::InternalError(absl::StrCat("cannot run ", kProgram, ": ", strerror(error))));
   }
   std::cerr << "calipers: NOT_FOUND: there is no " << kProgram
-            << " on PATH, which draws the pictures\n  next: pip install './client/python[plot]' in "
+            << " on PATH; it draws the pictures\n  next: pip install './client/python[plot]' in "
                "a clone of the repository\n";
   return kNoAnswer;
 }
 
-/// Becomes calipers-plot; returns only if there is none that can be run.
+/// Replaces this process with calipers-plot. Returns only if calipers-plot cannot be run.
 int Plot(const Global& global, const std::vector<std::string>& passed_on) {
   if (global.json) {
-    return FailUsage(absl::InvalidArgumentError("plot draws a picture; it has no --json"));
+    return FailUsage(absl::InvalidArgumentError("plot draws a picture and has no --json"));
   }
   if (setenv("CALIPERS_SERVER", global.server.c_str(), 1) != 0 ||
       setenv("CALIPERS_RUN", global.run.c_str(), 1) != 0) {
@@ -62,7 +62,7 @@ int Plot(const Global& global, const std::vector<std::string>& passed_on) {
 
 void AddPlot(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("plot", "Draw a session's series, or the ranges of a run");
-  // What stands behind it is calipers-plot's to understand, --run and the others as well.
+  // calipers-plot parses all arguments after `plot`, including --run and the other global flags.
   command->fallthrough(false);
   command->prefix_command();
   command->footer(kFooter);

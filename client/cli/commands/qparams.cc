@@ -15,8 +15,8 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Asks for scales, zero points and global scales of sessions, for any number of schemes
-at once. Nothing changes: ask again for others.
+    R"(Prints scales, zero points and global scales of sessions, for any number of schemes at
+once. The sessions do not change: you can ask again for other schemes.
 
 Examples:
   calipers qparams --scheme W8A8
@@ -24,11 +24,12 @@ Examples:
   calipers qparams '*/weight' --args '{"num_bits": 4, "strategy": "group", "group_size": 128}'
   calipers qparams '*.experts.*' --scheme NVFP4 --peers-behind experts --json
 
-Prints a line a session and scheme: how many scales, the least and greatest, the least
-and greatest zero point, the global scale, and in how many parameters something had to be
-repaired. What a scheme leaves as it is has no line; what it quantizes as the model runs
-has no scale. With --json every number. calipers export --qparams writes them into a file.
-Exit status 4 if one has no answer.)";
+Prints a line for each session and scheme: the shape and dtype of the scales, the smallest
+and largest scale, the smallest and largest zero point, the global scale, and notes: the
+traps of docs/qparams.md that the answer met, each with its number of parameters. There is
+no line where a scheme does not quantize a session's tensors, and no scale where it
+quantizes them dynamically. With --json every number. calipers export --qparams writes the
+qparams into a file. Exit status 4 if a session has no answer.)";
 
 struct Options {
   std::vector<std::string> sessions;
@@ -95,7 +96,7 @@ void AddRow(Table& table, const std::string& session, const std::string& spec,
        qparams.fallback_sessions().empty() ? "" : "of its peers", NotesText(qparams)});
 }
 
-// Prints all there is; the exit status that goes with it.
+// Prints all results and returns the exit status.
 int Print(const Global& global, const std::vector<std::string>& names,
           const std::vector<std::string>& specs, const std::vector<v1::QParamsResult>& results) {
   using Align = Table::Align;
@@ -117,7 +118,7 @@ int Print(const Global& global, const std::vector<std::string>& names,
       first_error.Update(ToStatus(results[i].status()));
       continue;
     }
-    // Left as it is by the scheme.
+    // The scheme does not quantize this session's tensors.
     if (!results[i].qparams().has_args()) continue;
     any = true;
     AddRow(table, name, spec, results[i].qparams());
@@ -144,11 +145,11 @@ int Run(const Global& global, const Options& options) {
 
 void AddQParams(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("qparams", "Ask for scales and zero points");
+  CLI::App* command = app.add_subcommand("qparams", "Print scales and zero points");
   command->add_option("SESSION", options->sessions,
-                      "MODULE/BASE_NAME or a glob; default all of the run");
+                      "MODULE/BASE_NAME or a glob; default: all sessions of the run");
   options->qparams.AddTo(*command);
-  command->add_option("--wait", options->wait, "Wait until each session holds as many records")
+  command->add_option("--wait", options->wait, "Wait until each session holds this many records")
       ->check(CLI::NonNegativeNumber);
   command->footer(kFooter);
   command->callback([options, &selected] {

@@ -14,26 +14,26 @@
 
 namespace calipers::client {
 
-/// A safetensors file of quantization parameters by the names that compressed-tensors gives
-/// them on a module: MODULE.weight_scale, MODULE.weight_zero_point,
-/// MODULE.weight_global_scale; the same with input, output, q, k and v. Its metadata says
-/// which of them rest on no data of their own, and which the reference would not have.
+/// A safetensors file of quantization parameters. Tensors have the names of compressed-tensors:
+/// MODULE.weight_scale, MODULE.weight_zero_point, MODULE.weight_global_scale; the same with
+/// input, output, q, k and v. The metadata lists the sessions that use a fallback range, and the
+/// traps that answers met.
 class QParamsFile {
  public:
-  /// What SafetensorsWriter::Create says if it cannot be written.
+  /// Fails with the status of SafetensorsWriter::Create if the file cannot be written.
   static absl::StatusOr<std::unique_ptr<QParamsFile>> Create(const std::string& path);
 
-  /// Writes those of a session that are there.
+  /// Writes the tensors of `qparams` that are present.
   absl::Status Add(const v1::QParams& qparams);
 
-  /// Writes the file with this metadata besides its own: calipers_fallback and
-  /// calipers_notes, as fallback() and notes() have them, if there are any.
+  /// Writes the file with `metadata`. calipers_fallback and calipers_notes are added, with
+  /// the content of fallback() and notes(), if they are not empty.
   absl::Status Finish(std::map<std::string, std::string> metadata);
 
-  /// Sessions of which anything was written.
+  /// Number of sessions with at least one tensor in the file.
   std::int64_t sessions() const { return sessions_; }
   std::int64_t tensors() const { return tensors_; }
-  /// {MODULE/BASE_NAME: [those whose range stands for its own]}
+  /// {MODULE/BASE_NAME: [MODULE/BASE_NAME of each peer whose range was used]}
   const nlohmann::ordered_json& fallback() const { return fallback_; }
   /// {MODULE/BASE_NAME: [{"trap", "repaired", "count", "first", "text"}]}
   const nlohmann::ordered_json& notes() const { return notes_; }

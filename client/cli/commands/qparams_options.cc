@@ -9,7 +9,7 @@
 namespace calipers::client {
 namespace {
 
-// The JSON itself, or with an @ the file that holds it.
+// Returns `given`, or with a leading @ the content of the file that it names.
 absl::StatusOr<std::string> ReadArgs(const std::string& given) {
   if (given.empty() || given.front() != '@') return given;
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(given.substr(1)));
@@ -20,23 +20,23 @@ absl::StatusOr<std::string> ReadArgs(const std::string& given) {
 
 void QParamsOptions::AddTo(CLI::App& command) {
   command.add_option("--scheme", schemes,
-                     "A preset of compressed-tensors, such as W8A8, W4A16, FP8 or NVFP4; may be "
-                     "given again");
+                     "A preset of compressed-tensors, such as W8A8, W4A16, FP8 or NVFP4; can be "
+                     "repeated");
   command.add_option(
       "--args", args,
-      "QuantizationArgs as JSON, as a recipe has them, or @FILE; may be given again");
+      "QuantizationArgs as JSON, in the form of a recipe, or @FILE; can be repeated");
   CLI::Option* const fuse =
       command
           .add_option(
               "--fuse", groups,
-              "Last parts of modules that share a global scale, besides q_proj,k_proj,v_proj, "
-              "gate_proj,up_proj and others that are known: --fuse query,key,value")
+              "Last name parts of modules that share a global scale, such as query,key,value. "
+              "Known groups such as q_proj,k_proj,v_proj and gate_proj,up_proj stay in force")
           ->take_all();
   command.add_flag("--no-fusion", no_fusion, "Every weight has a global scale of its own")
       ->excludes(fuse);
   command.add_option("--peers-behind", peers_behind,
-                     "A session that saw nothing takes the range of those that differ in the part "
-                     "behind this one: experts");
+                     "A name part, such as experts. A session without data takes the range of its "
+                     "peers, whose names differ only in the part after this one");
   AddExcludeOption(command, exclude);
 }
 

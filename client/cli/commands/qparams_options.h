@@ -10,7 +10,7 @@
 
 namespace calipers::client {
 
-/// The flags that say which quantization parameters are wanted.
+/// The flags that select quantization parameters.
 struct QParamsOptions {
   std::vector<std::string> schemes;
   std::vector<std::string> args;
@@ -21,12 +21,12 @@ struct QParamsOptions {
 
   void AddTo(CLI::App& command);
 
-  /// Names of the specs, in their order: the schemes, then args1, args2 ...; "session" for
-  /// the sessions' own args, if none was given.
+  /// Names of the specs, in order: the schemes, then args1, args2 ... Without schemes and
+  /// args: "session", which stands for the sessions' own args.
   std::vector<std::string> SpecNames() const;
 
-  /// A request with all but parent and names. INVALID_ARGUMENT for what is no list of
-  /// indices, and for a file of args that cannot be read.
+  /// A request in which only parent and names are missing. INVALID_ARGUMENT if --exclude is
+  /// not a list of indices, or if a file of args cannot be read.
   absl::StatusOr<v1::BatchGetQParamsRequest> ToRequest() const;
 };
 

@@ -13,20 +13,20 @@
 
 namespace calipers::client {
 
-/// What was refused, for the person: the first few are shown, all are counted.
-/// Thread-safe.
+/// Collects refused observations and sessions: counts all, and keeps the first few messages
+/// for the user. Thread-safe.
 class Refusals {
  public:
-  /// An observation in conflict or rejected.
+  /// Adds an observation that was in conflict or rejected.
   void Add(const v1::ObservationHeader& header, const v1::ObservationAck& ack)
       ABSL_LOCKS_EXCLUDED(mu_);
-  /// A session, or a record of it, in words.
+  /// Adds a message about a session or a record.
   void Add(std::string text) ABSL_LOCKS_EXCLUDED(mu_);
 
   std::size_t count() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::string> first() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// A line for each of the first, and how many there are besides.
+  /// Prints the first messages, one on a line, and the number of further refusals.
   void Print(std::ostream& out) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

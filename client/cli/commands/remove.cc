@@ -1,4 +1,4 @@
-// reset and delete: both name sessions, ask, and go through them.
+// reset and delete: both select sessions, ask for confirmation, and process each session.
 
 #include <iostream>
 #include <memory>
@@ -13,15 +13,16 @@ namespace calipers::client {
 namespace {
 
 constexpr char kResetFooter[] =
-    R"(Drops the records of sessions and keeps the sessions. Asks first; --yes answers.
+    R"(Deletes the records of sessions and keeps the sessions. Asks for confirmation unless
+--yes is given.
 
 Examples:
   calipers reset model.layers.0.mlp.up_proj/input
   calipers reset '*.experts.*' --yes)";
 
 constexpr char kDeleteFooter[] =
-    R"(Deletes sessions with their records, or with --all the whole run. Asks first; --yes
-answers.
+    R"(Deletes sessions with their records, or with --all the whole run. Asks for confirmation
+unless --yes is given.
 
 Examples:
   calipers delete model.layers.0.mlp.up_proj/input
@@ -41,7 +42,7 @@ void PrintCount(const Global& global, absl::string_view what, std::size_t count)
   }
 }
 
-// Confirms, then does `each` to every session that the options name.
+// Asks for confirmation, then calls `each` for every session that the options name.
 int ForSessions(const Global& global, const RemoveOptions& options, absl::string_view verb,
                 absl::string_view past,
                 absl::FunctionRef<absl::Status(const Client&, const std::string&)> each) {
@@ -91,7 +92,7 @@ int Delete(const Global& global, const RemoveOptions& options) {
 
 void AddReset(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<RemoveOptions>();
-  CLI::App* command = app.add_subcommand("reset", "Drop the records of sessions");
+  CLI::App* command = app.add_subcommand("reset", "Delete the records of sessions");
   command->add_option("SESSION", options->sessions, "MODULE/BASE_NAME or a glob")->required();
   command->add_flag("--yes", options->yes, "Do not ask");
   command->footer(kResetFooter);

@@ -12,16 +12,16 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Closes sessions at a number of records: they take no more of them, and their answers
-never change. A session is sealed when records 0 to N-1 are there and no others; what
-is missing is named. Sealing again changes nothing.
+    R"(Closes sessions at N records. A sealed session accepts no new records, so its answers
+never change. A session can be sealed only if it holds exactly the records 0 to N-1;
+otherwise the missing records are printed. Sealing again at N changes nothing.
 
 Examples:
   calipers seal --count 512
   calipers seal '*.experts.*'
   calipers --run trial-3 seal --json
 
-Prints a line a session. Exit status 1 if one of them was not sealed.)";
+Prints a line for each session. Exit status 1 if a session was not sealed.)";
 
 using Result = v1::SealRunResponse::Result;
 
@@ -59,8 +59,11 @@ void AddSeal(CLI::App& app, Action& selected) {
   const auto glob = std::make_shared<std::string>();
   const auto count = std::make_shared<std::optional<std::int64_t>>();
   CLI::App* command = app.add_subcommand("seal", "Close sessions at a number of records");
-  command->add_option("SESSION", *glob, "MODULE/BASE_NAME or a glob; default all of the run");
-  command->add_option("--count", *count, "Records (default: as many as a session's reach to)")
+  command->add_option("SESSION", *glob,
+                      "MODULE/BASE_NAME or a glob; default: all sessions of the run");
+  command
+      ->add_option("--count", *count,
+                   "Number of records (default: each session's largest index plus one)")
       ->check(CLI::PositiveNumber);
   command->footer(kFooter);
   command->callback([glob, count, &selected] {

@@ -9,7 +9,7 @@
 
 namespace calipers::client {
 
-/// The wire's message as JSON, by its field names; numbers as numbers.
+/// A protobuf message as JSON, with its field names. Numbers are JSON numbers.
 nlohmann::ordered_json ToJson(const v1::Progress& progress);
 nlohmann::ordered_json ToJson(const v1::Session& session);
 nlohmann::ordered_json ToJson(const v1::QuantizationArgs& args);
@@ -20,7 +20,7 @@ nlohmann::ordered_json ToJson(const google::rpc::Status& status);
 /// [{"trap", "repaired", "count", "first", "text"}]
 nlohmann::ordered_json ToJson(const google::protobuf::RepeatedPtrField<v1::QParamsNote>& notes);
 
-/// What became of what a stream sent.
+/// The outcomes of a stream's observations, and its reconnects.
 nlohmann::ordered_json ToJson(const StreamTotals& totals);
 
 /// "0", or the first missing ranges: "3-5, 9".
@@ -29,7 +29,7 @@ std::string MissingText(const v1::Progress& progress);
 /// "group 128", "block 128x128", "tensor".
 std::string StrategyText(const v1::QuantizationArgs& args);
 
-/// "[32, 1]"; "-" when there is none yet.
+/// "[32, 1]"; "-" for a session without a shape.
 std::string ShapeTextOf(const google::protobuf::RepeatedField<std::int64_t>& shape);
 
 }  // namespace calipers::client

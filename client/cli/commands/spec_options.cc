@@ -15,7 +15,7 @@
 namespace calipers::client {
 namespace {
 
-// The wire's name of an enum value, from the flag's: PREFIX_VALUE.
+// The enum value whose protobuf name is PREFIX_VALUE, with the flag's VALUE in upper case.
 template <typename Enum>
 Enum FromFlag(bool (*parse)(const std::string&, Enum*), absl::string_view prefix,
               const std::string& value) {
@@ -47,7 +47,7 @@ std::vector<std::string> StrategyNames() {
   return names;
 }
 
-// HEIGHTxWIDTH; nothing if it is not that.
+// Parses HEIGHTxWIDTH. Empty if `text` has another form.
 std::vector<std::int64_t> ParseBlockStructure(const std::string& text) {
   std::vector<std::int64_t> sizes;
   for (const absl::string_view side : absl::StrSplit(text, 'x')) {
@@ -64,16 +64,16 @@ bool TakesBlockStructure(absl::string_view strategy) { return strategy == "block
 
 absl::Status Ignored(absl::string_view flag, absl::string_view takers,
                      const std::set<std::string>& strategies) {
-  return absl::InvalidArgumentError(absl::StrCat(flag, " goes with strategy ", takers, "; beside ",
-                                                 absl::StrJoin(strategies, ", "),
-                                                 " it would be ignored"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " goes with strategy ", takers, "; with strategy ",
+                   absl::StrJoin(strategies, ", "), " it would be ignored"));
 }
 
 }  // namespace
 
 void SpecOptions::AddTo(CLI::App& command) {
   const CLI::IsMember strategies(StrategyNames());
-  const std::string group = "What is observed, and how it is folded";
+  const std::string group = "How sessions observe and fold";
   command.add_option("--strategy", strategy, "Strategy of every session (default: tensor)")
       ->check(strategies)
       ->group(group);
@@ -86,9 +86,12 @@ void SpecOptions::AddTo(CLI::App& command) {
   command.add_option("--attention-strategy", attention_strategy, "Strategy of q, k and v")
       ->check(strategies)
       ->group(group);
-  command.add_option("--group-size", group_size, "Elements a group, for group and tensor_group")
+  command
+      .add_option("--group-size", group_size,
+                  "Elements in a group, for strategies group and tensor_group")
       ->group(group);
-  command.add_option("--block-structure", block_structure, "HEIGHTxWIDTH, for block")->group(group);
+  command.add_option("--block-structure", block_structure, "HEIGHTxWIDTH, for strategy block")
+      ->group(group);
   command
       .add_option("--observer", observer,
                   "minmax, static_minmax, memoryless_minmax (default: minmax)")
@@ -97,21 +100,23 @@ void SpecOptions::AddTo(CLI::App& command) {
       .add_option("--averaging-constant", averaging_constant,
                   "Weight of the newest record in minmax (default: 0.01)")
       ->group(group);
-  command.add_option("--arithmetic", arithmetic, "exact, or reference: as llm-compressor rounds")
+  command
+      .add_option("--arithmetic", arithmetic, "exact, or reference: with llm-compressor's rounding")
       ->check(CLI::IsMember({"exact", "reference"}))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--non-finite", non_finite, "What to do with NaN and infinity")
+  command.add_option("--non-finite", non_finite, "How to treat NaN and infinity")
       ->check(CLI::IsMember({"propagate", "reject", "skip"}))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--weighting", weighting, "How much an observation weighs in minmax")
+  command.add_option("--weighting", weighting, "Weight of an observation in minmax")
       ->check(CLI::IsMember({"uniform", "num_observations"}))
       ->capture_default_str()
       ->group(group);
   command
       .add_option("--retention", retention,
-                  "What is kept: the series, which answers for any observer, or its fold alone")
+                  "series keeps all records and answers for any observer; folded keeps the "
+                  "fold of the session's own observer")
       ->check(CLI::IsMember({"series", "folded"}))
       ->capture_default_str()
       ->group(group);
@@ -126,7 +131,7 @@ const std::string& SpecOptions::NamedFor(BaseName base_name) const {
 
 std::string SpecOptions::StrategyOf(BaseName base_name) const {
   if (const std::string& named = NamedFor(base_name); !named.empty()) return named;
-  // Without any strategy, a group size means group, as in compressed-tensors.
+  // If no strategy is given, a group size means strategy group, as in compressed-tensors.
   const bool none_named =
       (strategy + weight_strategy + activation_strategy + attention_strategy).empty();
   return none_named && group_size ? "group" : "tensor";
@@ -139,7 +144,7 @@ absl::Status SpecOptions::Check(absl::Span<const BaseName> base_names) const {
   }
   std::set<std::string> strategies;
   for (const BaseName base_name : base_names) strategies.insert(StrategyOf(base_name));
-  // -1 and 0 say that there are no groups, in compressed-tensors beside any strategy.
+  // -1 and 0 mean that there are no groups; compressed-tensors accepts them with any strategy.
   const bool grouped = group_size && *group_size != -1 && *group_size != 0;
   if (grouped && std::none_of(strategies.begin(), strategies.end(), TakesGroupSize)) {
     return Ignored("--group-size", "group and tensor_group", strategies);

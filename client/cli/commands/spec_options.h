@@ -13,7 +13,7 @@
 
 namespace calipers::client {
 
-/// The flags that say how a session observes and folds.
+/// The flags for a session's spec: how it observes and folds.
 struct SpecOptions {
   std::string strategy;
   std::string weight_strategy;
@@ -31,13 +31,12 @@ struct SpecOptions {
   /// Adds the flags to a command.
   void AddTo(CLI::App& command);
 
-  /// INVALID_ARGUMENT for a bad --block-structure, and if --group-size or
-  /// --block-structure is there and none of the strategies that the flags choose
-  /// for these base names takes it.
+  /// INVALID_ARGUMENT for a malformed --block-structure, and for a --group-size or
+  /// --block-structure that every strategy of these base names would ignore.
   absl::Status Check(absl::Span<const BaseName> base_names) const;
 
-  /// The spec of a session of this base name. group_size and block_structure
-  /// go with the strategies that take them. To be asked after Check.
+  /// The spec of a session of this base name. It has group_size and block_structure only if
+  /// its strategy takes them. Call Check first.
   v1::Session ToSession(BaseName base_name) const;
 
  private:

@@ -13,16 +13,16 @@ namespace calipers::client {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Asks what other averaging constants would have made of a session's records, all at
-once. Nothing changes in the session.
+    R"(Prints the ranges that other averaging constants give for a session's records. The
+session does not change.
 
 Examples:
   calipers sweep model.layers.0.mlp.up_proj/input
   calipers sweep model.layers.0.mlp.up_proj/input --averaging-constants 0.001,0.01,0.1
   calipers sweep model.layers.0.mlp.up_proj/input --exclude 17,40-47 --json
 
-Prints a line a constant: least minimum and greatest maximum of all parameters, and the
-fold of the tensors' own ranges. With --json every number.)";
+Prints a line for each constant: the smallest minimum and largest maximum of all
+parameters, and the fold of the tensors' own ranges. With --json every number.)";
 
 struct SweepOptions {
   std::string session;
@@ -97,7 +97,7 @@ void AddSweep(CLI::App& app, Action& selected) {
   command->add_option("SESSION", options->session, "MODULE/BASE_NAME")->required();
   command
       ->add_option("--averaging-constants", options->constants,
-                   "Constants in [0, 1], with commas between them")
+                   "Constants in [0, 1], separated by commas")
       ->delimiter(',')
       ->capture_default_str();
   AddExcludeOption(*command, options->exclude);

@@ -14,20 +14,20 @@ constexpr char kFooter[] = R"(Examples:
   calipers watch '*.up_proj' --until 512
   calipers watch --json
 
-Prints a line for each session that is there and for each change, until Ctrl-C; with
---until, until every session that was seen holds that many records.)";
+Prints a line for each existing session and for each change. Ends with Ctrl-C, or with
+--until when every printed session holds that many records.)";
 
 struct WatchOptions {
   std::string glob;
   std::int64_t until = 0;
 };
 
-// Which of the sessions seen still lack records.
+// Tells when every session that was printed holds `until` records.
 class Goal {
  public:
   explicit Goal(std::int64_t until) : until_(until) {}
 
-  // True once it is reached: the listing is complete and no session is short.
+  // True if the listing is complete and every session holds enough records.
   bool ReachedAfter(const v1::SessionEvent& event) {
     switch (event.kind()) {
       case v1::SessionEvent::KIND_SYNCED:
@@ -86,8 +86,8 @@ int Watch(const Global& global, const WatchOptions& options) {
 
 void AddWatch(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<WatchOptions>();
-  CLI::App* command = app.add_subcommand("watch", "Follow a run as it grows");
-  command->add_option("GLOB", options->glob, "Modules to watch; default all");
+  CLI::App* command = app.add_subcommand("watch", "Print each change of a run");
+  command->add_option("GLOB", options->glob, "Modules to watch; default: all");
   command->add_option("--until", options->until, "End when each session holds this many records")
       ->check(CLI::PositiveNumber);
   command->footer(kFooter);

@@ -11,25 +11,25 @@
 
 namespace calipers::client {
 
-/// Shows how far a transfer is: bytes or records, rate and time left. On a terminal one
-/// line, drawn over; elsewhere nothing until Done's last line. Not thread-safe.
+/// Shows the progress of a transfer: bytes or records, rate and time left. On a terminal it
+/// redraws one line; elsewhere it prints only the last line, in Done. Not thread-safe.
 class ProgressBar {
  public:
   enum class Mode { kSilent, kLine, kTerminal };
 
-  /// kTerminal if stderr is one, else kLine.
+  /// kTerminal if stderr is a terminal, else kLine.
   static Mode ModeOfStderr();
 
-  /// What is counted, and what the last line says was done to it.
+  /// The thing that is counted, and the verb of the last line.
   enum class Unit { kBytesSent, kRecordsRead, kRecordsSent, kSessionsRead };
 
   /// Writes to `out`; `now` is its clock.
   ProgressBar(Mode mode, Unit unit, std::int64_t total, std::ostream& out = std::cerr,
               std::function<absl::Time()> now = absl::Now);
 
-  /// So much is through. At most ten times a second something is drawn.
+  /// Sets the progress. Draws at most ten times a second.
   void Update(std::int64_t done);
-  /// It is over.
+  /// Sets the final progress and prints the last line.
   void Done(std::int64_t done);
 
  private:

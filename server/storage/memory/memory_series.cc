@@ -92,7 +92,7 @@ absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool dr
   if (next != records_.end() && next->second.observed->dropped) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the checkpoint of session ", identity_->name.full(), " ends at ", checkpoint.prefix_end,
-        ", and the values beyond were dropped (write one that goes further)"));
+        ", and values after that were already dropped (write a later checkpoint)"));
   }
   // The records are at hand as long as they have their values.
   if (!drop_values && checkpoint_ == nullptr) return absl::OkStatus();

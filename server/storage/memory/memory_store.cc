@@ -149,8 +149,7 @@ absl::StatusOr<std::optional<Checkpoint>> MemoryStore::ReadCheckpoint(SeriesId i
 
 absl::StatusOr<Store::Backup> MemoryStore::CreateBackup(const std::string&) {
   return absl::FailedPreconditionError(
-      "the server keeps nothing on disk (start it with --store embedded and a "
-      "--data-dir)");
+      "the server keeps nothing on disk (start it with --store rocksdb and a --data-dir)");
 }
 
 bool MemoryStore::Insert(const std::shared_ptr<MemorySeries>& series) {

@@ -30,7 +30,7 @@ absl::Status CheckId(const std::string& id) {
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "backup_id is \"", absl::CHexEscape(id.substr(0, kLongestId)), "\"; it has 1 to ", kLongestId,
-      " characters of [A-Za-z0-9._-], does not begin with \".\" and does not end with \"",
+      " characters of [A-Za-z0-9._-], must not begin with \".\" and must not end with \"",
       kUnfinished, "\""));
 }
 
@@ -65,7 +65,7 @@ absl::StatusOr<Store::Backup> WriteBackup(Database& database, const std::string&
   ASSIGN_OR_RETURN(const bool exists, FileExists(files, path));
   if (exists) {
     return absl::AlreadyExistsError(
-        absl::StrCat("there is a backup ", path, " (give another backup_id)"));
+        absl::StrCat("backup ", path, " already exists (give another backup_id)"));
   }
   const std::string unfinished = absl::StrCat(path, kUnfinished);
   RETURN_IF_ERROR(RemoveAll(unfinished));

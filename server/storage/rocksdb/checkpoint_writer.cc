@@ -91,7 +91,7 @@ absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
     return absl::FailedPreconditionError(
         absl::StrCat("the checkpoint of session ", series.identity->name.full(), " ends at ",
                      checkpoint.prefix_end,
-                     ", and the values beyond were dropped (write one that goes further)"));
+                     ", and values after that were already dropped (write a later checkpoint)"));
   }
   rocksdb::WriteBatch batch;
   PutRow(CheckpointKey(series.run->id, series.id), EncodeCheckpoint(checkpoint), batch);

@@ -31,21 +31,21 @@ absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
       !absl::SimpleAtoi(number, &format) || format < 1) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory,
-                     " is no data directory, or a damaged one: its file FORMAT does "
-                     "not say \"calipers ",
+                     " is not a data directory, or is damaged: its file FORMAT does not contain "
+                     "\"calipers ",
                      kDataFormat, "\" (give another directory, or restore a backup)"));
   }
   if (format > kDataFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, " was written by a newer Calipers: it has format ", format,
-                     ", and this one reads ", kDataFormat,
-                     ": use that version, or export there and import here"));
+                     ", and this version reads format ", kDataFormat,
+                     ": use the newer version, or export with it and import here"));
   }
   if (format < kDataFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, " was written by an older Calipers: it has format ", format,
-                     ", and this one reads ", kDataFormat,
-                     ": use that version, or export there and import here"));
+                     ", and this version reads format ", kDataFormat,
+                     ": use the older version, or export with it and import here"));
   }
   return absl::OkStatus();
 }
@@ -65,8 +65,8 @@ absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::stri
   for (const std::string& name : names) {
     if (std::find(kNothing.begin(), kNothing.end(), name) != kNothing.end()) continue;
     return absl::FailedPreconditionError(
-        absl::StrCat(directory, " is not empty and no data directory: it has ", name,
-                     " and no file FORMAT (give an empty directory, or one that a server made)"));
+        absl::StrCat(directory, " is neither empty nor a data directory: it has ", name,
+                     " and no file FORMAT (give an empty directory or a server's data directory)"));
   }
   return false;
 }

@@ -91,7 +91,7 @@ absl::StatusOr<bool> Database::Cursor::NextUnchecked(Visit visit) {
     RETURN_IF_ERROR(database_->NotOpen());
     return absl::UnavailableError(
         absl::StrCat(database_->directory(),
-                     " was opened again after its device failed, while this was read: ask again"));
+                     " was reopened during the read, because its device failed: ask again"));
   }
   if (!rows_->Valid()) {
     RETURN_IF_ERROR(FromDisk(rows_->status(), "reading", database_->directory()));
@@ -223,11 +223,11 @@ void Database::Fail(const absl::Status& status) {
 
 absl::Status Database::StopMerging(const absl::Status& damage) {
   if (merging_.exchange(false)) {
-    LogError("a table is damaged: tables are merged no more until a restart",
+    LogError("a table is damaged: compaction is off until a restart",
              {{"directory", options_.directory}, {"error", std::string(damage.message())}});
   }
   return absl::UnavailableError(
-      absl::StrCat(damage.message(), " (what is not damaged goes on: send the rest again)"));
+      absl::StrCat(damage.message(), " (undamaged sessions keep working: send the rest again)"));
 }
 
 absl::Status Database::NotOpen() const {

@@ -20,7 +20,7 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(
   const std::string text = status.ToString();
   if (absl::StrContains(text, "While lock file") || absl::StrContains(text, "lock hold by")) {
     return absl::FailedPreconditionError(absl::StrCat(
-        directory, " is in use by another server: stop that one, or give another directory"));
+        directory, " is in use by another server: stop that server, or give another directory"));
   }
   return FromDisk(status, "locking", directory);
 }

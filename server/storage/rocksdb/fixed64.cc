@@ -14,7 +14,7 @@ std::string EncodeNumber(std::uint64_t number) {
 
 absl::StatusOr<std::uint64_t> DecodeNumber(absl::string_view key, absl::string_view body) {
   if (body.size() == sizeof(std::uint64_t)) return NumberAt(body, 0);
-  return absl::DataLossError(absl::StrCat(Describe(key), " is no number"));
+  return absl::DataLossError(absl::StrCat(Describe(key), " is not a number"));
 }
 
 }  // namespace calipers::server

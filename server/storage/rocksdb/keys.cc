@@ -118,11 +118,11 @@ std::string Describe(absl::string_view key) {
     case RowKind::kCheckpoint:
       return absl::StrCat("the checkpoint of series ", series, " of the run with id ", run);
     case RowKind::kRemoval:
-      return absl::StrCat("the row that says what is left of ",
+      return absl::StrCat("the deletion row of ",
                           series == 0 ? "" : absl::StrCat("series ", series, " of "),
                           "the run with id ", run);
   }
-  return "a row of no kind";
+  return "a row of unknown kind";
 }
 
 }  // namespace calipers::server

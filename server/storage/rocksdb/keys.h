@@ -11,7 +11,7 @@
 
 namespace calipers::server {
 
-// The keys of the embedded store's rows, as docs/durability.md lists them: a kind, then
+// The keys of the RocksDB store's rows, as docs/durability.md lists them: a kind, then
 // numbers of eight bytes, big-endian, so that rows are in order of their numbers, then
 // names. They are stored; they must not change.
 

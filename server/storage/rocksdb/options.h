@@ -11,7 +11,7 @@ namespace calipers::server {
 /// The size at which a table ends; RocksDB's own.
 inline constexpr std::size_t kTableBytes = std::size_t{64} << 20;
 
-/// How the embedded store has RocksDB run: everything checked, memory and open files
+/// RocksDB's options for the RocksDB store: every read is verified, memory and open files
 /// bounded. `env` outlives what is opened with it.
 rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
                                     std::size_t table_bytes = kTableBytes);

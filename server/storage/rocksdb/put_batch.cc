@@ -59,7 +59,7 @@ absl::Status LoadIndices(const Database& database, LiveSeries& series) {
     const absl::StatusOr<bool> more =
         cursor->NextUnchecked([&](absl::string_view key, absl::string_view) -> absl::Status {
           const BatchIndex index = IndexIn(key);
-          if (index < 0) return absl::DataLossError("a record has a key that is none");
+          if (index < 0) return absl::DataLossError("malformed record key");
           indices->Insert(index);
           return absl::OkStatus();
         });

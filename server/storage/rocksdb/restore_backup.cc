@@ -30,7 +30,7 @@ absl::Status CopyDurably(rocksdb::FileSystem& files, const std::string& from,
   if (error) {
     return absl::UnavailableError(
         absl::StrCat("copying ", from, " to ", to, " failed: ", error.message(),
-                     ": check both disks and who may read and write there"));
+                     ": check both disks and the permissions of both directories"));
   }
   std::unique_ptr<rocksdb::FSWritableFile> copy;
   RETURN_IF_ERROR(FromDisk(files.ReopenWritableFile(to, {}, &copy, nullptr), "opening", to));
@@ -54,7 +54,7 @@ absl::Status CheckBackup(rocksdb::FileSystem& files, const std::string& from) {
   ASSIGN_OR_RETURN(const bool has_database, FileExists(files, from + "/db/CURRENT"));
   if (is_one && has_database) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(from, " holds no backup (give a directory in some data directory's backups/)"));
+      absl::StrCat(from, " holds no backup (give a directory in backups/ of a data directory)"));
 }
 
 absl::Status Fill(rocksdb::FileSystem& files, const std::string& from,
@@ -79,7 +79,7 @@ absl::Status RestoreBackup(const std::string& from, const std::string& data_dir)
   ASSIGN_OR_RETURN(const bool marked, IsDataDirectory(*files, data_dir));
   if (marked) {
     return absl::FailedPreconditionError(absl::StrCat(
-        data_dir, " holds data already: restore into an empty directory, or move it away"));
+        data_dir, " already holds data: restore into an empty directory, or move the data away"));
   }
   RETURN_IF_ERROR(MakeDirectory(*files, data_dir));
   ASSIGN_OR_RETURN(const auto lock, DirectoryLock::Acquire(files, data_dir));

@@ -10,8 +10,8 @@ absl::Status FromDisk(const rocksdb::Status& status, absl::string_view doing,
   if (status.IsNoSpace()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the disk of ", directory,
-                     " is full: free space or move the data directory; what was acknowledged is "
-                     "safe, send the rest again"));
+                     " is full: free space or move the data directory; acknowledged records are "
+                     "safe, send the others again"));
   }
   if (status.IsCorruption()) {
     return absl::DataLossError(absl::StrCat(doing, " ", directory, " failed: ", status.ToString(),
@@ -19,8 +19,8 @@ absl::Status FromDisk(const rocksdb::Status& status, absl::string_view doing,
   }
   return absl::UnavailableError(
       absl::StrCat(doing, " ", directory, " failed: ", status.ToString(),
-                   ": check the disk and who may write to the directory; what was acknowledged "
-                   "is safe, send the rest again"));
+                   ": check the disk and the directory's permissions; acknowledged records are "
+                   "safe, send the others again"));
 }
 
 }  // namespace calipers::server

@@ -44,7 +44,7 @@ absl::Status CheckNoRestoreUnfinished(rocksdb::FileSystem& files, const std::str
   if (!unfinished) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("a restore into ", directory,
-                   " did not end (give --restore-from again, or empty the directory)"));
+                   " is incomplete (give --restore-from again, or empty the directory)"));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
 
 namespace calipers::server {
 
-/// A run that the embedded store has.
+/// A run in the RocksDB store.
 struct LiveRun {
   explicit LiveRun(RunId run_id) : id(run_id) {}
   const RunId id;
@@ -29,7 +29,7 @@ struct LiveRun {
   absl::btree_set<SeriesId> series ABSL_GUARDED_BY(mu);
 };
 
-/// A series that the embedded store has: little, for there may be a million.
+/// A series in the RocksDB store. It is small, because a store can have a million series.
 struct LiveSeries {
   LiveSeries(SeriesId series_id, std::shared_ptr<const SessionIdentity> of,
              std::shared_ptr<LiveRun> in)

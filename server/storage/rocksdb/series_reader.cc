@@ -10,7 +10,7 @@ absl::StatusOr<bool> RocksdbSeriesReader::Next(Entry& entry) {
   const absl::StatusOr<bool> more =
       cursor_->Next([this, &entry](absl::string_view key, absl::string_view body) -> absl::Status {
         entry.index = IndexIn(key);
-        if (entry.index < 0) return absl::DataLossError("a record has a key that is none");
+        if (entry.index < 0) return absl::DataLossError("malformed record key");
         absl::StatusOr<std::shared_ptr<const SeriesRecord>> observed = decoder_.Decode(body);
         if (!observed.ok()) {
           return absl::DataLossError(

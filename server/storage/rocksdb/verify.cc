@@ -34,11 +34,11 @@ absl::Status VerifyBody(absl::string_view key, absl::string_view body) {
     case RowKind::kRemoval:
       return CheckRemoval(key, body);
   }
-  return absl::DataLossError("it is a row of no kind");
+  return absl::DataLossError("unknown row kind");
 }
 
 absl::Status VerifyRow(absl::string_view key, absl::string_view value) {
-  if (key.empty()) return absl::DataLossError("there is a row without a key");
+  if (key.empty()) return absl::DataLossError("a row has an empty key");
   ASSIGN_OR_RETURN(const absl::string_view body, CheckedBody(key, value));
   absl::Status status = VerifyBody(key, body);
   if (status.ok()) return status;

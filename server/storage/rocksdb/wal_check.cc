@@ -139,10 +139,10 @@ absl::Status CheckWal(absl::string_view name, absl::string_view content) {
   if (!IsIntactButForOneBit(content, *stop) && !HasIntactAfter(content, *stop)) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(
-      absl::StrCat(name, " is damaged at byte ", *stop,
-                   ", and what follows could not be read: check the disk, and restore the data "
-                   "directory from a backup"));
+  return absl::DataLossError(absl::StrCat(
+      name, " is damaged at byte ", *stop,
+      ", and the rest of the file cannot be read: check the disk, and restore the data "
+      "directory from a backup"));
 }
 
 absl::Status CheckWals(rocksdb::FileSystem& file_system, const std::string& directory) {

@@ -32,7 +32,7 @@ def test_one_that_lasts_is_told_after_two_seconds_and_every_thirty(at, caplog):
         told.call_begins()
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
-        f"it is gone; nothing came through for {seconds} s, and 2 observations will be sent again"
+        f"it is gone; no acknowledgement for {seconds} s, 2 observations will be sent again"
         for seconds in (2, 32, 62)
     ]
 
@@ -53,4 +53,4 @@ def test_an_acknowledgement_ends_it(at, caplog):
         told.acknowledged()
         told.acknowledged()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert caplog.records[1].message == "sending goes on, after 4 s"
+    assert caplog.records[1].message == "sending continues after 4 s"

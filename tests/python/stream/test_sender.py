@@ -159,7 +159,7 @@ def test_an_outage_that_lasts_is_told_and_so_is_its_end(send_to, monkeypatch, ca
     assert (first.levelname, last.levelname) == ("WARNING", "INFO")
     assert "is not reachable: broken on purpose; " in first.message
     assert "1 observation will be sent again" in first.message
-    assert "sending goes on" in last.message
+    assert "sending continues" in last.message
 
 
 def test_a_short_outage_is_not_told(send_to, caplog):

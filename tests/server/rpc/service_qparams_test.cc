@@ -404,7 +404,7 @@ TEST_F(ServiceQParamsTest, PeersOfAnotherShapeStandForNobody) {
       ByJson("experts.2.up/weight", R"({"strategy": "group", "group_size": 16})");
   request.mutable_fallback()->add_peers_behind("experts");
   EXPECT_THAT(Error(request), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                       AllOf(HasSubstr("experts.2"), HasSubstr("saw nothing"))));
+                                       AllOf(HasSubstr("experts.2"), HasSubstr("has no data"))));
 }
 
 TEST_F(ServiceQParamsTest, PeersStandForAMemberOfAGroup) {

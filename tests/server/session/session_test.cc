@@ -234,7 +234,7 @@ TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
   spec.dtype = Dtype::kBF16;
   const auto session = Create(spec);
   EXPECT_THAT(Admit(*session, Dtype::kF32, {1}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16 alone")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16 only")));
   SessionSpec reference;
   reference.arithmetic = Arithmetic::kReference;
   EXPECT_THAT(Admit(*Create(reference, "n/input"), Dtype::kF8E5M2, {1}),

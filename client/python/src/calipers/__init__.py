@@ -1,4 +1,4 @@
-"""Calipers: calibration for quantization, over many workers.
+"""Calipers: calibration for quantization with many workers.
 
     import calipers
 
@@ -7,7 +7,7 @@
         session.observe(tensor, index=0)
         print(session.minmax().range)
 
-A client of calipers-server: docs/python.md.
+This package is a client of calipers-server. docs/python.md describes it.
 """
 
 from __future__ import annotations
@@ -65,5 +65,5 @@ __all__ = [
     "connect",
 ]
 
-# Generated stubs of calipers.v1 that lie elsewhere on the path stay importable as such.
+# Generated stubs of calipers.v1 elsewhere on the path stay importable under their own name.
 __path__ = pkgutil.extend_path(__path__, __name__)

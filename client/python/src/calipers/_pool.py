@@ -1,7 +1,7 @@
-"""Message classes of the generated descriptors, in a pool of their own.
+"""Message classes of the generated descriptors, in a separate descriptor pool.
 
-protobuf's global pool holds one definition of each name in a process. With a pool of its own
-this package stands beside any other stubs of calipers.v1, whatever their version.
+protobuf's global pool holds one definition of each name in a process. With a separate pool this
+package works together with other stubs of calipers.v1 of any version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 def _load() -> DescriptorPool:
     data = (resources.files("calipers._wire") / "descriptors.binpb").read_bytes()
     pool = DescriptorPool()
-    # In the order of their imports, as protoc writes them.
+    # protoc writes the files in the order of their imports.
     for file in descriptor_pb2.FileDescriptorSet.FromString(data).file:
         pool.AddSerializedFile(file.SerializeToString())
     return pool
@@ -28,8 +28,8 @@ _POOL = _load()
 
 
 def define(proto: str, namespace: dict[str, Any]) -> None:
-    """Puts the message classes, enums and enum values of the file `proto` into a module's
-    namespace, as its generated types declare them."""
+    """Adds the message classes, enums and enum values of the file `proto` to a module's namespace,
+    in the form that its generated types declare."""
     file: FileDescriptor = _POOL.FindFileByName(proto)
     namespace["DESCRIPTOR"] = file
     for name, message in file.message_types_by_name.items():

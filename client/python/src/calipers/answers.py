@@ -1,4 +1,4 @@
-"""What a server answers, as plain values."""
+"""The server's answers as plain values."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from calipers.names import session_id
 
 @dataclass(frozen=True)
 class Tensor:
-    """Numbers with a shape, in the dtype that the server has them in."""
+    """A tensor, in the dtype of the server's answer."""
 
     dtype: str
     """The element type's safetensors name, such as "BF16"."""
     shape: tuple[int, ...]
-    """Outermost first; () for one element."""
+    """Dimensions, outermost first; () for one element."""
     data: bytes
     """The elements in C order, little-endian."""
 
     def numpy(self) -> NDArray[Any]:
-        """A read-only array of `shape`; BF16 and F8, which numpy does not have, as float32,
-        exactly."""
+        """A read-only array of `shape`. BF16 and F8, which numpy does not have, become float32;
+        the values stay exact."""
         array = decode(Dtype[self.dtype], self.data).reshape(self.shape)
         array.flags.writeable = False
         return array
 
     def torch(self) -> Any:
-        """A torch.Tensor of `shape` and the very dtype, with memory of its own. Raises ImportError
-        without PyTorch."""
+        """A torch.Tensor of `shape` and `dtype`, with its own memory. Raises ImportError without
+        PyTorch."""
         extras.require("torch", "Tensor.torch")
         import torch
 
@@ -44,7 +44,7 @@ class Tensor:
         return torch.frombuffer(bytearray(self.data), dtype=dtype).reshape(self.shape)
 
     def item(self) -> float:
-        """The number, of one element. Raises ValueError if there are more."""
+        """The value of a tensor with one element. Raises ValueError if there are more elements."""
         return float(self.numpy().item())
 
     def __float__(self) -> float:
@@ -72,32 +72,32 @@ class Range:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a session's series has come."""
+    """The progress of a session's series."""
 
     count: int
     """Records present."""
     folded_count: int
-    """Records that the fold takes in: without the empty and the skipped."""
+    """Records in the fold: `count` minus the empty and the skipped records."""
     contiguous_prefix: int
     """Records 0 .. contiguous_prefix - 1 are all present."""
     end_index: int
-    """The largest index present plus one; 0 if there is none."""
+    """The largest index present plus one; 0 if there are no records."""
     missing: tuple[range, ...]
-    """Absent indices below end_index, ascending; the first 1,000 ranges."""
+    """Absent indices below end_index, ascending. Holds the first 1,000 ranges."""
     missing_range_count: int
-    """How many ranges are missing in all."""
+    """Number of all missing ranges."""
     num_observations: int
-    """Sum of what the records present hold: tokens, of activations."""
+    """Number of observations (tokens of activations) in all records present."""
     conflict_count: int
-    """Observations refused because their index held something else."""
+    """Observations refused because another record was stored at their index."""
 
 
 @dataclass(frozen=True)
 class MinMax:
-    """The fold of a session's records, in the order of their indices.
+    """The fold of a session's records, in index order.
 
-    F32 in exact arithmetic, of the observed dtype in reference arithmetic; what is `current` is
-    always of the observed dtype.
+    Folded values are F32 in exact arithmetic, and have the observed dtype (F32 for integers) in
+    reference arithmetic. `current` and `current_global` always have the observed dtype.
     """
 
     session: str
@@ -105,15 +105,17 @@ class MinMax:
     range: Range
     """The observer's fold, in qparam shape: llm-compressor's get_min_max."""
     current: Range
-    """The last record that is folded, in qparam shape: get_current_min_max."""
+    """The range of the last folded record, in qparam shape: get_current_min_max."""
     global_: Range
-    """The fold of the tensors' own ranges, shape (1): get_global_min_max up to 0.10."""
+    """The fold of the tensors' own ranges, shape (1): get_global_min_max of llm-compressor up to
+    0.10."""
     current_global: Range
-    """The last record's own range, shape (1)."""
+    """The tensor's own range of the last folded record, shape (1)."""
     global_of_range: Range
-    """The extremes of `range`, shape (1): what a global scale is of, since 0.11."""
+    """The extremes of `range`, shape (1): the range behind a global scale in llm-compressor since
+    0.11."""
     progress: Progress
-    """What the answer rests on."""
+    """The progress of the series at the time of the answer."""
 
     @property
     def min(self) -> Tensor:
@@ -128,54 +130,57 @@ class MinMax:
 
 @dataclass(frozen=True)
 class QParamsNote:
-    """Where the reference's rule gives what nobody would choose (docs/qparams.md)."""
+    """Says that an answer met a trap: a case for which the reference's rule gives unusable qparams.
+    docs/qparams.md lists the traps."""
 
     trap: str
-    """Its name, such as "zero_range"."""
+    """The name of the trap, such as "zero_range"."""
     repaired: bool
-    """The answer is better than the reference's; else it is the reference's."""
+    """True if the answer was corrected, False if it is the reference's."""
     count: int
-    """How many parameters met it."""
+    """Number of parameters that met the trap."""
     first: int
-    """The first of them."""
+    """The smallest position of such a parameter, in C order."""
     text: str
-    """The same as a sentence."""
+    """The same information as a sentence."""
 
 
 @dataclass(frozen=True)
 class QParams:
-    """Quantization parameters, as the reference would store them on the module.
+    """Quantization parameters, in the form in which the reference stores them on the module.
 
-    A quantized q stands for (q - zero_point) * scale, or with a global scale for
+    A quantized value q represents (q - zero_point) * scale, or with a global scale
     (q - zero_point) * scale / global_scale.
     """
 
     session: str
     """{module}/{base_name}"""
     args: dict[str, Any] | None
-    """What they are for, with all that was inferred; None, and all else with it, if the scheme
-    leaves the session's tensors as they are."""
+    """The args of these qparams, with inferred members set. None if the scheme does not quantize
+    the session's tensors; then there are no qparams."""
     scale: Tensor | None
-    """None where a model holds none: args["dynamic"] is True, and the scale is found anew with
-    every tensor, or "local", and only the global scale is kept."""
+    """None if the module stores no scale: with args["dynamic"] True the model computes the scale
+    for every tensor, with "local" the module stores only the global scale."""
     zero_point: Tensor | None
-    """Of the scale's shape; zeros if symmetric. None as the scale."""
+    """The same shape as `scale`; zeros if args["symmetric"]. None if `scale` is None."""
     global_scale: Tensor | None
-    """Shape (1), F32; with strategy "tensor_group" alone."""
+    """Shape (1), F32. Only with strategy "tensor_group"."""
     notes: tuple[QParamsNote, ...]
-    """In the order in which they came."""
+    """In the order in which the computation met the traps."""
     fused_sessions: tuple[str, ...]
-    """Those that share the global scale, this one among them; none if it has its own."""
+    """The sessions that share the global scale, including this session. Empty if the session has a
+    global scale of its own."""
     fallback_sessions: tuple[str, ...]
-    """Peers whose range stands for one that saw nothing."""
+    """The peers whose range was used because this session, or a member of its fused group, has no
+    data. Empty if no fallback was used."""
     progress: Progress | None
-    """What the range rests on; None where it rests on nothing of the session's own: no range was
-    needed, as with args["dynamic"] True, or peers' stands for it. `Session.progress` asks for
-    the session's in any case."""
+    """The progress of the session's series at the time of the answer. None if the range is a
+    fallback, or if no range was needed (args["dynamic"] is True). `Session.progress` gives the
+    progress in these cases."""
 
 
 def progress_from(message: session_pb2.Progress) -> Progress:
-    """The protocol's Progress as this module's."""
+    """Converts the protocol's Progress."""
     return Progress(
         count=message.count,
         folded_count=message.folded_count,
@@ -189,7 +194,7 @@ def progress_from(message: session_pb2.Progress) -> Progress:
 
 
 def minmax_from(message: range_pb2.MinMax) -> MinMax:
-    """The protocol's MinMax as this module's."""
+    """Converts the protocol's MinMax."""
     return MinMax(
         session=session_id(message.session),
         range=range_from(message.range),
@@ -202,7 +207,7 @@ def minmax_from(message: range_pb2.MinMax) -> MinMax:
 
 
 def qparams_from(message: qparams_pb2.QParams) -> QParams:
-    """The protocol's QParams as this module's."""
+    """Converts the protocol's QParams."""
 
     def tensor(field: str) -> Tensor | None:
         return _tensor_from(getattr(message, field)) if message.HasField(field) else None
@@ -219,13 +224,13 @@ def qparams_from(message: qparams_pb2.QParams) -> QParams:
         ),
         fused_sessions=tuple(map(session_id, message.fused_sessions)),
         fallback_sessions=tuple(map(session_id, message.fallback_sessions)),
-        # A range of its own rests on a record at least.
+        # An own range has at least one record.
         progress=progress_from(message.progress) if message.progress.count else None,
     )
 
 
 def range_from(message: range_pb2.Range) -> Range:
-    """The protocol's Range as this module's."""
+    """Converts the protocol's Range."""
     return Range(_tensor_from(message.min), _tensor_from(message.max))
 
 

@@ -1,5 +1,5 @@
-"""Quantization args: compressed-tensors' names and values on one side, the protocol's on the
-other."""
+"""Conversion of quantization args between compressed-tensors' names and values and the
+protocol's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DYNAMICS: dict[bool | str, session_pb2.Dynamic] = {
     "local": session_pb2.DYNAMIC_LOCAL,
 }
 _ACTORDERS: dict[bool | str, session_pb2.Actorder] = {
-    # Another way to say that there is none.
+    # compressed-tensors accepts False for "no reordering".
     False: session_pb2.ACTORDER_UNSPECIFIED,
     "weight": session_pb2.ACTORDER_WEIGHT,
     "static": session_pb2.ACTORDER_STATIC,
@@ -45,27 +45,27 @@ class SupportsModelDump(Protocol):
     """compressed-tensors' QuantizationArgs, which is a pydantic model."""
 
     def model_dump(self) -> dict[str, Any]:
-        """Its fields by name."""
+        """The model's fields by name."""
         ...
 
 
 Args: TypeAlias = Mapping[str, Any] | SupportsModelDump
-"""QuantizationArgs as compressed-tensors has them, or the same as a mapping:
-{"num_bits": 4, "strategy": "group", "group_size": 128}. What is absent or None has
+"""compressed-tensors' QuantizationArgs, or a mapping with the same names, such as
+{"num_bits": 4, "strategy": "group", "group_size": 128}. A member that is absent or None takes
 compressed-tensors' default."""
 
 
 def to_mapping(args: Args) -> dict[str, Any]:
-    """What is given, by name; enums and dtypes as their names.
+    """The given members, by name. Enums and dtypes become their names.
 
-    Raises InvalidArgumentError for what is neither of these, a name that QuantizationArgs does
-    not have, and a value of another kind.
+    Raises InvalidArgumentError if `args` is neither QuantizationArgs nor a mapping, for a name
+    that QuantizationArgs does not have, and for a value of a wrong type.
     """
     given = dict(args) if isinstance(args, Mapping) else _fields(args)
     for name in given:
         if name not in _SETTERS:
             raise InvalidArgumentError(
-                f'args has "{name}", which is not of QuantizationArgs (allowed: '
+                f'args has "{name}", which QuantizationArgs does not have (allowed: '
                 f"{', '.join(_SETTERS)})"
             )
     return {
@@ -74,7 +74,7 @@ def to_mapping(args: Args) -> dict[str, Any]:
 
 
 def to_json(args: Args) -> str:
-    """The same as a JSON object."""
+    """Converts args to a JSON object. Raises as `to_mapping`."""
     given = to_mapping(args)
     try:
         return json.dumps(given)
@@ -83,14 +83,15 @@ def to_json(args: Args) -> str:
 
 
 def to_proto(args: Args, observer: str | None = None) -> session_pb2.QuantizationArgs:
-    """The same as the protocol has them. `observer` is the one that args may name, too.
+    """Converts args to the protocol's message. `observer` gives args["observer"].
 
-    Raises InvalidArgumentError, naming the field, for a value of another kind, or two observers.
+    Raises InvalidArgumentError, naming the field, for a value of a wrong type, and if `observer`
+    and args name different observers.
     """
     given = to_mapping(args)
     if observer is not None and given.setdefault("observer", observer) != observer:
         raise InvalidArgumentError(
-            f'observer is "{observer}" and args name "{given["observer"]}"; give one'
+            f'observer is "{observer}" and args name "{given["observer"]}"; give only one observer'
         )
     message = session_pb2.QuantizationArgs()
     for name, value in given.items():
@@ -104,12 +105,12 @@ def to_proto(args: Args, observer: str | None = None) -> session_pb2.Quantizatio
 
 
 def strategy_name(strategy: session_pb2.Strategy) -> str:
-    """compressed-tensors' spelling, such as "tensor_group"."""
+    """The strategy's name in compressed-tensors, such as "tensor_group"."""
     return _name_of(strategy, _STRATEGIES)
 
 
 def from_proto(message: session_pb2.QuantizationArgs) -> dict[str, Any]:
-    """A session's args, all that was inferred among them, by compressed-tensors' names."""
+    """A session's args, with compressed-tensors' names. Inferred members are included."""
     args: dict[str, Any] = {
         "num_bits": message.num_bits,
         "type": _name_of(message.type, _TYPES),
@@ -134,12 +135,12 @@ def from_proto(message: session_pb2.QuantizationArgs) -> dict[str, Any]:
 
 
 def _fields(args: SupportsModelDump) -> dict[str, Any]:
-    """A model's fields. Its dump leaves out the zero points' dtype of symmetric args, and with it
-    a preset's own; its attribute does not tell that from one that was inferred, which a mapping
-    would not have."""
+    """The fields of a pydantic model. model_dump leaves out zp_dtype of symmetric args, even if a
+    preset sets it. The attribute holds a given and an inferred zp_dtype alike, so an inferred one,
+    which a mapping would not have, is dropped here."""
     if not hasattr(args, "model_dump"):
         raise InvalidArgumentError(
-            f"args is {args!r} (allowed: QuantizationArgs, or a mapping with their names)"
+            f"args is {args!r} (allowed: QuantizationArgs, or a mapping with the same names)"
         )
     given = args.model_dump()
     zp_dtype = str(getattr(args, "zp_dtype", None))
@@ -173,7 +174,7 @@ def _truth(field: str) -> Callable[[Any], bool]:
 
 
 def _number(field: str) -> Callable[[Any], int]:
-    # Which numbers there are is the server's to say.
+    # The server decides which numbers are valid.
     return lambda value: checks.whole_number(f"args.{field}", value, -(1 << 63), (1 << 63) - 1)
 
 

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-# A call with nothing on its way ends within a round trip.
+# A call without unacknowledged observations ends within a round trip.
 _CLOSE_SECONDS = 2.0
 
 Arithmetic = Literal["exact", "reference"]
 NonFinitePolicy = Literal["propagate", "reject", "skip"]
 Weighting = Literal["uniform", "num_observations"]
 
-# A pattern of nothing else matches every session, or every one of some base name.
+# A pattern that consists only of these matches every session, or every session of a base name.
 _WILDCARDS = frozenset("*?/")
 
 _ARITHMETIC: dict[str, session_pb2.Arithmetic] = {
@@ -64,22 +64,22 @@ def connect(
     progress: ProgressBar | None = None,
     window: WindowOptions | None = None,
 ) -> Client:
-    """Connects to a server.
+    """Connects to a server and returns a client for one run.
 
-    `address` is HOST:PORT (default: $CALIPERS_SERVER, else 127.0.0.1:50051), `run` the
-    calibration's name (default: $CALIPERS_RUN, else "default"), `worker` who the coverage says
-    observed (default: HOSTNAME-PID). `timeout` is in seconds: for connecting, for each question
-    together with what is to be sent before it, and for a silent server's sign of life. `reduce_at`
-    says where tensors become records: "worker", here, or "server". `progress` shows a bar of
-    tqdm's or rich's. `window` bounds what is on its way.
+    `address` is HOST:PORT (default: $CALIPERS_SERVER, else 127.0.0.1:50051). `run` is the
+    calibration's name (default: $CALIPERS_RUN, else "default"). `worker` is this process's name
+    in the coverage (default: HOSTNAME-PID). `timeout` is in seconds. It limits connecting, each
+    query together with the flush before it, and the wait for a keepalive answer. `reduce_at`
+    selects where tensors are reduced to records: "worker" (this process) or "server". `progress`
+    shows a progress bar of tqdm or rich. `window` limits the unacknowledged observations.
 
-    The client is a context manager: at the end of its block everything is flushed, unless an
-    exception ends it.
+    The client is a context manager: the end of its block flushes all observations, unless an
+    exception ends the block.
 
-    Raises UnavailableError if no server answers; InvalidArgumentError for a name or an address
-    that cannot be one.
+    Raises UnavailableError if no server answers; InvalidArgumentError for a malformed name or
+    address.
     """
-    # All that can be wrong is looked at before there is a connection.
+    # All arguments are checked before a connection is made.
     names.run_name(run := resolve_run(run))
     worker = resolve_worker(worker)
     _check_reduce_at(reduce_at)
@@ -93,7 +93,8 @@ def connect(
 
 
 class Client:
-    """Made by `connect`. Thread-safe; not to be used across a fork."""
+    """A connection to a server for one run of one worker. Made by `connect`. Thread-safe; a client
+    cannot be used across a fork."""
 
     def __init__(
         self,
@@ -128,17 +129,17 @@ class Client:
         weighting: Weighting = "uniform",
         reduce_at: ReduceAt | None = None,
     ) -> Session:
-        """The session `name`, which is {module}/{base_name}; base names are weight, input,
-        output, q, k and v.
+        """Opens the session `name`, and creates it if needed.
 
-        With `args` or `observer` it is created unless it is there; `args={}` takes every
-        default. `args` are compressed-tensors' QuantizationArgs, or a mapping with their names.
-        Without both it has to be there. `arithmetic`, `non_finite` and `weighting` are those of
-        docs/numbers.md; `reduce_at` is the client's unless given.
+        `name` is {module}/{base_name}; base names are weight, input, output, q, k and v. With
+        `args` or `observer` the session is created if it does not exist; `args={}` selects every
+        default. Without both the session must exist. `args` are compressed-tensors'
+        QuantizationArgs, or a mapping with the same names. docs/numbers.md describes
+        `arithmetic`, `non_finite` and `weighting`. The default of `reduce_at` is the client's.
 
-        Raises AlreadyExistsError, naming the difference, if it is there with another spec;
-        NotFoundError if it is not there; InvalidArgumentError for args that do not go together
-        or with the base name.
+        Raises AlreadyExistsError, naming the difference, if the session exists with another spec;
+        NotFoundError if the session does not exist; InvalidArgumentError for args that contradict
+        each other or the base name.
         """
         full_name = names.session_name(self.run, name)
         _check_reduce_at(reduce_at or self._reduce_at)
@@ -160,8 +161,10 @@ class Client:
         return Session(self._connection, found, where, self._window.put, self.flush)
 
     def sessions(self, pattern: str = "") -> SessionTable:
-        """The run's sessions, by name: those whose module matches the pattern, or whose
-        {module}/{base_name} does if there is a / in it. * is any characters, ? one; none: all.
+        """The sessions of the run that match the pattern, sorted by name.
+
+        The pattern is matched against the module, or, if it has a /, against
+        {module}/{base_name}. * stands for any characters, ? for one character. "" matches all.
         """
         deadline = Deadline(None)
         self._settle(deadline)
@@ -176,15 +179,15 @@ class Client:
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> Answers[MinMax]:
-        """What `Session.minmax` answers, of many sessions in few calls: of those that match a
-        pattern, as in `sessions`, or whose names are given.
+        """The ranges of many sessions, as `Session.minmax`, in few calls.
 
-        One that has no answer, for it saw nothing or is not there, has its error in
-        `Answers.errors`, which looking it up raises; the others are not touched by it. `timeout`
-        is in seconds for all together (None: the client's, for each 100 sessions).
+        `sessions` is a pattern as in `sessions()`, or names of sessions. If a session has no data
+        or does not exist, `Answers.errors` holds its error, and looking it up raises the error.
+        The other answers are not affected. `timeout` is in seconds for all sessions together
+        (None: the client's timeout for each 100 sessions).
 
-        Raises NotFoundError if no session matches the pattern; RefusedError if something
-        observed before was refused.
+        Raises NotFoundError if no session matches the pattern; RefusedError if an earlier
+        observation was refused.
         """
         fields = minmax_fields(observer, averaging_constant, exclude)
         deadline = Deadline(timeout)
@@ -203,12 +206,13 @@ class Client:
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> Answers[QParams]:
-        """What `Session.qparams` answers, of many sessions in few calls. `sessions`, `timeout`
-        and errors are as in `minmax`, all else as there.
+        """The quantization parameters of many sessions, as `Session.qparams`, in few calls.
 
-        Members of a fused group and peers are looked for in the whole run, whatever is asked
-        for. While records still come in, members that are not asked in one call, which has 100
-        sessions, may rest on other records: seal the run first.
+        `sessions`, `timeout` and errors are as in `minmax`; the other arguments are as in
+        `Session.qparams`. Members of a fused group and peers are found in the whole run, even if
+        they are not among `sessions`. One call asks for 100 sessions. While records still arrive,
+        members of a group in different calls can be computed from different records: seal the
+        run first.
         """
         fields = qparams_fields(scheme, args, fusion, fuse, peers_behind, exclude)
         deadline = Deadline(timeout)
@@ -218,11 +222,12 @@ class Client:
     def wait(
         self, sessions: str | Iterable[str], count: int, *, timeout: float | None = None
     ) -> dict[str, Progress]:
-        """Waits until each of the sessions, given as in `minmax`, holds at least `count` records,
-        of whichever workers.
+        """Waits until each of the sessions holds at least `count` records, from all workers
+        together. `sessions` is as in `minmax`. Returns the progress of each session.
 
-        Raises DeadlineExceededError, naming the first that do not, after `timeout` seconds in all
-        (None: the client's, for each 100 sessions); NotFoundError for those that are not there.
+        Raises DeadlineExceededError, naming the first sessions that are incomplete, after
+        `timeout` seconds for all sessions together (None: the client's timeout for each 100
+        sessions); NotFoundError if a session does not exist.
         """
         deadline = Deadline(timeout)
         return self._run.wait(self._named(sessions, deadline), count, deadline)
@@ -230,50 +235,53 @@ class Client:
     def seal(
         self, pattern: str = "", count: int | None = None, *, timeout: float | None = None
     ) -> dict[str, int]:
-        """Seals every session of the run that matches the pattern, as `Session.seal` does, in one
-        call, and returns how many records each is sealed at.
+        """Seals every session of the run that matches the pattern, as `Session.seal`, in one call.
+        Returns the number of records at which each session is sealed.
 
-        Raises the error of the first that cannot be sealed, naming the others, once all that
-        can be are; NotFoundError if no session matches.
+        If sessions cannot be sealed, all others are sealed, and then the error of the first one is
+        raised, with the names of the rest. Raises NotFoundError if no session matches.
         """
         deadline = Deadline(timeout)
         self._settle(deadline)
         return self._run.seal(pattern, count, deadline)
 
     def delete(self, sessions: str | Iterable[str], *, timeout: float | None = None) -> list[str]:
-        """Deletes sessions with all that was observed of them, by whomever: those whose names are
-        given, or that match a pattern, as in `sessions`. Returns their names. A pattern of
-        wildcards alone is refused: the whole run is `delete_run`'s. `timeout` is in seconds for
-        all together (None: the client's, for each session).
+        """Deletes sessions with the records of all workers, and returns the sessions' names.
 
-        Raises InvalidArgumentError for a pattern of wildcards alone; NotFoundError if no session
-        matches; the error of the first that cannot be deleted, naming the others, once all that
-        can be are.
+        `sessions` is a pattern as in `sessions()`, or names of sessions. A pattern of only
+        wildcards is refused: use `delete_run` to delete the whole run. `timeout` is in seconds
+        for all sessions together (None: the client's timeout for each session).
+
+        Raises InvalidArgumentError for a pattern of only wildcards; NotFoundError if no session
+        matches. If sessions cannot be deleted, all others are deleted, and then the error of the
+        first one is raised, with the names of the rest.
         """
         if isinstance(sessions, str) and not set(sessions) - _WILDCARDS:
             raise InvalidArgumentError(
-                f'sessions is "{sessions}", which is the whole run: delete_run() deletes it'
+                f'sessions is "{sessions}", which is the whole run: use delete_run() to delete it'
             )
         deadline = Deadline(timeout)
         return self._run.delete(self._named(sessions, deadline), deadline)
 
     def delete_run(self, *, timeout: float | None = None) -> None:
-        """Deletes the run: every session in it, with all that was observed, by whomever.
+        """Deletes the run: all its sessions, with the records of all workers.
 
-        Raises NotFoundError if it has none.
+        Raises NotFoundError if the run has no session.
         """
         deadline = Deadline(timeout)
         self._settle(deadline)
         self._run.delete_all(deadline)
 
     def plot(self, pattern: str = "", path: str | os.PathLike[str] | None = None) -> Figure:
-        """The ranges of the run's sessions in one picture, those that stand out marked: of all,
-        or of those that match the pattern as in `sessions`. A range is the least and the
-        greatest of what `Session.minmax().range` answers. Sessions without an answer are left
-        out, and counted. With a `path` it is written, as PNG or SVG by the path's suffix.
+        """Draws the ranges of the sessions that match the pattern (as in `sessions`) in one
+        picture, and marks outliers.
+
+        A session's range is the smallest minimum and the largest maximum of
+        `Session.minmax().range`. The picture leaves out sessions without an answer, and gives
+        their number. With a `path` the picture is written as PNG or SVG, by the path's suffix.
 
         Raises ImportError without matplotlib; NotFoundError if no session matches;
-        FailedPreconditionError if none of them has an answer; InvalidArgumentError for another
+        FailedPreconditionError if no session has an answer; InvalidArgumentError for another
         suffix; OSError if the path cannot be written.
         """
         plot.require(path)
@@ -287,22 +295,23 @@ class Client:
         return plot.write(plot.draw_run(self.run, pattern, ranges), path)
 
     def flush(self, timeout: float | None = None) -> Totals:
-        """Waits until every observation is acknowledged, which means that it is on the server's
-        disk, and returns what became of all so far.
+        """Waits until every observation is acknowledged, that is, on the server's disk. Returns the
+        totals of all observations so far.
 
-        Raises RefusedError if some were refused since the last time, by flush or a question;
-        UnavailableError once the server was given up; DeadlineExceededError after `timeout`
-        seconds (None: no limit but the window's attempts).
+        Raises RefusedError if observations were refused since the last flush or query;
+        UnavailableError if the client gave up the server; DeadlineExceededError after `timeout`
+        seconds (None: only the window's `max_attempts` limits the wait).
         """
         return self._window.flush(Deadline(timeout).left())
 
     @property
     def totals(self) -> Totals:
-        """What became of the observations so far."""
+        """Number of observations so far, by outcome."""
         return self._window.totals()
 
     def close(self) -> None:
-        """Ends the connection; what is not acknowledged is given up. Twice changes nothing."""
+        """Closes the connection. Unacknowledged observations are no longer sent. A second call has
+        no effect."""
         settled = self._window.unacknowledged() == 0
         self._window.close()
         if settled:
@@ -327,14 +336,14 @@ class Client:
             self.close()
 
     def __del__(self) -> None:
-        # One that never came to be has no window.
+        # If __init__ failed, there is no window.
         window: Window | None = getattr(self, "_window", None)
         if window is None or window.closed:
             return
         if (left := window.unacknowledged()) > 0 and not window.told:
             warnings.warn(
-                f"a calipers client goes with {counted(left, 'observation')} not acknowledged: "
-                "flush() it, or use it in a with statement",
+                f"a calipers client is deleted with {counted(left, 'observation')} not "
+                "acknowledged: call flush(), or use the client in a with statement",
                 RuntimeWarning,
                 stacklevel=1,
                 source=self,
@@ -342,12 +351,12 @@ class Client:
         window.close()
 
     def _named(self, sessions: str | Iterable[str], deadline: Deadline) -> list[str]:
-        """Which are meant, once everything observed before is there."""
+        """The names of the sessions, after a flush."""
         self._settle(deadline)
         return self._run.named(sessions, deadline)
 
     def _settle(self, deadline: Deadline) -> None:
-        """Waits for what was observed before, for as long as for an answer."""
+        """Flushes, within the timeout of the query that follows."""
         left = deadline.left()
         self.flush(self._connection.timeout if left is None else left)
 
@@ -358,7 +367,7 @@ class Client:
             )
         except NotFoundError as error:
             raise NotFoundError(
-                error.message, advice="give args to create it, {} for the defaults"
+                error.message, advice="give args to create it; args={} selects the defaults"
             ) from None
 
 

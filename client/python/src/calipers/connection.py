@@ -1,4 +1,4 @@
-"""A channel to a server: how it is made, and calls over it."""
+"""A channel to a server, and the calls over it."""
 
 from __future__ import annotations
 
@@ -36,20 +36,19 @@ _SERVICE = "calipers.v1.Calibration"
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=Message)
 
-# The server allows no ping before that; a stream has no deadline, so one that is there and
-# says nothing would hold it for ever.
+# The server accepts no earlier keepalive ping. Streams have no deadline, so without pings a
+# silent server would block a stream forever.
 _KEEPALIVE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 5
-# Connecting takes no time where a server is; so long without one is worth a word.
+# Connecting to a running server is fast. After this time without a server, a warning is logged.
 _SILENT_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
-# What gRPC says where the server said nothing.
+# gRPC's own message, which shows that the server sent no status.
 _OWN_DEADLINE = "Deadline Exceeded"
 
 
 class Method(Generic[_Request, _Response]):
-    """A method of the service that takes one request. Every one of these may be called again:
-    none of them counts twice."""
+    """A method of the service with one request. All of these methods are idempotent."""
 
     def __init__(self, name: str, request: type[_Request], response: type[_Response]) -> None:
         self.name = name
@@ -76,7 +75,7 @@ BATCH_GET_QPARAMS = Method(
     "BatchGetQParams", qparams_pb2.BatchGetQParamsRequest, qparams_pb2.BatchGetQParamsResponse
 )
 
-# Its answer comes in pieces: Connection.read_series.
+# A streaming method, called by Connection.read_series.
 READ_SERIES = Method(
     "ReadSeries", calibration_pb2.ReadSeriesRequest, calibration_pb2.ReadSeriesResponse
 )
@@ -96,8 +95,8 @@ _METHODS: tuple[Method[Any, Any], ...] = (
     BATCH_GET_QPARAMS,
 )
 
-# gRPC makes the attempts, within the call's deadline: a server that is restarted meanwhile is
-# not noticed. Observe is not among them: calipers.stream knows better what to send again.
+# gRPC retries within the call's deadline, so that callers do not notice a restart of the server.
+# Observe is not among these methods: calipers.stream has its own rule for sending again.
 _RETRIES = {
     "methodConfig": [
         {
@@ -109,7 +108,7 @@ _RETRIES = {
                 "initialBackoff": "0.2s",
                 "maxBackoff": "5s",
                 "backoffMultiplier": 2,
-                # What reaches a server as it stops may be cancelled there.
+                # A stopping server can cancel calls.
                 "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
@@ -121,15 +120,15 @@ def _make_channel(address: str, timeout: float) -> grpc.Channel:
     options = {
         "grpc.keepalive_time_ms": 1000 * _KEEPALIVE_SECONDS,
         "grpc.keepalive_timeout_ms": int(1000 * timeout),
-        # As many in a row as it takes: a wait may hear nothing for hours.
+        # Unlimited pings without data, because a wait can receive nothing for hours.
         "grpc.http2.max_pings_without_data": 0,
-        # gRPC's own second and two minutes would leave a server unseen that is back.
+        # gRPC's defaults, 1 s and 2 minutes, would notice a restarted server late.
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1000 * _LONGEST_PAUSE_SECONDS,
         # Answers of large sessions are larger than gRPC's default of 4 MiB.
         "grpc.max_receive_message_length": -1,
         "grpc.max_send_message_length": -1,
-        # Clients of one process would share one connection.
+        # Without this option the clients of one process would share one connection.
         "grpc.use_local_subchannel_pool": 1,
         "grpc.enable_retries": 1,
         "grpc.service_config": json.dumps(_RETRIES),
@@ -141,8 +140,8 @@ class Connection:
     """Calls to one server. Thread-safe."""
 
     def __init__(self, address: str, timeout: float) -> None:
-        """Waits until the server answers. Raises UnavailableError, saying what to look at, if
-        nothing does within `timeout` seconds, which then hold for each call."""
+        """Waits until the server answers. Raises UnavailableError, with advice, if no server
+        answers within `timeout` seconds. `timeout` is also the default timeout of each call."""
         self.address = address
         self.timeout = timeout
         self._closed = False
@@ -190,9 +189,9 @@ class Connection:
         )
 
     def _why(self) -> str:
-        """ ": " and what gRPC has against the address at the moment; "" if it knows nothing."""
+        """ ": " and gRPC's current reason for not connecting; "" if gRPC gives no reason."""
         try:
-            # What waits for a connection ends with its deadline alone.
+            # This call does not wait for a connection, so it fails with gRPC's reason.
             self._health(health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_LOOK_SECONDS)
         except grpc.RpcError as error:
             failed = from_rpc(error)
@@ -208,16 +207,17 @@ class Connection:
             failed = from_rpc(error)
             if failed.code in ("UNIMPLEMENTED", "NOT_FOUND"):
                 raise UnavailableError(
-                    f"what answers at {self.address} is no calipers-server: {failed.message}"
+                    f"the server at {self.address} is not a calipers-server: {failed.message}"
                 ) from None
             raise failed from None
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise UnavailableError(
-                f"the server at {self.address} is up and not serving: it is starting or stopping"
+                f"the server at {self.address} is not serving: it is starting or stopping; try "
+                "again later"
             )
 
     def deadline(self, timeout: float | None) -> Deadline:
-        """The end of `timeout` seconds (None: the connection's)."""
+        """A deadline after `timeout` seconds (None: the connection's timeout)."""
         return Deadline(self.timeout if timeout is None else timeout)
 
     def call(
@@ -226,9 +226,9 @@ class Connection:
         request: _Request,
         timeout: float | None = None,
     ) -> _Response:
-        """The answer, within `timeout` seconds (None: the connection's).
+        """Calls a method and returns the answer. `timeout` is in seconds (None: the connection's).
 
-        Raises the CalipersError of the server's status.
+        Raises the CalipersError for the server's status.
         """
         if self._closed:
             raise FailedPreconditionError("the client is closed")
@@ -242,10 +242,10 @@ class Connection:
     def read_series(
         self, name: str, timeout: float | None = None
     ) -> list[observation_pb2.SeriesRecord]:
-        """Every record of the session with this full name, by index, within `timeout` seconds
+        """All records of the session with this full name, sorted by index. `timeout` is in seconds
         (None: the connection's).
 
-        Raises the CalipersError of the server's status.
+        Raises the CalipersError for the server's status.
         """
         if self._closed:
             raise FailedPreconditionError("the client is closed")
@@ -258,12 +258,12 @@ class Connection:
             raise self._explained(from_rpc(error), seconds) from None
 
     def observe(self, requests: Iterator[bytes]) -> Any:
-        """An Observe call that sends serialized ObserveRequests: an iterator of ObserveResponse
-        that raises grpc.RpcError."""
+        """Starts an Observe call that sends serialized ObserveRequests. Returns an iterator of
+        ObserveResponse, which raises grpc.RpcError."""
         return self._observe(requests)
 
     def close(self) -> None:
-        """Ends every call."""
+        """Closes the channel and ends every call."""
         self._closed = True
         self._channel.close()
 

@@ -1,4 +1,4 @@
-"""Element types: their names with safetensors, numpy and PyTorch, and their bits."""
+"""Element types: their names in safetensors, numpy and PyTorch, and their bit patterns."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FloatBits:
-    """Patterns of a floating dtype, without their sign."""
+    """Bit patterns of a floating dtype, without the sign."""
 
     greatest: int
-    """The greatest magnitude that is not NaN: infinity, where there is one."""
+    """The largest magnitude that is not NaN: infinity, or the largest number if the dtype has no
+    infinity."""
     nan: int
     """The canonical NaN: quiet, without payload."""
 
 
 class Dtype(enum.Enum):
-    """An element type that is observed. Names and values are the safetensors names."""
+    """A supported element type. Names and values are the safetensors names."""
 
     F64 = ("F64", "<u8", "float64", FloatBits(0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000))
     F32 = ("F32", "<u4", "float32", FloatBits(0x7F80_0000, 0x7FC0_0000))
     F16 = ("F16", "<u2", "float16", FloatBits(0x7C00, 0x7E00))
     BF16 = ("BF16", "<u2", "bfloat16", FloatBits(0x7F80, 0x7FC0))
-    # It has no infinity.
+    # F8_E4M3 has no infinity.
     F8_E4M3 = ("F8_E4M3", "u1", "float8_e4m3fn", FloatBits(0x7E, 0x7F))
     F8_E5M2 = ("F8_E5M2", "u1", "float8_e5m2", FloatBits(0x7C, 0x7E))
     I8 = ("I8", "i1", "int8", None)
@@ -37,17 +38,17 @@ class Dtype(enum.Enum):
     I64 = ("I64", "<i8", "int64", None)
 
     bits: np.dtype[Any]
-    """The numpy dtype that elements are handled as: unsigned integers for floats, for integers
-    their own. Little-endian."""
+    """The numpy dtype for the elements' bits: an unsigned integer for floats, the dtype itself for
+    integers. Little-endian."""
     size: int
-    """Bytes an element takes: 1, 2, 4 or 8."""
+    """Bytes of an element: 1, 2, 4 or 8."""
     torch_name: str
     """The name in `torch`."""
     float_bits: FloatBits | None
-    """The patterns that matter; None for integers."""
+    """The special bit patterns; None for integers."""
 
     def __new__(cls, name: str, bits: str, torch_name: str, float_bits: FloatBits | None) -> Dtype:
-        """A member: its value, and the attributes above."""
+        """Makes a member with its value and the attributes above."""
         member = object.__new__(cls)
         member._value_ = name
         member.bits = np.dtype(bits)
@@ -62,15 +63,15 @@ _BY_TORCH_NAME = {dtype.torch_name: dtype for dtype in Dtype}
 
 
 def from_torch_name(name: str) -> Dtype | None:
-    """The dtype of "bfloat16" or "torch.bfloat16", or of the numpy dtype of that name; None
-    if it is not observed."""
+    """The dtype for a PyTorch or numpy name such as "bfloat16" or "torch.bfloat16". None if the
+    dtype is not supported."""
     return _BY_TORCH_NAME.get(name.removeprefix("torch."))
 
 
 def decode(dtype: Dtype, data: bytes) -> NDArray[Any]:
-    """Packed little-endian elements as numbers of numpy's own dtypes.
+    """Converts packed little-endian elements to an array of shape (n,) in a dtype of numpy.
 
-    BF16 and F8, which numpy does not have, become float32, exactly. Of shape (n,).
+    BF16 and F8, which numpy does not have, become float32; the values stay exact.
     """
     raw: NDArray[Any] = np.frombuffer(data, dtype.bits)
     if dtype is Dtype.BF16:
@@ -85,7 +86,7 @@ def decode(dtype: Dtype, data: bytes) -> NDArray[Any]:
 
 
 def _e4m3_values() -> NDArray[np.float32]:
-    """The value of each of the 256 patterns: sign, 4 bits of exponent, 3 of mantissa."""
+    """The values of the 256 bit patterns: sign, 4 bits of exponent, 3 bits of mantissa."""
     pattern = np.arange(256)
     exponent, mantissa = (pattern >> 3) & 15, pattern & 7
     size = np.where(exponent == 0, np.ldexp(mantissa, -9), np.ldexp(8.0 + mantissa, exponent - 10))

@@ -1,5 +1,4 @@
-"""What is taken from the environment where a caller does not say: the names are those of the
-`calipers` command."""
+"""Defaults from environment variables, which the `calipers` command uses too."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ _LARGEST_PORT = 65535
 
 
 def resolve_address(given: str | None) -> str:
-    """`given`, else $CALIPERS_SERVER, else 127.0.0.1:50051. HOST:PORT, or unix:PATH.
+    """`given`, else $CALIPERS_SERVER, else 127.0.0.1:50051.
 
-    Raises InvalidArgumentError if it has another form.
+    Raises InvalidArgumentError unless it is HOST:PORT or unix:PATH.
     """
     address = _given("address", given) or os.environ.get("CALIPERS_SERVER") or DEFAULT_ADDRESS
     if address.startswith("unix:"):
@@ -43,7 +42,7 @@ def resolve_run(given: str | None) -> str:
 
 
 def resolve_worker(given: str | None) -> str:
-    """`given`, else HOSTNAME-PID: who the coverage says observed.
+    """The worker's name in the coverage: `given`, else HOSTNAME-PID.
 
     Raises InvalidArgumentError if it has more than 256 bytes.
     """

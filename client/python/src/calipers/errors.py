@@ -1,4 +1,4 @@
-"""Errors: a class for each code a caller may want to catch, with the server's words."""
+"""Errors: one class for each status code that a caller may want to catch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from calipers.wording import counted
 
 
 class CalipersError(Exception):
-    """Base of every error of this package.
+    """Base class of all errors of this package.
 
-    `code` is the canonical code's name, such as "NOT_FOUND"; `message` is the server's, or
-    this package's in the same style: the field, what was given, what is allowed. As a string it
-    is the message and, where there is one, what to write in Python instead.
+    `code` is the name of the canonical code, such as "NOT_FOUND". `message` comes from the server
+    or from this package. It names the field, the given value and the allowed values. str(error) is
+    the message, followed by advice for Python code if there is any.
     """
 
     code = "UNKNOWN"
@@ -29,61 +29,62 @@ class CalipersError(Exception):
 
 
 class InvalidArgumentError(CalipersError, ValueError):
-    """What was given can never be right: a shape, a dtype, a name, an argument."""
+    """An argument, a name, a shape or a dtype is invalid. Retrying does not help."""
 
     code = "INVALID_ARGUMENT"
 
 
 class NotFoundError(CalipersError, LookupError):
-    """There is no such session or run."""
+    """The session or run does not exist."""
 
     code = "NOT_FOUND"
 
 
 class AlreadyExistsError(CalipersError):
-    """The session is there with another spec; the message names the difference."""
+    """The session exists with another spec; the message names the difference."""
 
     code = "ALREADY_EXISTS"
 
 
 class FailedPreconditionError(CalipersError):
-    """Not now: nothing was observed yet, records are missing, the session is sealed."""
+    """The current state does not allow the call: the session has no data, records are missing, or
+    the session is sealed."""
 
     code = "FAILED_PRECONDITION"
 
 
 class ResourceExhaustedError(CalipersError):
-    """The server has no room, or its answer would be too large."""
+    """A limit of the server is reached, or the answer is too large."""
 
     code = "RESOURCE_EXHAUSTED"
 
 
 class UnavailableError(CalipersError, ConnectionError):
-    """No server answers, or it cannot do its work for the moment."""
+    """No server answers, or the server temporarily cannot do its work."""
 
     code = "UNAVAILABLE"
 
 
 class DeadlineExceededError(CalipersError, TimeoutError):
-    """It took longer than the timeout allows."""
+    """The timeout passed."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One observation that the server did not keep."""
+    """An observation that the server refused."""
 
     session: str
     """{module}/{base_name}"""
     index: int
-    """Its batch index."""
+    """The batch index."""
     outcome: str
-    """"conflict": another record is there. "rejected": it was not taken."""
+    """"conflict": another record is stored at the index. "rejected": refused for another reason."""
     code: str
-    """The canonical code's name."""
+    """The name of the canonical code."""
     message: str
-    """The server's words."""
+    """The server's message."""
 
     def __str__(self) -> str:
         where = f"{self.session} at index {self.index}"
@@ -93,11 +94,11 @@ class Refusal:
 
 
 class RefusedError(CalipersError):
-    """Observations were refused; the others were kept.
+    """Observations were refused. All other observations are stored.
 
-    `refusals` are the first of them, at most 100, `count` is how many there were. A conflict
-    means that the index already holds another record: two calibrations under one run name, or
-    one that was changed and run again.
+    `refusals` holds the first refusals, at most 100; `count` is the number of all refusals. A
+    conflict means that another record is stored at the index: two calibrations use the same run
+    name, or a calibration was changed and run again.
     """
 
     code = "FAILED_PRECONDITION"
@@ -118,16 +119,16 @@ class RefusedError(CalipersError):
 
 
 class Status(Protocol):
-    """google.rpc.Status, as far as it is read."""
+    """The fields of google.rpc.Status that this package reads."""
 
     @property
     def code(self) -> int:
-        """The canonical code's number."""
+        """The number of the canonical code."""
         ...
 
     @property
     def message(self) -> str:
-        """Words for a person."""
+        """The message."""
         ...
 
 
@@ -146,23 +147,23 @@ _NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 def code_name(code: int) -> str:
-    """The canonical code's name; "UNKNOWN" for a number that is none."""
+    """The name of a canonical code; "UNKNOWN" for an unknown number."""
     return _NAMES.get(code, "UNKNOWN")
 
 
 def make_error(code: str, message: str) -> CalipersError:
-    """The error of a canonical code's name."""
+    """The error for the name of a canonical code."""
     return _CLASSES.get(code, CalipersError)(message, code=code)
 
 
 def from_status(status: Status) -> CalipersError:
-    """The error of a google.rpc.Status."""
+    """The error for a google.rpc.Status."""
     return make_error(code_name(status.code), status.message)
 
 
 def from_rpc(error: grpc.RpcError) -> CalipersError:
-    """The error of a call that failed."""
-    # Every error that a call raises is a grpc.Call, too; grpc's types deny it.
+    """The error for a failed call."""
+    # Every error that a call raises is also a grpc.Call, which grpc's types do not say.
     call: Any = error
     code: grpc.StatusCode = call.code()
     return make_error(code.name, call.details() or code.name)

@@ -1,4 +1,4 @@
-"""Packages that only a part of this one needs."""
+"""Optional dependencies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _EXTRAS = {
 
 
 def require(package: str, purpose: str) -> None:
-    """Raises ImportError, saying what to install, if the package is not there; `purpose` is what
-    needs it."""
+    """Raises ImportError with the command that installs the package, if it is not installed.
+    `purpose` names the feature that needs the package."""
     try:
         importlib.import_module(package)
     except ModuleNotFoundError as error:
-        # One that is there and lacks another tells its own story.
+        # The package is installed and fails to import another module: that error is clearer.
         if error.name != package:
             raise
         raise ImportError(

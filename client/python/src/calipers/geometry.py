@@ -1,6 +1,6 @@
-"""How a tensor falls into parameters: docs/geometry.md, of which this is the Python form.
+"""Reduction geometry: which elements of a tensor share a parameter. docs/geometry.md has the rules.
 
-The server has the same rules (core/reduce/geometry.cc) and checks every record against them.
+The server implements the same rules in core/reduce/geometry.cc and checks every record.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _ALLOWED = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What decides about a session's geometry."""
+    """The parts of a session's spec that determine its geometry."""
 
     base_name: str
     strategy: str
     group_size: int = 0
-    """Above 0 with "group" and "tensor_group"."""
+    """Elements in a group; positive with "group" and "tensor_group"."""
     block_structure: tuple[int, ...] = ()
-    """(height, width) with "block"."""
+    """(height, width) in elements with "block"."""
     reference: bool = False
-    """The session folds in the reference's arithmetic, which collapses a 2-D input."""
+    """True for reference arithmetic, which collapses a 2-D input."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A C-contiguous tensor as `rows` rows of `row_length` elements.
+    """A C-contiguous tensor seen as `rows` rows of `row_length` elements.
 
-    `reduced_outer` rows in sequence share their parameters; a row is cut into runs of
-    `reduced_inner` elements, one parameter each. Where the last rows or the last run fall
-    short (block strategy alone), the missing elements are zeros.
+    `reduced_outer` consecutive rows share their parameters. A row is cut into runs of
+    `reduced_inner` elements, with one parameter for each run. With the block strategy the last
+    rows and the last run can be incomplete; the missing elements count as zeros.
     """
 
     rows: int
@@ -64,30 +64,30 @@ class View:
 
     @property
     def num_elements(self) -> int:
-        """0 for an observation that changes no fold."""
+        """Number of elements; 0 for an empty observation, which changes no fold."""
         return self.rows * self.row_length
 
     @property
     def pads_rows(self) -> bool:
-        """The last rows of parameters cover padding."""
+        """True if the last row of parameters covers padding."""
         return self.rows % self.reduced_outer != 0
 
     @property
     def pads_columns(self) -> bool:
-        """The last column of parameters covers padding."""
+        """True if the last column of parameters covers padding."""
         return self.row_length % self.reduced_inner != 0
 
     @property
     def is_padded(self) -> bool:
-        """Some parameter covers padding."""
+        """True if a parameter covers padding."""
         return self.pads_rows or self.pads_columns
 
 
 def make_view(layout: Layout, shape: Sequence[int]) -> View:
     """The view of a tensor of `shape`.
 
-    Raises InvalidArgumentError, saying what is allowed, for what the server refuses: a rank
-    that does not fit, a group_size that does not divide, a weight without elements ...
+    Raises InvalidArgumentError, naming the allowed values, for every shape that the server
+    refuses, such as a wrong rank, a group_size that does not divide, or an empty weight.
     """
     shape = tuple(shape)
     allowed = _ALLOWED[layout.base_name]
@@ -105,7 +105,7 @@ def make_view(layout: Layout, shape: Sequence[int]) -> View:
 
 
 def _view(rows: int, row_length: int, reduced_outer: int, reduced_inner: int) -> View:
-    # A dimension of 0 may have become a divisor.
+    # A divisor is 0 if a dimension is 0.
     return View(rows, row_length, max(reduced_outer, 1), max(reduced_inner, 1))
 
 
@@ -117,7 +117,7 @@ def _one_parameter(shape: tuple[int, ...]) -> View:
 def _weight_view(layout: Layout, shape: tuple[int, ...]) -> View:
     if math.prod(shape) == 0:
         raise InvalidArgumentError(
-            f"shape {list(shape)} holds no elements: a weight cannot be empty"
+            f"shape {list(shape)} has no elements: a weight cannot be empty"
         )
     if layout.strategy == "tensor":
         return _one_parameter(shape)
@@ -151,8 +151,8 @@ def _activation_view(layout: Layout, shape: tuple[int, ...]) -> View:
         batch = 1 if is_2d else shape[0]
         positions = shape[:-1] if is_2d else shape[1:-1]
         return _view(batch, math.prod(positions) * hidden, batch, hidden)
-    # (batch, seq, kept ..., hidden): the first two are reduced; in 2-D the first alone is
-    # the tokens.
+    # (batch, seq, kept ..., hidden): the first two dimensions are reduced. In 2-D, (tokens,
+    # hidden), the first one is.
     _check_divides(shape, hidden, layout.group_size, " along its last dimension")
     reduced = 1 if is_2d else 2
     tokens = math.prod(shape[:reduced])
@@ -160,7 +160,7 @@ def _activation_view(layout: Layout, shape: tuple[int, ...]) -> View:
 
 
 def _collapsed_view(layout: Layout, shape: tuple[int, ...]) -> View:
-    # The reference takes the first dimension for the batch, even where there is none.
+    # The reference treats the first dimension as the batch, even of an input without a batch.
     if layout.strategy != "token":
         where = " once flattened, as the reference flattens a 2-D input"
         _check_divides(shape, math.prod(shape), layout.group_size, where)
@@ -181,7 +181,7 @@ def _check_size(shape: tuple[int, ...]) -> None:
         raise InvalidArgumentError(
             f"shape {list(shape)} has {len(shape)} dimensions (allowed: up to {_MOST_DIMENSIONS})"
         )
-    # Without its zeros, so that no product of some dimensions is above it either.
+    # Zeros are left out, so that the limit also holds for products of a part of the dimensions.
     if math.prod(dim for dim in shape if dim != 0) > _MOST_ELEMENTS:
         raise InvalidArgumentError(
             f"shape {list(shape)} is too large: its dimensions multiply to more than 2^56"

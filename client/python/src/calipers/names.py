@@ -1,4 +1,4 @@
-"""Names of runs and sessions, as the server has them."""
+"""Names of runs and sessions in the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MODULE = re.compile(r"[A-Za-z0-9_.:/-]{1,512}")
 
 
 def run_name(run: str) -> str:
-    """runs/{run}. Raises InvalidArgumentError if no run can be called so."""
+    """runs/{run}. Raises InvalidArgumentError for a malformed run name."""
     if not _RUN.fullmatch(checks.text("run", run)) or run == "-":
         raise InvalidArgumentError(
             f'run "{run}" is not 1 to 128 characters of [A-Za-z0-9._-], other than "-"'
@@ -23,9 +23,9 @@ def run_name(run: str) -> str:
 
 
 def session_name(run: str, session_id: str) -> str:
-    """runs/{run}/sessions/{module}/{base_name}, of {module}/{base_name}.
+    """runs/{run}/sessions/{module}/{base_name}, from {module}/{base_name}.
 
-    Raises InvalidArgumentError if no session can be called so.
+    Raises InvalidArgumentError for a malformed name.
     """
     module, _, base_name = checks.text("session", session_id).rpartition("/")
     if not _MODULE.fullmatch(module) or base_name not in BASE_NAMES:
@@ -42,5 +42,5 @@ def session_id(full_name: str) -> str:
 
 
 def base_name(session_id: str) -> str:
-    """The last part of a session's name: what of its module it observes."""
+    """The last part of a session's name: the value of the module that it observes."""
     return session_id.rpartition("/")[2]

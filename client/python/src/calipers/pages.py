@@ -1,4 +1,4 @@
-"""Answers of many sessions, asked for in pages."""
+"""Answers of many sessions, requested in pages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from calipers.errors import CalipersError, ResourceExhaustedError, make_error
 _Answer = TypeVar("_Answer", covariant=True)
 _AnyAnswer = TypeVar("_AnyAnswer")
 
-# The server takes 10,000. Fewer keep each call short, and a round trip is little beside the work
-# of a hundred answers.
+# The server accepts 10,000. Smaller pages keep each call short, and a round trip costs little
+# compared to the work of a hundred answers.
 PAGE = 100
 
 _MOST_NAMED = 20
 
 
 class Answers(Mapping[str, _Answer], Generic[_Answer]):
-    """What each of many sessions answers, by {module}/{base_name}, in the order in which they were
-    asked.
+    """The answers of many sessions, by {module}/{base_name}, in the order of the request.
 
-    A session that has no answer is in it, too: to look it up raises its error, whose reason is
-    its own, and so do `values()` and `items()` when they come to it. `errors` has them all.
+    Sessions without an answer are included: looking up such a session raises its error, and so do
+    `values()` and `items()` when they reach it. `errors` holds all of these errors.
     """
 
     def __init__(self, found: Mapping[str, _Answer | CalipersError]) -> None:
@@ -30,7 +29,7 @@ class Answers(Mapping[str, _Answer], Generic[_Answer]):
         self.errors: dict[str, CalipersError] = {
             session: one for session, one in self._found.items() if isinstance(one, CalipersError)
         }
-        """Why there is no answer, by session; empty if all have one."""
+        """The errors of the sessions without an answer, by session."""
 
     def __getitem__(self, session: str) -> _Answer:
         if isinstance(one := self._found[session], CalipersError):
@@ -55,14 +54,15 @@ def ask_in_pages(
     sessions: Sequence[str],
     ask: Callable[[Sequence[str]], Sequence[_AnyAnswer | CalipersError]],
 ) -> Answers[_AnyAnswer]:
-    """Asks for all of them, `PAGE` at a time; `ask` has one result a session, in their order."""
+    """Calls `ask` for `PAGE` sessions at a time. `ask` returns one result for each session, in
+    order."""
     found: dict[str, _AnyAnswer | CalipersError] = {}
     left = list(sessions)
     while left:
         page, left = left[:PAGE], left[PAGE:]
         results = dict(zip(page, ask(page), strict=True))
-        # What a full answer had no room for is asked for again; if that is all of a page, it is
-        # another room that lacks.
+        # Sessions that did not fit into a response are asked again. If no session of a page has an
+        # answer, the server lacks another resource, and asking again does not help.
         full = [name for name, one in results.items() if isinstance(one, ResourceExhaustedError)]
         if len(full) < len(page):
             left = full + left
@@ -71,7 +71,7 @@ def ask_in_pages(
 
 
 def joint_error(errors: Mapping[str, CalipersError], lacks: str, nor: str) -> CalipersError:
-    """The first of some sessions' errors, which says what it `lacks`, with the others' names."""
+    """The error of the first session: "SESSION {lacks}: MESSAGE ({nor} OTHER, OTHER)"."""
     first, *others = errors
     also = f" ({nor} {', '.join(others[:_MOST_NAMED])})" if others else ""
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""

@@ -1,4 +1,4 @@
-"""Progress bars: how many of the observations made are acknowledged."""
+"""Progress bars for acknowledged observations."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from calipers.errors import InvalidArgumentError
 from calipers.stream import Totals
 
 ProgressBar: TypeAlias = Literal["tqdm", "rich"] | Callable[[Totals], None]
-"""A bar by the name of its package, or a function that is called with the totals, from a thread
-of the client's, whenever acknowledgements came; it must not wait for the client."""
+"""The package of a progress bar, or a function. A thread of the client calls the function with the
+totals after each batch of acknowledgements. The function must not wait for the client."""
 
 
 class Bar(Protocol):
-    """What is told of every change."""
+    """A display of the totals."""
 
     def update(self, totals: Totals) -> None:
-        """Shows how far it is."""
+        """Shows the current totals."""
         ...
 
     def close(self) -> None:
-        """Shows no more."""
+        """Ends the display."""
         ...
 
 
@@ -70,8 +70,8 @@ class _Listener:
 
 
 def open_bar(progress: ProgressBar | None) -> Bar:
-    """The bar asked for; one that shows nothing for None. Raises ImportError if its package is
-    not installed, InvalidArgumentError if it is neither."""
+    """Opens a progress bar; None gives a bar that shows nothing. Raises ImportError if the bar's
+    package is not installed, InvalidArgumentError for any other value."""
     if progress is None:
         return _Listener(lambda _: None)
     if progress == "tqdm":

@@ -1,4 +1,4 @@
-"""What a session is asked, as the protocol has it: by itself, or as one of many."""
+"""Fields of the protocol's requests, for one session or for many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FusionMode: TypeAlias = Literal["known", "declared", "none"]
 LARGEST_INDEX = (1 << 48) - 1
 _LARGEST_COUNT = 1 << 48
 _FUSE_ALLOWED = 'groups of last parts of module names, such as [("query", "key", "value")]'
-_EXCLUDE_ALLOWED = "indices and ranges of them, such as [3, range(8, 12)]"
+_EXCLUDE_ALLOWED = "indices and ranges of indices, such as [3, range(8, 12)]"
 _PEERS_ALLOWED = 'parts of module names, such as ["experts"]'
 
 _MODES: dict[str, qparams_pb2.Fusion.Mode] = {
@@ -27,9 +27,9 @@ _MODES: dict[str, qparams_pb2.Fusion.Mode] = {
 def minmax_fields(
     observer: str | None, averaging_constant: float | None, exclude: Iterable[int | range]
 ) -> dict[str, Any]:
-    """Of a GetMinMaxRequest and a BatchGetMinMaxRequest; none for the session's own fold.
+    """Fields of GetMinMaxRequest and BatchGetMinMaxRequest. Empty for the session's own fold.
 
-    Raises InvalidArgumentError for what can be none, and ranges that have other steps than 1.
+    Raises InvalidArgumentError for an invalid value, and for ranges with a step other than 1.
     """
     fold = range_pb2.FoldOptions(exclude=index_ranges(exclude))
     if observer is not None:
@@ -49,11 +49,11 @@ def qparams_fields(
     peers_behind: str | Sequence[str],
     exclude: Iterable[int | range],
 ) -> dict[str, Any]:
-    """Of a GetQParamsRequest and a BatchGetQParamsRequest, with one spec or, for the session's
-    own args, none.
+    """Fields of GetQParamsRequest and BatchGetQParamsRequest, with one spec, or without a spec for
+    the session's own args.
 
-    Raises InvalidArgumentError for a scheme and args, args with names that are none, and ranges
-    that have other steps than 1.
+    Raises InvalidArgumentError if both scheme and args are given, for unknown names in args, and
+    for ranges with a step other than 1.
     """
     return {
         "specs": _specs(scheme, given),
@@ -71,9 +71,9 @@ def qparams_fields(
 
 
 def index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]:
-    """Indices and ranges of them as the protocol's ranges.
+    """Converts indices and ranges of indices to the protocol's ranges.
 
-    Raises InvalidArgumentError for what is neither, and ranges that have other steps than 1.
+    Raises InvalidArgumentError for any other value, and for ranges with a step other than 1.
     """
     ranges = []
     for part in checks.elements("exclude", exclude, _EXCLUDE_ALLOWED):
@@ -86,12 +86,13 @@ def index_ranges(exclude: Iterable[int | range]) -> list[session_pb2.IndexRange]
 
 
 def seal_count(count: int | None) -> int | None:
-    """None: as many as a session's records reach to. Raises as `record_count`."""
+    """Checks the count of a seal. None: the session's largest index plus one. Raises as
+    `record_count`."""
     return None if count is None else record_count(count)
 
 
 def record_count(count: int) -> int:
-    """Of a session. Raises InvalidArgumentError for what is no int from 0 on."""
+    """Checks a number of records. Raises InvalidArgumentError unless it is an int of at least 0."""
     return checks.whole_number("count", count, 0, _LARGEST_COUNT)
 
 
@@ -109,11 +110,11 @@ def _groups(fuse: Sequence[Sequence[str]]) -> list[Sequence[str]]:
 
 def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:
     if scheme is not None and given is not None:
-        raise InvalidArgumentError("scheme and args are both given; one says it all")
+        raise InvalidArgumentError("scheme and args are both given; give only one of them")
     if scheme is not None:
         if not isinstance(scheme, str):
             raise InvalidArgumentError(
-                f'scheme is {scheme!r} (allowed: a preset\'s name, such as "NVFP4"; else give args)'
+                f'scheme is {scheme!r} (allowed: a preset\'s name such as "NVFP4"; or give args)'
             )
         return [qparams_pb2.QParamsSpec(scheme=scheme)]
     if given is not None:

@@ -1,4 +1,4 @@
-"""Which batches of the calibration set are a process's own."""
+"""Ranks: the distribution of a calibration set's batches over processes."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from calipers.errors import InvalidArgumentError
 
 @dataclass(frozen=True)
 class Rank:
-    """One of `world_size` processes, to which batches are dealt in turn."""
+    """One of `world_size` processes, which take the batches in turn."""
 
     rank: int
     world_size: int
 
     def index(self, local_batch: int) -> int:
-        """The place of the process's own batch in the whole calibration set."""
+        """The index in the whole calibration set of this process's batch `local_batch`."""
         return local_batch * self.world_size + self.rank
 
     def owns(self, index: int) -> bool:
-        """Whether it is one of the process's own."""
+        """True if the batch at `index` belongs to this process."""
         return index % self.world_size == self.rank
 
     def indices(self, total: int) -> range:
-        """Those of `total` batches that are the process's own."""
+        """The indices of this process's batches among `total` batches."""
         return range(self.rank, total, self.world_size)
 
 
 def resolve_rank(rank: int | None, world_size: int | None) -> Rank:
-    """What is given; else torch.distributed's, if that is initialised; else $RANK and
-    $WORLD_SIZE; else one process.
+    """The given rank; else the rank of torch.distributed, if that is initialised; else $RANK and
+    $WORLD_SIZE; else rank 0 of 1.
 
     Raises InvalidArgumentError unless 0 <= rank < world_size.
     """
@@ -54,12 +54,13 @@ def resolve_rank(rank: int | None, world_size: int | None) -> Rank:
 
 
 def is_distributed() -> bool:
-    """Whether there is a process group that the ranks are those of."""
+    """True if torch.distributed has a process group."""
     return torch.distributed.is_available() and bool(torch.distributed.is_initialized())
 
 
 def gather_counts(rank: Rank, count: int) -> list[int] | None:
-    """`count` of every rank, by torch.distributed; None where it cannot say."""
+    """The `count` of every rank, exchanged with torch.distributed. None if its process group does
+    not have these ranks."""
     if rank.world_size == 1:
         return [count]
     if not is_distributed() or torch.distributed.get_world_size() != rank.world_size:
@@ -76,4 +77,4 @@ def _environment(name: str, default: int) -> int:
     try:
         return int(value)
     except ValueError:
-        raise InvalidArgumentError(f"${name} is {value!r}, which is no integer") from None
+        raise InvalidArgumentError(f"${name} is {value!r} (allowed: an integer)") from None

@@ -1,4 +1,4 @@
-"""The sessions of a run, asked together."""
+"""Queries to many sessions of a run."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from calipers.wording import counted
 
 _Answer = TypeVar("_Answer")
 
-# The most that the server lists at once.
+# The largest page that the server lists.
 _LISTED = 1000
 
 
 class Run:
-    """Questions to many sessions. It does not wait for what is on its way. Thread-safe."""
+    """Queries to many sessions. They do not flush. Thread-safe."""
 
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class Run:
         self._parent = names.run_name(name)
 
     def rows(self, pattern: str, deadline: Deadline) -> list[SessionRow]:
-        """The sessions that match, by name."""
+        """The sessions that match the pattern, sorted by name."""
         request = calibration_pb2.ListSessionsRequest(
             parent=self._parent, module_glob=checks.text("pattern", pattern), page_size=_LISTED
         )
@@ -61,9 +61,9 @@ class Run:
             request.page_token = page.next_page_token
 
     def named(self, sessions: str | Iterable[str], deadline: Deadline) -> list[str]:
-        """The names that are given, each once, or those that match a pattern.
+        """The given names, each once, or the names of the sessions that match a pattern.
 
-        Raises NotFoundError if none matches.
+        Raises NotFoundError if no session matches.
         """
         if not isinstance(sessions, str):
             allowed = "a pattern, or names of sessions"
@@ -83,13 +83,14 @@ class Run:
         read: Callable[[range_pb2.MinMax], _Answer],
         deadline: Deadline,
     ) -> Answers[_Answer]:
-        """What `read` takes of each answer; `fields` are those of a BatchGetMinMaxRequest."""
+        """`read(answer)` for each answer. `fields` are fields of BatchGetMinMaxRequest."""
         return ask_in_pages(sessions, lambda page: self._minmax(page, fields, read, deadline))
 
     def qparams(
         self, sessions: Sequence[str], fields: Mapping[str, Any], deadline: Deadline
     ) -> Answers[QParams]:
-        """`fields` are those of a BatchGetQParamsRequest, of one spec at most."""
+        """The qparams of each session. `fields` are fields of BatchGetQParamsRequest, with at most
+        one spec."""
 
         def ask(page: Sequence[str]) -> list[QParams | CalipersError]:
             request = qparams_pb2.BatchGetQParamsRequest(
@@ -113,7 +114,7 @@ class Run:
             try:
                 found = self._minmax(page, fields, _progress_of, deadline)
             except DeadlineExceededError as error:
-                # Before the server said which.
+                # The whole call timed out, so it is unknown which sessions are incomplete.
                 raise DeadlineExceededError(
                     f"not all of {counted(len(page), 'session')} from {page[0]} on hold "
                     f"{counted(count, 'record')}: {error.message}"
@@ -186,18 +187,18 @@ class Run:
     def _looked_into(
         self, session: str, count: int, found: Progress | CalipersError, deadline: Deadline
     ) -> Progress | CalipersError:
-        """What was found by waiting, or by another look at the session alone."""
+        """The result of waiting, or of a second query to the single session."""
         name = names.session_name(self._name, session)
         if isinstance(found, UnavailableError):
-            # The server went in the midst of the page. By itself it is waited for as long as any
-            # question is.
+            # The server stopped during the page. A query to the single session is retried like
+            # any other query.
             request = range_pb2.GetMinMaxRequest(name=name, **_waiting_for(count))
             try:
                 return _progress_of(self._connection.call(GET_MIN_MAX, request, deadline.left()))
             except FailedPreconditionError as error:
                 found = error
         if isinstance(found, FailedPreconditionError):
-            # All that is there may be empty, which has no range and counts all the same.
+            # Empty records have no range, and count.
             seen = self._connection.call(
                 GET_SESSION, calibration_pb2.GetSessionRequest(name=name), deadline.left()
             )
@@ -206,7 +207,7 @@ class Run:
 
 
 def _waiting_for(count: int) -> dict[str, Any]:
-    """Fields of a GetMinMaxRequest and a BatchGetMinMaxRequest."""
+    """Fields of GetMinMaxRequest and BatchGetMinMaxRequest."""
     return {"wait_count": record_count(count), "read_mask": {"paths": ["progress"]}}
 
 

@@ -1,4 +1,4 @@
-"""A session's records, as the server keeps them."""
+"""The stored records of a session."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from calipers.names import session_id
 
 @dataclass(frozen=True)
 class Series:
-    """Records in the order of their indices. n are there, m of them hold values: those of
-    observations that were not empty. Arrays are read-only.
+    """The n records of a session, sorted by index. m of them hold values; the others are records of
+    empty observations. Arrays are read-only.
 
-    Values are of the observed dtype; BF16 and F8, which numpy does not have, are float32,
-    exactly.
+    Values have the observed dtype. BF16 and F8, which numpy does not have, become float32; the
+    values stay exact.
     """
 
     session: str
     """{module}/{base_name}"""
     dtype: str
-    """The observed dtype's safetensors name; "" where no record holds values."""
+    """The observed dtype's safetensors name; "" if no record holds values."""
     indices: NDArray[np.int64]
-    """The batches' indices, ascending. Shape (n,)."""
+    """Batch indices, ascending. Shape (n,)."""
     num_observations: NDArray[np.int64]
-    """What each holds: tokens, of activations. Shape (n,)."""
+    """Number of observations (tokens of activations) in each record. Shape (n,)."""
     workers: tuple[str, ...]
-    """Who brought each; n names."""
+    """The worker that sent each record; n names."""
     holds_values: NDArray[np.bool_]
-    """Which have a row in the arrays below. Shape (n,)."""
+    """True for the records that have a row in the arrays below. Shape (n,)."""
     min: NDArray[Any]
-    """The least of each parameter. Shape (m, *qparam shape)."""
+    """The minimum of each parameter. Shape (m, *qparam shape)."""
     max: NDArray[Any]
-    """The greatest of each parameter. Shape (m, *qparam shape)."""
+    """The maximum of each parameter. Shape (m, *qparam shape)."""
     global_min: NDArray[Any]
-    """The least of each tensor. Shape (m,)."""
+    """The minimum of each tensor. Shape (m,)."""
     global_max: NDArray[Any]
-    """The greatest of each tensor. Shape (m,)."""
+    """The maximum of each tensor. Shape (m,)."""
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -56,9 +56,9 @@ class Series:
 def series_from(
     session: session_pb2.Session, records: Sequence[observation_pb2.SeriesRecord]
 ) -> Series:
-    """The protocol's records as this module's.
+    """Converts the protocol's records.
 
-    Raises FailedPreconditionError if the server dropped the values of some.
+    Raises FailedPreconditionError if the server dropped the values of records.
     """
     observations = [record.observation for record in records]
     valued = [observation for observation in observations if observation.min]
@@ -98,7 +98,7 @@ def _check_kept(
         raise FailedPreconditionError(
             f"session {session_id(session.name)} has dropped the values of {dropped} of its "
             f"{len(observations)} records: its retention is FOLDED, which keeps only their fold; "
-            "a series is kept with retention SERIES, the default"
+            "use retention SERIES, the default, to keep the series"
         )
 
 

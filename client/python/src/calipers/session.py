@@ -1,4 +1,4 @@
-"""One observed value of one model: what is observed of it, and what it answers."""
+"""A session: observes one value of one model, and answers its range and qparams."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ _Request = TypeVar("_Request", bound="Message")
 _Response = TypeVar("_Response", bound="Message")
 
 ReduceAt: TypeAlias = Literal["worker", "server"]
-"""Where tensors become records: here, so that only records travel, or at the server, which then
-sees every element."""
+"""Where tensors are reduced to records: "worker", in this process, which then sends only records,
+or "server", to which the process sends every element."""
 
-# A record is one message, of which a server takes 16 MiB unless told otherwise; the tensor of a
-# larger one goes in pieces.
+# A record is one message, and a server accepts messages of 16 MiB by default. The tensor of a
+# larger record is sent in pieces instead.
 _LARGEST_RECORD = 8 << 20
 
 
 class Session:
-    """A session of a run. Made by `Client.session`; thread-safe.
+    """A session of a run. Made by `Client.session`. Thread-safe.
 
-    `observe` returns as soon as the record is made; a thread of the client's sends it. Every
-    question waits for what was observed through the same client before.
+    `observe` returns as soon as the record is made; a thread of the client sends it. Every query
+    first waits until all earlier observations of the same client are acknowledged.
     """
 
     def __init__(
@@ -88,13 +88,14 @@ class Session:
         self.name = names.session_id(spec.name)
         """{module}/{base_name}"""
         self.args: dict[str, Any] = args.from_proto(spec.args)
-        """Its quantization args, with all that was inferred, by compressed-tensors' names."""
+        """The session's quantization args, with compressed-tensors' names. Inferred members are
+        set."""
         self._progress_at_opening = spec.progress
         self._layout = _layout_of(spec)
 
     @property
     def progress_at_opening(self) -> answers.Progress:
-        """How far it had come when `Client.session` opened it, which needs no question."""
+        """The session's progress at the time when `Client.session` opened it. Needs no call."""
         return answers.progress_from(self._progress_at_opening)
 
     def __repr__(self) -> str:
@@ -103,21 +104,23 @@ class Session:
     def observe(self, tensor: SupportsDLPack, *, index: SupportsIndex, copy: bool = True) -> None:
         """Observes one tensor.
 
-        `tensor` is a torch.Tensor on any device, a numpy.ndarray or what has __dlpack__, of any
-        strides; float64, float32, float16, bfloat16, float8_e4m3fn, float8_e5m2 or an integer
-        of 8 to 64 bits (unsigned: 8). Its shape must fit the session's strategy; a dimension of
-        0 makes an observation that counts and changes nothing, of all but weights.
+        `tensor` is a torch.Tensor on any device, a numpy.ndarray, or an object with __dlpack__. It
+        may have any strides. Its dtype is float64, float32, float16, bfloat16, float8_e4m3fn,
+        float8_e5m2, a signed integer of 8 to 64 bits, or uint8. Its shape must fit the session's
+        strategy (docs/geometry.md). A tensor with a dimension of 0 is counted and changes no fold;
+        a weight must not be empty.
 
-        `index` is the batch's position in the whole calibration set, 0 to 2^48 - 1, the same
-        however often and by whom the batch is sent: the same tensor again changes nothing,
-        another one is refused (`RefusedError`, from the next `flush` or question).
+        `index` is the batch's position in the whole calibration set, 0 to 2^48 - 1. Every attempt
+        to send a batch, by any worker, uses the same index. Observing the same tensor again at an
+        index changes nothing. Another tensor at the index is refused: the next `flush` or query
+        raises `RefusedError`.
 
-        With reduce_at="server", and where the record would have more than 8 MiB, the tensor is
-        copied to be sent, unless `copy` is False: then it must stay as it is until the next
-        `flush`. Otherwise it may change at once.
+        The tensor may change after the call. Exception: with copy=False, a tensor that is sent
+        itself must stay unchanged until the next `flush`. That is so with reduce_at="server", and
+        if the record is larger than 8 MiB.
 
-        Waits while too much is on its way. Raises InvalidArgumentError for a tensor that cannot
-        be observed; UnavailableError once the server was given up.
+        Waits while the window is full. Raises InvalidArgumentError for a tensor that cannot be
+        observed; UnavailableError if the client gave up the server.
         """
         position = checks.whole_number("index", index, 0, LARGEST_INDEX)
         seen = as_tensor(tensor)
@@ -150,13 +153,16 @@ class Session:
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> answers.MinMax:
-        """The range of what was observed: the fold, in index order, of all records present.
+        """The session's range: the fold, in index order, of all records present. docs/numbers.md
+        gives the rules.
 
-        `observer`, `averaging_constant` and `exclude` (indices or ranges of them to leave out)
-        ask for another fold of the same records and change nothing.
+        `observer`, `averaging_constant` (in [0, 1]) and `exclude` (indices and ranges of indices
+        to leave out) select another fold of the same records; the session does not change.
+        `timeout` is in seconds (None: the client's).
 
-        Raises FailedPreconditionError if nothing was observed; NotFoundError if the session was
-        deleted; RefusedError if something observed before was refused.
+        Raises FailedPreconditionError if the session has no data; NotFoundError if it was deleted;
+        RefusedError if an earlier observation was refused; DeadlineExceededError after the
+        timeout.
         """
         fields = minmax_fields(observer, averaging_constant, exclude)
         request = range_pb2.GetMinMaxRequest(name=self._full_name, **fields)
@@ -173,18 +179,20 @@ class Session:
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> answers.QParams:
-        """Scale, zero point and global scale of what was observed.
+        """Scale, zero point and global scale of the session. docs/qparams.md gives the rules.
 
-        For a preset `scheme` of compressed-tensors, such as "NVFP4", or for `args`; for the
-        session's own without either. `fusion` says which weights share a global scale: the
-        groups of llm-compressor ("known") and those in `fuse` (last parts of module names, such
-        as ("query", "key", "value")), the latter alone ("declared"), or none. A session that
-        saw nothing takes the range of its peers behind the parts named by `peers_behind`, one or
-        some, such as "experts". `exclude` leaves indices out.
+        `scheme` is a preset of compressed-tensors, such as "NVFP4"; `args` are quantization args.
+        Without both the session's own args are used. `fusion` selects the weights that share a
+        global scale: "known" (the groups of llm-compressor and the groups in `fuse`), "declared"
+        (only the groups in `fuse`) or "none". A group in `fuse` consists of last parts of module
+        names, such as ("query", "key", "value"). `peers_behind` is a part of module names such as
+        "experts", or several: a session without data takes the range of its peers, whose names
+        differ only in the part after it. `exclude` holds indices and ranges of indices to leave
+        out. `timeout` is in seconds (None: the client's).
 
-        What no model holds has no scale: see `QParams.scale`.
+        Members that a module does not store are None: see `QParams.scale`.
 
-        Raises as `minmax`; InvalidArgumentError for args that do not go together.
+        Raises as `minmax`; InvalidArgumentError for args that contradict each other.
         """
         fields = qparams_fields(scheme, args, fusion, fuse, peers_behind, exclude)
         request = qparams_pb2.GetQParamsRequest(name=self._full_name, **fields)
@@ -194,7 +202,8 @@ class Session:
         return answers.qparams_from(result.qparams)
 
     def wait(self, count: int, *, timeout: float | None = None) -> answers.Progress:
-        """Waits until the session holds at least `count` records, of whichever workers.
+        """Waits until the session holds at least `count` records, from all workers together.
+        Returns its progress.
 
         Raises DeadlineExceededError after `timeout` seconds (None: the client's).
         """
@@ -207,21 +216,23 @@ class Session:
                 f"{self.name} does not hold {counted(count, 'record')}: {error.message}"
             ) from None
         except FailedPreconditionError:
-            # All that is there may be empty, which has no range and counts all the same.
+            # Empty records have no range, and count.
             if (progress := self.progress()).count < count:
                 raise
             return progress
         return answers.progress_from(answer.progress)
 
     def progress(self) -> answers.Progress:
-        """How far the session has come: what is there, what is missing."""
+        """The session's progress: number of records, missing indices, and more."""
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
         return answers.progress_from(self._ask(GET_SESSION, request).progress)
 
     def series(self, *, timeout: float | None = None) -> Series:
-        """Every record that the server keeps of it, by index.
+        """All records of the session, sorted by index.
 
-        Raises FailedPreconditionError if their values were dropped: retention FOLDED.
+        `timeout` is in seconds (None: the client's).
+
+        Raises FailedPreconditionError if the values were dropped (retention FOLDED).
         """
         return self._read(timeout)[1]
 
@@ -234,17 +245,18 @@ class Session:
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
     ) -> Figure:
-        """The series as a picture: the range of each batch, the session's fold of them as it
-        grows, batches left out, missing, or not finite.
+        """Draws the series: the range of each batch and the session's fold after each batch. The
+        picture marks batches that are excluded, missing or not finite.
 
-        Of the whole tensors, or of one parameter: `param` is its position in the flattened
-        qparam shape. `averaging_constants`, each in [0, 1], draws other moving averages beside
-        it. `exclude` leaves indices or ranges of them out. With a `path` it is written, as PNG
-        or SVG by the path's suffix.
+        The default shows the range of whole tensors. `param` selects one parameter by its
+        position in the flattened qparam shape, from 0. `averaging_constants`, each in [0, 1], adds
+        other moving averages. `exclude` holds indices and ranges of indices to leave out. With a
+        `path` the picture is written as PNG or SVG, by the path's suffix. `timeout` is in seconds
+        (None: the client's).
 
-        Raises ImportError without matplotlib; FailedPreconditionError if nothing was observed
-        or the values were dropped; InvalidArgumentError for what cannot be drawn; OSError if
-        the path cannot be written.
+        Raises ImportError without matplotlib; FailedPreconditionError if the session has no data
+        or its values were dropped; InvalidArgumentError for an invalid argument; OSError if the
+        path cannot be written.
         """
         plot.require(path)
         constants = plot.check_constants(averaging_constants)
@@ -256,18 +268,18 @@ class Session:
     def _read(self, timeout: float | None) -> tuple[session_pb2.Session, Series]:
         deadline = self._connection.deadline(timeout)
         self._flush(deadline.left())
-        # The session after the records: it then knows their shape.
+        # The session is read after the records, so that it has their shape.
         records = self._connection.read_series(self._full_name, deadline.left())
         request = calibration_pb2.GetSessionRequest(name=self._full_name)
         spec = self._connection.call(GET_SESSION, request, deadline.left())
         return spec, series_from(spec, records)
 
     def seal(self, count: int | None = None) -> int:
-        """Closes the session at `count` records (None: as many as its records reach to), and
-        returns how many: it takes no more, and its answer never changes.
+        """Seals the session at `count` records (None: its largest index plus one), and returns that
+        number. A sealed session accepts no new records, so its answer never changes.
 
-        Raises FailedPreconditionError, naming what is missing, until records 0 .. count - 1 are
-        all there and no others.
+        Raises FailedPreconditionError, naming the missing indices, unless the session holds
+        exactly the records 0 .. count - 1.
         """
         request = calibration_pb2.SealSessionRequest(name=self._full_name, count=seal_count(count))
         deadline = self._connection.deadline(None)
@@ -275,22 +287,22 @@ class Session:
         try:
             return self._connection.call(SEAL_SESSION, request, deadline.left()).sealed_count
         except (FailedPreconditionError, InvalidArgumentError) as error:
-            # The server's words are of one session, whichever.
+            # The server's message does not name the session.
             raise make_error(error.code, f"{self.name} is not sealed: {error.message}") from None
 
     def reset(self) -> None:
-        """Drops all that was observed of it, by whomever, and keeps its spec: it begins again, if
-        it was sealed, too. What other workers still send arrives afterwards.
+        """Deletes the records of all workers and the seal, and keeps the session and its spec.
+        Observations that other workers are still sending are stored after the reset.
 
-        Raises NotFoundError if it was deleted; RefusedError, once and before anything is dropped,
-        if something observed before was refused.
+        Raises NotFoundError if the session was deleted. Raises RefusedError, once and before any
+        record is deleted, if an earlier observation was refused.
         """
         self._ask(RESET_SESSION, calibration_pb2.ResetSessionRequest(name=self._full_name))
 
     def _ask(
         self, method: Method[_Request, _Response], request: _Request, timeout: float | None = None
     ) -> _Response:
-        """The answer, once everything observed before is there; all within the timeout."""
+        """Flushes, then calls the method; both within the timeout."""
         deadline = self._connection.deadline(timeout)
         self._flush(deadline.left())
         return self._connection.call(method, request, deadline.left())

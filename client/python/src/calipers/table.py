@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """What one session is and how far it has come."""
+    """One session: its spec and its progress."""
 
     session: str
     """{module}/{base_name}"""
     strategy: str
-    """Such as "tensor"."""
+    """The strategy's name, such as "tensor"."""
     observer: str
-    """Such as "minmax"."""
+    """The observer's name, such as "minmax"."""
     dtype: str
-    """The observed dtype's safetensors name; "" before the first record that holds any."""
+    """The observed dtype's safetensors name; "" before the first non-empty record."""
     shape: tuple[int, ...] | None
-    """Of its min and max; None before the first record that holds any."""
+    """The qparam shape; None before the first non-empty record."""
     count: int
     """Records present."""
     missing: int
     """Indices absent below the largest one present."""
     sealed: int | None
-    """How many records it was sealed at; None until then."""
+    """The number of records at which the session is sealed; None if it is not sealed."""
 
 
 class SessionTable(Sequence[SessionRow]):
-    """Rows by name. Printed, it is a table of text."""
+    """Rows sorted by session name. repr() and print() show a text table."""
 
     def __init__(self, rows: Iterable[SessionRow]) -> None:
         self._rows = tuple(rows)
@@ -55,7 +55,7 @@ class SessionTable(Sequence[SessionRow]):
         return SessionTable(self._rows[at]) if isinstance(at, slice) else self._rows[at]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The same as a DataFrame with the session as its index. Raises ImportError without
+        """The table as a DataFrame, with the session as its index. Raises ImportError without
         pandas."""
         extras.require("pandas", "to_pandas")
         import pandas as pd
@@ -91,7 +91,7 @@ def _text(cell: Any) -> str:
 
 
 def row_from(session: session_pb2.Session) -> SessionRow:
-    """The row of a session as the server lists it."""
+    """The row of a session, from the server's listing."""
     return SessionRow(
         session=session_id(session.name),
         strategy=strategy_name(session.args.strategy),

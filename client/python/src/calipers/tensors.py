@@ -1,4 +1,5 @@
-"""Tensors as callers have them: PyTorch's on any device, numpy's, and any that speak DLPack."""
+"""The tensors that callers observe: of PyTorch on any device, of numpy, and of any library with
+DLPack."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from calipers.errors import InvalidArgumentError
 
 
 class SupportsDLPack(Protocol):
-    """What may be observed: torch.Tensor, numpy.ndarray, jax.Array, cupy.ndarray ..."""
+    """A tensor that can be observed: torch.Tensor, numpy.ndarray, jax.Array, cupy.ndarray ..."""
 
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
@@ -23,27 +24,27 @@ class SupportsDLPack(Protocol):
 
 @dataclass(frozen=True)
 class HostTensor:
-    """A tensor in this process's memory, which it shares with the caller's."""
+    """A tensor in this process's memory. It shares the memory of the caller's tensor."""
 
     dtype: Dtype
     bits: NDArray[Any]
-    """The elements as `dtype.bits`, of any strides."""
+    """The elements as `dtype.bits`, with any strides."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Outermost first; () for one element."""
+        """Dimensions, outermost first; () for one element."""
         return self.bits.shape
 
     def to_bytes(self, *, copy: bool) -> memoryview:
-        """The elements in C order, little-endian. Without `copy` the tensor's own memory where
-        that is contiguous."""
+        """The elements in C order, little-endian. With copy=False the memory of a contiguous tensor
+        is used as it is."""
         packed = np.array(self.bits, order="C") if copy else np.ascontiguousarray(self.bits)
         return packed.reshape(-1).view(np.uint8).data.toreadonly()
 
 
 @dataclass(frozen=True)
 class DeviceTensor:
-    """A tensor of PyTorch's in an accelerator's memory."""
+    """A PyTorch tensor in an accelerator's memory."""
 
     dtype: Dtype
     tensor: Any
@@ -51,7 +52,7 @@ class DeviceTensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Outermost first; () for one element."""
+        """Dimensions, outermost first; () for one element."""
         return tuple(self.tensor.shape)
 
     def to_host(self) -> HostTensor:
@@ -63,10 +64,10 @@ AnyTensor: TypeAlias = HostTensor | DeviceTensor
 
 
 def as_tensor(value: SupportsDLPack) -> AnyTensor:
-    """What `value` is, without copying its elements.
+    """Wraps `value` without copying its elements.
 
-    Raises InvalidArgumentError, saying what is allowed, for what is no dense tensor of a dtype
-    that is observed.
+    Raises InvalidArgumentError, naming the allowed types, unless `value` is a dense tensor with a
+    supported dtype.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
@@ -76,8 +77,8 @@ def as_tensor(value: SupportsDLPack) -> AnyTensor:
     if hasattr(value, "__dlpack__"):
         return _from_dlpack(value)
     raise InvalidArgumentError(
-        f"tensor is a {_type_name(value)}; allowed are torch.Tensor, numpy.ndarray, and what has "
-        "__dlpack__"
+        f"tensor is a {_type_name(value)}; allowed are torch.Tensor, numpy.ndarray, and objects "
+        "with __dlpack__"
     )
 
 
@@ -88,7 +89,7 @@ def _from_torch(torch: Any, tensor: Any) -> AnyTensor:
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
         raise InvalidArgumentError(
             f"tensor has layout {tensor.layout} on device {tensor.device}; only dense tensors "
-            "that hold elements are observed"
+            "with data can be observed"
         )
     tensor = tensor.detach().resolve_neg()
     if tensor.device.type == "cpu":
@@ -97,7 +98,7 @@ def _from_torch(torch: Any, tensor: Any) -> AnyTensor:
 
 
 def _host_of_torch(dtype: Dtype, tensor: Any) -> HostTensor:
-    # numpy lacks some of the dtypes; as integers of the same size every one can go over.
+    # numpy lacks some dtypes. Every dtype can be passed as integers of the same size.
     torch = sys.modules["torch"]
     integer = torch.uint8 if dtype.size == 1 else getattr(torch, f"int{8 * dtype.size}")
     return HostTensor(dtype, tensor.view(integer).numpy().view(dtype.bits))
@@ -116,13 +117,13 @@ def _from_dlpack(value: SupportsDLPack) -> AnyTensor:
     try:
         return _from_numpy(np.from_dlpack(value))
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        # On a device, or of a dtype that numpy lacks: PyTorch takes those.
+        # The tensor is on a device, or numpy lacks its dtype. PyTorch takes such tensors.
         if isinstance(error, InvalidArgumentError):
             raise
         if importlib.util.find_spec("torch") is None:
             raise InvalidArgumentError(
                 f"tensor is a {_type_name(value)} that numpy cannot take by DLPack ({error}); "
-                "with PyTorch installed its devices and dtypes are taken, too"
+                "install PyTorch to observe tensors on devices and in dtypes that numpy lacks"
             ) from error
     import torch
 

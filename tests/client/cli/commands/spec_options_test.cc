@@ -43,22 +43,23 @@ TEST(SpecOptionsTest, FlagsThatSomeStrategyTakesAreFine) {
 TEST(SpecOptionsTest, FlagsThatEveryStrategyIgnoresAreRefusedWithBothNames) {
   EXPECT_THAT(Check({"--strategy", "tensor", "--group-size", "128"}),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("--group-size"), HasSubstr("beside tensor"))));
+                       AllOf(HasSubstr("--group-size"), HasSubstr("with strategy tensor"))));
   EXPECT_THAT(Check({"--strategy", "channel", "--block-structure", "4x4"}),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("--block-structure"), HasSubstr("beside channel"))));
+                       AllOf(HasSubstr("--block-structure"), HasSubstr("with strategy channel"))));
   EXPECT_THAT(Check({"--group-size", "4", "--block-structure", "4x4"}),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("--block-structure"), HasSubstr("beside group"))));
-  EXPECT_THAT(Check({"--weight-strategy", "channel", "--group-size", "4"}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("beside channel, tensor")));
+                       AllOf(HasSubstr("--block-structure"), HasSubstr("with strategy group"))));
+  EXPECT_THAT(
+      Check({"--weight-strategy", "channel", "--group-size", "4"}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("with strategy channel, tensor")));
 }
 
 TEST(SpecOptionsTest, OneSessionHasOneStrategy) {
   const SpecOptions options = Parse({"--weight-strategy", "group", "--group-size", "8"});
   EXPECT_OK(options.Check({BaseName::kWeight}));
   EXPECT_THAT(options.Check({BaseName::kInput}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("beside tensor")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("with strategy tensor")));
 }
 
 TEST(SpecOptionsTest, BlockStructuresHaveTwoSides) {

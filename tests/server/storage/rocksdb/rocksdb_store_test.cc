@@ -35,7 +35,7 @@ class RocksdbHolder {
 };
 using Holders = ::testing::Types<RocksdbHolder<Durability::kSync>, RocksdbHolder<Durability::kOs>,
                                  RocksdbHolder<Durability::kNone>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, StoreContract, Holders);
+INSTANTIATE_TYPED_TEST_SUITE_P(Rocksdb, StoreContract, Holders);
 
 class RocksdbStoreTest : public testing::RocksdbTest {};
 class EveryDurability : public RocksdbStoreTest, public ::testing::WithParamInterface<Durability> {
@@ -145,13 +145,14 @@ TEST_F(RocksdbStoreTest, RefusesAnotherFormat) {
   Open();
   store_.reset();
   testing::WriteFile(path() + "/FORMAT", "calipers 12\n");
-  EXPECT_THAT(RocksdbStore::Open(options_),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("reads 2"))));
+  EXPECT_THAT(
+      RocksdbStore::Open(options_),
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("reads format 2"))));
   testing::WriteFile(path() + "/FORMAT", "calipers 1\n");
   EXPECT_THAT(RocksdbStore::Open(options_),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("older Calipers"), HasSubstr("reads 2"))));
+                       AllOf(HasSubstr("older Calipers"), HasSubstr("reads format 2"))));
 }
 
 TEST_F(RocksdbStoreTest, RefusesWhatIsNoFormat) {

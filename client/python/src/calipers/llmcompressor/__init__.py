@@ -2,9 +2,10 @@
 
     import calipers.llmcompressor
 
-registers `calipers_minmax`, `calipers_static_minmax` and `calipers_memoryless_minmax` beside
-llm-compressor's own, so that a recipe changes one word. Every worker sends what its batches
-were reduced to, and all take one answer, whatever their number: docs/llm-compressor.md.
+registers the observers `calipers_minmax`, `calipers_static_minmax` and
+`calipers_memoryless_minmax` with llm-compressor, so that a recipe changes one word. Every worker
+sends the records of its batches, and all workers use the same answer for any number of workers.
+docs/llm-compressor.md describes it.
 
 llm-compressor 0.11 to 0.14 (statistics) and 0.9, 0.10 (moving base).
 """
@@ -20,6 +21,6 @@ from calipers.llmcompressor import registry  # noqa: E402
 __all__ = ["OBSERVERS"]
 
 OBSERVERS = registry.OBSERVERS
-"""The names that a recipe may have."""
+"""The observers' names for recipes."""
 
 registry.register()

@@ -1,4 +1,4 @@
-"""Which of a calibration's batches are this worker's."""
+"""A worker's share of a calibration's batches."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _all_counts(own: int | None, rank: Rank) -> list[int]:
         )
     if own is None:
         raise InvalidArgumentError(
-            "how many batches there are cannot be told, for llm-compressor's session has no "
-            "calib_data: set CALIPERS_BATCHES to their number"
+            "the number of batches is unknown, because llm-compressor's session has no "
+            "calib_data: set CALIPERS_BATCHES to the number of all workers' batches"
         )
     counts = gather_counts(rank, own)
     assert counts is not None

@@ -1,4 +1,4 @@
-"""Pictures of series and of runs, by matplotlib, which the extra calipers[plot] brings along.
+"""Pictures of series and of runs, drawn with matplotlib (the extra calipers[plot] installs it).
 
 Callers use `Session.plot`, `Client.plot` or the program calipers-plot.
 """

@@ -1,4 +1,4 @@
-"""Folds as they grow: what a session would have answered after each of its records."""
+"""Growing folds: the session's answer after each of its records."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ _Round = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Fold:
-    """How a session folds its records: docs/numbers.md."""
+    """The fold of a session. docs/numbers.md gives the rules."""
 
     observer: str
     """"minmax", "static_minmax" or "memoryless_minmax"."""
     averaging_constant: float
-    """Of minmax."""
+    """The averaging constant of minmax."""
     reference: bool
-    """Arithmetic REFERENCE: every operation of the average is rounded to `dtype`."""
+    """True for REFERENCE arithmetic: every operation of the average is rounded to `dtype`."""
     weighted: bool
-    """Weighting NUM_OBSERVATIONS."""
+    """True for weighting NUM_OBSERVATIONS."""
     dtype: str
     """The observed dtype's safetensors name."""
 
     def grow(
         self, lows: NDArray[Any], highs: NDArray[Any], num_observations: NDArray[np.int64]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The fold after each record, of minima and of maxima. All of shape (m,), float64.
+        """The folds of the minima and of the maxima after each record. Arguments and results have
+        shape (m,); the results are float64.
 
-        Not rounded to float32 at the end, as an answer in EXACT arithmetic is.
+        In EXACT arithmetic an answer is rounded to float32; these values are not.
         """
         lows, highs = lows.astype(np.float64), highs.astype(np.float64)
         with np.errstate(all="ignore"):
@@ -61,7 +62,7 @@ class Fold:
         return averages
 
     def _weight(self, num_observations: int) -> float:
-        """1 - (1 - c)^n, by doubling: the order of operations is the server's."""
+        """1 - (1 - c)^n, computed by doubling, with the server's order of operations."""
         if not self.weighted:
             return self.averaging_constant
         weight, power = 0.0, self.averaging_constant
@@ -74,7 +75,7 @@ class Fold:
 
 
 def _arithmetic(dtype: str) -> tuple[type[np.floating[Any]], _Round]:
-    """What a dtype's average is computed in, and how each operation is rounded besides."""
+    """The dtype in which an average is computed, and the rounding after each operation."""
     if dtype == "F64":
         return np.float64, lambda x: x
     if dtype == "F16":
@@ -85,7 +86,7 @@ def _arithmetic(dtype: str) -> tuple[type[np.floating[Any]], _Round]:
 
 
 def _to_bfloat16(x: np.float32) -> np.float32:
-    """The nearest bfloat16, of two as near the even one."""
+    """Rounds to the nearest bfloat16, ties to even."""
     if not np.isfinite(x):
         return x
     bits = int(x.view(np.uint32))
@@ -95,7 +96,8 @@ def _to_bfloat16(x: np.float32) -> np.float32:
 
 
 def check_constants(averaging_constants: Iterable[float]) -> tuple[float, ...]:
-    """The constants, each once. Raises InvalidArgumentError for one that is not in [0, 1]."""
+    """The constants without repetitions. Raises InvalidArgumentError for a constant that is not in
+    [0, 1]."""
     constants = tuple(dict.fromkeys(float(constant) for constant in averaging_constants))
     for constant in constants:
         if math.isnan(constant) or not 0 <= constant <= 1:

@@ -18,14 +18,15 @@ examples:
   calipers-plot -o run.svg
   calipers-plot '*.mlp.*/input' -o mlp.png
 
-A SESSION gives its series: the range of each batch over its index, the session's fold of
-them as it grows, batches that are left out, missing, empty or not finite. Without one, or
-with a GLOB (* any characters, ? one), the ranges of all sessions that match are drawn in one
-picture, and those that stand out are red: the width's log2 is more than 3 interquartile
-ranges, and a factor of 2, beyond the quartiles of the sessions with the same base name.
+With a SESSION, the picture shows its series: the range of each batch over the batch index,
+the session's fold after each batch, and batches that are excluded, missing, empty or not
+finite. With a GLOB (* any characters, ? one character) or without SESSION, the picture shows
+the ranges of all matching sessions. Outliers are red: the log2 of an outlier's width is more
+than 3 interquartile ranges, and more than a factor of 2, beyond the quartiles of the sessions
+with the same base name.
 
 exit status: 0 done; 1 the file cannot be written; 2 wrong usage; 3 the server cannot be
-reached; 4 there is no such session, it has no answer (yet), or matplotlib is missing."""
+reached; 4 the session does not exist or has no answer yet, or matplotlib is missing."""
 
 _STATUS = {
     "INVALID_ARGUMENT": 2,
@@ -37,7 +38,7 @@ _STATUS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draws what the arguments (None: the process's) ask for, and returns the exit status."""
+    """Draws a picture for the arguments (None: sys.argv), and returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
         _draw(options)
@@ -62,9 +63,9 @@ def _draw(options: argparse.Namespace) -> None:
     of_series = options.param is not None or options.averaging_constants or options.exclude
     if of_run and of_series:
         raise InvalidArgumentError(
-            "--param, --averaging-constants and --exclude are of one SESSION's series"
+            "--param, --averaging-constants and --exclude need one SESSION"
         )
-    # Before a server is asked.
+    # Checked before connecting to the server.
     calipers.plot.require(options.output)
     with calipers.connect(options.server, run=options.run, timeout=options.timeout) as client:
         if of_run:
@@ -89,28 +90,28 @@ def _parser() -> argparse.ArgumentParser:
         "session", metavar="SESSION", nargs="?", default="", help="MODULE/BASE_NAME, or a GLOB"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="the picture: FILE.png or FILE.svg"
+        "-o", "--output", metavar="FILE", required=True, help="output file: FILE.png or FILE.svg"
     )
     parser.add_argument(
         "--param",
         metavar="N",
         type=int,
-        help="draw this parameter, by its position in the flattened qparam shape, from 0 "
-        "(default: whole tensors)",
+        help="draw one parameter, given by its position in the flattened qparam shape, from 0 "
+        "(default: draw the range of whole tensors)",
     )
     parser.add_argument(
         "--averaging-constants",
         metavar="C,C",
         type=_constants,
         default=(),
-        help="moving averages to draw beside the session's own, each in [0, 1]",
+        help="draw moving averages with these constants too, each in [0, 1]",
     )
     parser.add_argument(
         "--exclude",
         metavar="RANGES",
         type=_ranges,
         default=(),
-        help="batches to leave out, such as 17,40-47 (the last is left out, too)",
+        help="batches to leave out, such as 17,40-47 (both ends of a range are left out)",
     )
     parser.add_argument(
         "--server",
@@ -123,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=float,
         default=60.0,
-        help="how long connecting and each question may take (default: 60)",
+        help="timeout of connecting and of each query (default: 60)",
     )
     return parser
 
@@ -132,11 +133,13 @@ def _constants(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not numbers with commas between") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of numbers separated by commas"
+        ) from None
 
 
 def _ranges(text: str) -> tuple[range, ...]:
-    """17,40-47: indices, and ranges with both ends in them."""
+    """Parses indices and ranges such as 17,40-47. A range includes both ends."""
     ranges = []
     for part in text.split(","):
         first, dash, last = part.partition("-")

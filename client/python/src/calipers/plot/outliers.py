@@ -1,4 +1,4 @@
-"""Which ranges stand out among their like."""
+"""Outliers among the ranges of sessions with the same base name."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from calipers.answers import Range
 from calipers.names import base_name
 from calipers.plot.output import number
 
-# Interquartile ranges beyond a quartile.
+# An outlier is more interquartile ranges than this beyond a quartile.
 REACH = 3.0
-# Fewer have no quartiles to speak of.
+# Quartiles of fewer ranges are meaningless.
 FEWEST = 5
-# Ranges that are nearly all alike: log2 of it is still a factor of 2 at REACH.
+# The smallest interquartile range in log2, for nearly equal ranges. REACH times this value is a
+# factor of 2.
 _LEAST_SPREAD = 1 / REACH
 
 
 @dataclass(frozen=True)
 class SessionRange:
-    """What one session answers, in two numbers."""
+    """The range of one session, as two numbers."""
 
     session: str
     """{module}/{base_name}"""
@@ -31,7 +32,7 @@ class SessionRange:
 
     @property
     def finite(self) -> bool:
-        """Neither end is NaN or infinity."""
+        """True if both ends are finite."""
         return bool(np.isfinite([self.low, self.high]).all())
 
     def __str__(self) -> str:
@@ -41,8 +42,8 @@ class SessionRange:
 def ranges_by_base_name(
     found: Mapping[str, Range | None],
 ) -> dict[str, list[SessionRange]]:
-    """The answers there are, by base name, each list in the order of names with their numbers
-    read as such: layer 2 before layer 10."""
+    """The ranges of sessions with an answer, by base name. Lists are sorted by session name, with
+    numbers in numeric order: layer 2 is before layer 10."""
     ranges: dict[str, list[SessionRange]] = {}
     for session in sorted(found, key=_natural):
         if (answer := found[session]) is not None:
@@ -53,11 +54,14 @@ def ranges_by_base_name(
 
 
 def find_outliers(ranges: Iterable[SessionRange]) -> set[str]:
-    """The sessions, of one base name, that stand out: those whose log2(max - min) is more than
-    3 interquartile ranges below the first or above the third quartile, where an interquartile
-    range counts for a third at least, so that they are a factor of 2 from it or more; a single
-    value beside ranges; and any with NaN or infinity. Among fewer than 5 finite ranges none
-    but the latter."""
+    """The names of the outliers among sessions of one base name.
+
+    A session is an outlier if log2(max - min) is more than 3 interquartile ranges below the first
+    or above the third quartile. The interquartile range counts as at least 1/3, so that an outlier
+    is at least a factor of 2 beyond the quartile. A range of a single value is an outlier among
+    wider ranges. NaN and infinity always make an outlier. With fewer than 5 finite ranges, only
+    NaN and infinity do.
+    """
     ranges = list(ranges)
     outliers = {one.session for one in ranges if not one.finite}
     widths = {one.session: _log_width(one) for one in ranges if one.finite}
@@ -73,7 +77,7 @@ def find_outliers(ranges: Iterable[SessionRange]) -> set[str]:
 
 def _log_width(one: SessionRange) -> float:
     with np.errstate(divide="ignore"):
-        # Halves, so that the difference of two large ends is one, too.
+        # The ends are halved, so that the difference of large ends does not overflow.
         return float(np.log2(one.high / 2 - one.low / 2) + 1)
 
 

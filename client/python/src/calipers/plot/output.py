@@ -1,4 +1,4 @@
-"""Where pictures go, and in what dress."""
+"""Style and output files of pictures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 150,
     "svg.fonttype": "none",
-    # Without it every run would give another file.
+    # Makes the SVG file reproducible.
     "svg.hashsalt": "calipers",
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
@@ -40,18 +40,19 @@ _STYLE: dict[str, Any] = {
 
 
 def require(path: str | os.PathLike[str] | None) -> None:
-    """Looks at what does not need a server: raises ImportError without matplotlib, and
-    InvalidArgumentError for a path whose suffix says neither PNG nor SVG."""
+    """Checks that pictures can be drawn. Raises ImportError without matplotlib, and
+    InvalidArgumentError for a path whose suffix is neither .png nor .svg."""
     extras.require("matplotlib", "drawing")
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise InvalidArgumentError(
-            f'path "{os.fspath(path)}" ends in neither {" nor ".join(SUFFIXES)}'
+            f'path "{os.fspath(path)}" has another suffix than {" and ".join(SUFFIXES)}'
         )
 
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """How every picture looks, whatever the user's own settings, which come back after it."""
+    """Applies the style of all pictures within the block, and restores the user's settings after
+    it."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -61,31 +62,31 @@ def style() -> Iterator[None]:
 
 
 def clean(axes: Axes) -> None:
-    """A faint grid for values, and no frame."""
+    """Draws a light grid for values, and removes the frame."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e8e8e8", linewidth=0.7)
 
 
 def number(value: float) -> str:
-    """To four places, with a minus sign as axes have it."""
+    """A number with four significant digits, and with the minus sign of the axes."""
     large = 1000 <= abs(value) < 1e6
     return (f"{value:,.0f}" if large else f"{value:.4g}").replace("-", "\u2212")
 
 
 def shortened(name: str, most: int) -> str:
-    """The name in at most so many characters, without some in its middle."""
+    """The name, shortened in its middle to at most `most` characters."""
     half = (most - 1) // 2
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 def write(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
-    """Writes the figure where there is a path: the same figure gives the same SVG. Raises
-    OSError."""
+    """Writes the figure to `path`, unless it is None, and returns the figure. The same figure gives
+    the same SVG file. Raises OSError."""
     if path is None:
         return figure
     kind = Path(path).suffix.lower().removeprefix(".")
     metadata = {"Date": None, "Creator": None} if kind == "svg" else None
-    # A picture that cannot be drawn leaves no half of a file.
+    # Drawn in memory first, so that an error leaves no incomplete file.
     drawn = io.BytesIO()
     with style():
         figure.savefig(drawn, format=kind, metadata=metadata, facecolor="white")

@@ -1,4 +1,4 @@
-"""The picture of a run: a bar a session, a panel a base name."""
+"""The picture of a run: a bar for each session, a panel for each base name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BAR, _OUTLIER = "#4c78a8", "#c81e1e"
-# As many have a line with their name each; more are numbered, and those that stand out named.
+# Up to this number of sessions, each session has a row with its name. More sessions are numbered,
+# and only outliers are named.
 _MOST_NAMED = 48
 _MOST_LISTED = 8
 _ROW_INCHES = 0.22
-# The height of a panel of sessions without names.
+# The height of a panel of numbered sessions, in rows.
 _PANEL_ROWS = 11
-# Largest to median magnitude from which small ranges would vanish on a linear axis.
+# A larger ratio of the largest to the median magnitude makes small ranges invisible on a linear
+# axis.
 _LINEAR_REACH = 30.0
 
 _STANDS_OUT = (
@@ -39,8 +41,8 @@ _FEW = f" Panels of fewer than {FEWEST} are not compared."
 
 
 def draw_run(run: str, pattern: str, found: Mapping[str, Range | None]) -> Figure:
-    """The ranges, by session; None for those without an answer. Raises NotFoundError if there
-    are no sessions, FailedPreconditionError if none has an answer."""
+    """Draws the ranges in `found`, by session; None stands for a session without an answer. Raises
+    NotFoundError if there are no sessions, FailedPreconditionError if no session has an answer."""
     if not found:
         raise NotFoundError(
             f'no session of run "{run}" matches "{pattern}"' if pattern else f'no run "{run}"'
@@ -48,7 +50,7 @@ def draw_run(run: str, pattern: str, found: Mapping[str, Range | None]) -> Figur
     panels = ranges_by_base_name(found)
     if not panels:
         raise FailedPreconditionError(
-            f'none of {len(found)} sessions of run "{run}" has an answer: nothing was observed'
+            f'none of {len(found)} sessions of run "{run}" has an answer: they have no data yet'
         )
     with style():
         return _draw(_title(run, pattern, found), panels)
@@ -88,7 +90,7 @@ def _draw(title: str, panels: Mapping[str, Sequence[SessionRange]]) -> Figure:
 
 
 def _label_values(panels: Sequence[Axes], side: str) -> None:
-    """Says once what the axes are, at the panel that is read last, and where one is logarithmic."""
+    """Labels the axis of the last panel, and every logarithmic axis."""
     for axes in panels:
         axis = getattr(axes, f"{side}axis")
         if axis.get_scale() != "linear":
@@ -99,7 +101,7 @@ def _label_values(panels: Sequence[Axes], side: str) -> None:
 
 
 def _draw_named(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
-    """A line a session, from the top, with its name to the left and its numbers to the right."""
+    """Draws a row for each session, from the top: name on the left, numbers on the right."""
     rows = np.arange(len(ranges))
     for row, one in enumerate(ranges):
         color = _OUTLIER if one.session in outliers else _BAR
@@ -129,8 +131,8 @@ def _draw_named(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) 
 
 
 def _draw_open(axes: Axes, row: int, one: SessionRange) -> None:
-    """A dotted line in the place of a bar: an infinite end is an arrow at the edge that it is
-    beyond, NaN a cross at the edge of its side."""
+    """Draws a dotted line instead of a bar. An arrow at the edge stands for an infinite end, a
+    cross at the edge for NaN."""
     left, right = axes.get_xlim()
     places = [_place(one.low, left, left, right), _place(one.high, right, left, right)]
     look: dict[str, Any] = {"color": _OUTLIER, "clip_on": False}
@@ -141,7 +143,7 @@ def _draw_open(axes: Axes, row: int, one: SessionRange) -> None:
 
 
 def _place(end: float, nan: float, left: float, right: float) -> tuple[float, str]:
-    """Where an end is drawn, and by what marker."""
+    """The position and the marker of an end."""
     if np.isnan(end):
         return nan, "x"
     if np.isinf(end):
@@ -150,7 +152,7 @@ def _place(end: float, nan: float, left: float, right: float) -> tuple[float, st
 
 
 def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str]) -> None:
-    """A column a session; those that stand out are listed beside."""
+    """Draws a column for each session, and a list of the outliers."""
     from matplotlib.ticker import MaxNLocator
 
     for is_outlier, color in ((False, _BAR), (True, _OUTLIER)):
@@ -186,7 +188,7 @@ def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str
 
 
 def _mark(axes: Axes, positions: Sequence[int]) -> None:
-    """Points at what stands out: a range may be too small to be seen, or have no ends."""
+    """Marks outliers, because their range can be too small to see, or have no finite ends."""
     if positions:
         axes.plot(
             positions,
@@ -210,12 +212,12 @@ def _listed(ranges: Sequence[SessionRange], outliers: set[str]) -> str:
 
 
 def _scale(axes: Axes, side: str, ranges: Sequence[SessionRange]) -> None:
-    """Makes the axis logarithmic beyond the middle of the ranges if they are too far apart to be
-    seen beside each other."""
+    """Makes the axis logarithmic if the magnitudes of the ranges differ too much for a linear
+    axis."""
     ends = [max(abs(one.low), abs(one.high)) for one in ranges if one.finite]
     ends = [end for end in ends if end > 0]
     if not ends or max(ends) <= _LINEAR_REACH * np.median(ends):
         return
-    # A power of ten, as the axis' marks are, so that none of them is in the linear part.
+    # A power of ten, like the axis' ticks, so that no tick is in the linear part.
     linear = 10.0 ** np.round(np.log10(np.median(ends)))
     getattr(axes, f"set_{side}scale")("symlog", linthresh=linear)

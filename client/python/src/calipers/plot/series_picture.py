@@ -1,4 +1,4 @@
-"""The picture of one series."""
+"""The picture of a series."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _FOLD = "#1a1a1a"
 _OTHERS = ("#7b3fa0", "#138a72", "#b0357a", "#8a7413", "#3d5a99", "#5c5c5c")
 _NOT_FINITE = "#c81e1e"
 _GAP = "#e4e4e4"
-# Beyond that many, markers run into each other and only cost bytes.
+# More markers than this overlap, and only make the file larger.
 _MOST_MARKERS = 400
 _MOST_NUMBERS = 3
 _LARGEST = 1e300
 _INCHES = (9.6, 4.4)
-# Of index 0 and nothing else, as a weight is.
+# The size of a picture with only index 0, as for a weight.
 _ALONE_INCHES = (6.4, 3.2)
 
 _FOLD_NAMES = {"static_minmax": "extremes so far", "memoryless_minmax": "the last batch"}
 
 
 def draw_series(view: SeriesView, averaging_constants: Sequence[float]) -> Figure:
-    """The range of each batch over its index, the session's fold of them as it grows, and
-    moving averages of other constants."""
+    """Draws the range of each batch over the batch index, the session's fold after each batch, and
+    moving averages with other constants."""
     with style():
         from matplotlib.figure import Figure
 
@@ -53,7 +53,7 @@ def draw_series(view: SeriesView, averaging_constants: Sequence[float]) -> Figur
 
 
 def _draw_gaps(axes: Axes, view: SeriesView) -> None:
-    """A band where indices are missing below the largest present."""
+    """Draws a band over missing indices below the largest index present."""
     there = np.concatenate([np.array([-1], np.int64), view.all_indices])
     behind = np.flatnonzero(np.diff(there) > 1)
     spans = [(there[at] + 0.5, there[at + 1] - there[at] - 1) for at in behind]
@@ -73,7 +73,7 @@ def _draw_batches(axes: Axes, view: SeriesView) -> None:
     indices = view.indices[view.folded]
     look: dict[str, Any] = {"linewidth": 0.9, "zorder": 2}
     if len(indices) == 1:
-        # Rings around the fold's points, which would hide them.
+        # Rings, because the fold's points would hide smaller markers.
         look |= {"marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
     elif len(indices) <= _MOST_MARKERS:
         look |= {"marker": "o", "markersize": 3.2}
@@ -83,7 +83,8 @@ def _draw_batches(axes: Axes, view: SeriesView) -> None:
 
 
 def _draw_left_out(axes: Axes, view: SeriesView) -> None:
-    """The scale is that of the others: what is beyond it is marked at the edge besides."""
+    """Draws excluded batches. They do not change the scale; values beyond it are marked at the
+    edge."""
     out = ~view.folded
     if not out.any():
         return
@@ -97,7 +98,7 @@ def _draw_left_out(axes: Axes, view: SeriesView) -> None:
         return
     axes.set_ylim(bottom, top)
     for beyond, edge, marker, lift in ((y > top, top, "^", 0), (y < bottom, bottom, "v", 7)):
-        # Layout makes room at the origin for a line without points.
+        # A line without points would make the layout reserve room at the origin.
         if not beyond.any():
             continue
         at = np.full(int(beyond.sum()), edge)
@@ -132,7 +133,7 @@ def _draw_folds(axes: Axes, view: SeriesView, averaging_constants: Sequence[floa
 
 
 def _draw_fold(axes: Axes, view: SeriesView, fold: Fold, **look: Any) -> list[tuple[float, float]]:
-    """Draws a fold, and returns where its two lines end."""
+    """Draws a fold, and returns the last points of its two lines."""
     indices = view.indices[view.folded]
     if len(indices) == 0:
         return []
@@ -142,7 +143,7 @@ def _draw_fold(axes: Axes, view: SeriesView, fold: Fold, **look: Any) -> list[tu
     label = _FOLD_NAMES.get(fold.observer, f"moving average, c = {fold.averaging_constant:g}")
     if not all(np.isfinite(values[-1]) for values in folds):
         label += ": not finite"
-    # A marker at the end, which is the answer, shows a fold of a single batch, too.
+    # The marker at the end shows the answer, and makes a fold of a single batch visible.
     look |= {"marker": "o", "markersize": 4, "markevery": [-1]}
     for values, name in zip(folds, (f"_min, {label}", label), strict=True):
         axes.plot(indices, _drawable(values), label=name, **look)
@@ -150,7 +151,7 @@ def _draw_fold(axes: Axes, view: SeriesView, fold: Fold, **look: Any) -> list[tu
 
 
 def _draw_marks(axes: Axes, view: SeriesView) -> None:
-    """What has no place among the values: batches that are not finite, and empty ones."""
+    """Marks batches without drawable values: batches with NaN or infinity, and empty batches."""
     across = axes.get_xaxis_transform()
     at = view.indices[view.not_finite]
     if len(at):
@@ -195,7 +196,7 @@ def _dress(axes: Axes, view: SeriesView) -> None:
     axes.set_ylabel("value")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.ticklabel_format(axis="x", style="plain", useOffset=False)
-    # Room for the answers' numbers.
+    # Room for the numbers of the answer.
     last = float(view.all_indices[-1])
     axes.set_xlim(-0.03 * last - 0.5, 1.1 * last + 0.5)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
@@ -213,14 +214,14 @@ def _subtitle(view: SeriesView) -> str:
 
 
 def _drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """With NaN for infinity, which has no place, and what axes can still divide."""
+    """The values with NaN instead of infinity, limited to magnitudes that the axes can handle."""
     return np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), np.nan)
 
 
 def _broken(
     indices: NDArray[np.int64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The line with a hole behind each index that is not followed by the next."""
+    """The line with a gap after each index whose successor is missing."""
     holes = np.flatnonzero(np.diff(indices) > 1) + 1
     x = np.insert(indices.astype(np.float64), holes, np.nan)
     return x, np.insert(_drawable(values), holes, np.nan)

@@ -1,4 +1,4 @@
-"""What is drawn of a series: one pair of values a record, and what became of each."""
+"""The drawn part of a series: one pair of values for each record."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from calipers.series import Series
 
 @dataclass(frozen=True)
 class SeriesView:
-    """The records that hold values, as numbers to draw. Arrays are of shape (m,)."""
+    """The records that hold values, as numbers to draw. Arrays have shape (m,)."""
 
     title: str
-    """The session, with the parameter if it is one."""
+    """The session's name, and the parameter if one is drawn."""
     dtype: str
     """The observed dtype's safetensors name."""
     fold: Fold
-    """The session's own."""
+    """The session's own fold."""
     all_indices: NDArray[np.int64]
-    """Of every record there is, empty ones too. Shape (n,)."""
+    """The indices of all records, including empty ones. Shape (n,)."""
     indices: NDArray[np.int64]
     num_observations: NDArray[np.int64]
     lows: NDArray[np.float64]
     highs: NDArray[np.float64]
     not_finite: NDArray[np.bool_]
-    """The tensor, whichever parameter is drawn, holds NaN or infinity at its ends."""
+    """True if the range of the whole tensor has NaN or infinity."""
     folded: NDArray[np.bool_]
-    """The others are left out: excluded, or skipped as not finite."""
+    """True for records in the fold; the others are excluded, or skipped as not finite."""
 
 
 def view_of(
     series: Series, spec: session_pb2.Session, param: int | None, excluded: Sequence[range]
 ) -> SeriesView:
-    """The series of whole tensors, or of one parameter by its flat position.
+    """The view of the ranges of whole tensors (`param` None), or of the parameter at the flat
+    position `param`.
 
-    Raises FailedPreconditionError if no record holds values; InvalidArgumentError if there is no
-    such parameter.
+    Raises FailedPreconditionError if no record holds values; InvalidArgumentError if the parameter
+    does not exist.
     """
     if not series.dtype:
         raise FailedPreconditionError(

@@ -1,7 +1,7 @@
-"""Reducing a tensor to its record where it was seen, so that only the record travels.
+"""Reduction of a tensor to its record in the worker's process, so that only the record is sent.
 
-`reduce_tensor` is the interface; behind it is a function for each kind of memory. Each gives
-the record that the server would have made of the same tensor, bit for bit.
+`reduce_tensor` calls a function for each kind of memory. Each function returns the same record as
+the server, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from calipers.tensors import AnyTensor, DeviceTensor
 __all__ = ["BACKEND", "Record", "reduce_tensor"]
 
 BACKEND = "numpy"
-"""What reduces in this process's memory: "core (AVX3)", by its instruction set, or "numpy"
-where the package came without its module for this machine."""
+"""The implementation for tensors in this process's memory: "core" with its instruction set, such as
+"core (AVX3)", or "numpy" if the package has no compiled module for this machine."""
 
 _reduce_in_memory = reduce_host
 if importlib.util.find_spec("calipers.reduce._core") is not None:
@@ -28,15 +28,15 @@ if importlib.util.find_spec("calipers.reduce._core") is not None:
         _reduce_in_memory = reduce_native
     except ImportError as error:
         warnings.warn(
-            f"calipers' own reducers cannot be loaded ({error}); numpy reduces in their place, "
-            "several times slower",
+            f"calipers' compiled reducers cannot be loaded ({error}); numpy is used instead, which "
+            "is several times slower: reinstall calipers for this machine",
             RuntimeWarning,
             stacklevel=2,
         )
 
 
 def reduce_tensor(tensor: AnyTensor, view: View) -> Record:
-    """The record of a tensor whose shape `view` was made of."""
+    """The record of a tensor. `view` is made from the tensor's shape (`make_view`)."""
     if view.num_elements == 0:
         return Record.empty()
     if isinstance(tensor, DeviceTensor):

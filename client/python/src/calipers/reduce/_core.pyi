@@ -1,4 +1,4 @@
-# The reducers of Calipers' core; extension/reduce.cc has what it says of itself.
+# The reducers of Calipers' core. The docstrings are in extension/reduce.cc.
 
 from typing_extensions import Buffer
 

@@ -1,4 +1,4 @@
-"""The reduction of a tensor in this process's memory, in numpy."""
+"""The reduction of a tensor in this process's memory, with numpy."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from calipers.tensors import HostTensor
 
 
 def reduce_host(tensor: HostTensor, view: View) -> Record:
-    """The record of a tensor that has elements."""
+    """The record of a non-empty tensor."""
     whole = (view.kept_outer, view.kept_inner)
     found = Extremes(np.empty(whole, tensor.dtype.bits), np.empty(whole, tensor.dtype.bits))
     if whole == (1, 1):
-        # Their order does not matter, so that no strides need a copy.
+        # The order of elements does not matter, so a strided tensor needs no copy.
         found.min[...], found.max[...] = _extremes(tensor.dtype, tensor.bits, None)
     else:
         rows = tensor.bits.reshape(view.rows, view.row_length)
@@ -29,7 +29,8 @@ def reduce_host(tensor: HostTensor, view: View) -> Record:
 
 
 class _Part:
-    """Elements [begin, end) of a dimension: whole runs of `run`, parameters from `param` on."""
+    """Elements [begin, end) of a dimension: complete runs of `run` elements. The first run has the
+    parameter `param`."""
 
     def __init__(self, begin: int, end: int, run: int, param: int) -> None:
         self.elements = slice(begin, end)
@@ -39,7 +40,7 @@ class _Part:
 
 
 def _parts(length: int, run: int) -> list[_Part]:
-    """The whole runs of a dimension, and the one that falls short, if there are such."""
+    """The complete runs of a dimension, and the incomplete last run; either can be absent."""
     whole = length // run
     parts = [_Part(0, whole * run, run, 0)] if whole > 0 else []
     if rest := length % run:
@@ -59,14 +60,14 @@ def _reduce_part(
 def _extremes(
     dtype: Dtype, bits: NDArray[Any], axes: tuple[int, int] | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The least and the greatest along the axes (None: all), as bits."""
+    """Minimum and maximum along the axes (None: all), as bits."""
     if dtype.float_bits is None:
         return _reduce(np.minimum, bits, axes), _reduce(np.maximum, bits, axes)
-    # A float is sign and magnitude, so three extremes of its bits say everything. The maximum
-    # is the greatest as signed, unless that is negative: then all are, and the one of least
-    # magnitude is the least as unsigned. The minimum is the greatest as unsigned if that has
-    # the sign bit, else the least. NaN, whose magnitude is above infinity's, shows in the
-    # first or the second.
+    # A float is sign and magnitude, so three extremes of its bits give both ends. The maximum is
+    # the largest signed integer, unless that is negative: then all elements are negative, and the
+    # smallest unsigned integer has the smallest magnitude. The minimum is the largest unsigned
+    # integer if its sign bit is set, else the smallest unsigned integer. NaN has a larger magnitude
+    # than infinity, so it is the first or the second of these extremes.
     signed = bits.view(f"i{dtype.size}")
     top = _reduce(np.maximum, signed, axes)
     last = _reduce(np.maximum, bits, axes)
@@ -81,7 +82,7 @@ def _reduce(extreme: np.ufunc, array: NDArray[Any], axes: tuple[int, int] | None
     if axes is None:
         return np.asarray(extreme.reduce(array, axis=None))
     outer, inner = axes
-    # Row against row first: long vectors, where runs may be short.
+    # Rows are reduced first, because rows are long vectors and runs can be short.
     if array.shape[outer] > 1:
         array = extreme.reduce(array, axis=outer, keepdims=True)
     return np.asarray(extreme.reduce(array, axis=inner).squeeze(outer))

@@ -1,4 +1,4 @@
-"""The reduction of a tensor in this process's memory, by the reducers of Calipers' core."""
+"""The reduction of a tensor in this process's memory, with the reducers of Calipers' core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BACKEND = f"core ({_core.target_name()})"
 
 
 def reduce_native(tensor: HostTensor, view: View) -> Record:
-    """The record of a tensor that has elements; other threads run meanwhile."""
+    """The record of a non-empty tensor. The GIL is released, so that other threads run."""
     low, high, own_low, own_high = _core.reduce(
         tensor.to_bytes(copy=False),
         tensor.dtype.value,

@@ -1,4 +1,4 @@
-"""What a tensor is reduced to, as it travels."""
+"""Records: the result of reducing a tensor."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from calipers.geometry import View
 
 @dataclass(frozen=True)
 class Record:
-    """Packed little-endian elements of the observed dtype.
+    """A record's values: packed little-endian elements of the observed dtype.
 
-    A parameter that saw NaN has the canonical NaN at both ends. -0.0 is below +0.0.
+    A parameter with NaN has the canonical NaN at both ends. -0.0 is below +0.0.
     """
 
     min: bytes
-    """One element a parameter; none for a tensor without elements."""
+    """One element for each parameter; empty for an empty tensor."""
     max: bytes
     """As min."""
     global_min: bytes
-    """The tensor's own least element, given where some parameter covers padding; elsewhere the
-    server takes the least of min."""
+    """The tensor's own minimum if a parameter covers padding. Otherwise empty: the server then
+    takes the smallest element of min."""
     global_max: bytes
     """As global_min."""
 
     @staticmethod
     def empty() -> Record:
-        """Of a tensor without elements."""
+        """The record of an empty tensor."""
         return Record(b"", b"", b"", b"")
 
 
 @dataclass
 class Extremes:
-    """The least and the greatest element of each parameter, as `dtype.bits`, of shape
-    (kept_outer, kept_inner). A float's bits may be any NaN's at either end."""
+    """The minimum and maximum of each parameter, as `dtype.bits`. Shape (kept_outer, kept_inner).
+    A parameter with NaN has the bits of any NaN at one or both ends."""
 
     min: NDArray[Any]
     max: NDArray[Any]
 
 
 def make_record(dtype: Dtype, view: View, found: Extremes) -> Record:
-    """The record of a tensor's extremes, which are changed on the way: NaN becomes canonical,
-    padding is taken in."""
+    """The record for a tensor's extremes. Makes NaN canonical and includes padding, and changes
+    `found` in doing so."""
     _spread_nan(dtype, found)
     own = Extremes(found.min[:0], found.max[:0])
     if view.is_padded:
@@ -57,7 +57,7 @@ def make_record(dtype: Dtype, view: View, found: Extremes) -> Record:
 
 
 def order_key(dtype: Dtype, bits: NDArray[Any]) -> NDArray[Any]:
-    """Integers in the elements' order, -0.0 below +0.0; NaN at the ends."""
+    """Integers that sort like the elements: -0.0 is below +0.0, NaN is at the ends."""
     if dtype.float_bits is None:
         return bits
     sign = bits.dtype.type(1 << (8 * dtype.size - 1))
@@ -84,12 +84,12 @@ def _whole_range(dtype: Dtype, found: Extremes) -> Extremes:
     low, high = found.min.reshape(-1), found.max.reshape(-1)
     least = int(order_key(dtype, low).argmin())
     greatest = int(order_key(dtype, high).argmax())
-    # Copies: padding does not count here.
+    # Copies, because padding is added to the originals and does not count here.
     return Extremes(low[[least]], high[[greatest]])
 
 
 def _take_padding(dtype: Dtype, view: View, found: Extremes) -> None:
-    # The missing elements are +0.0; NaN wins over them.
+    # The missing elements are +0.0. A parameter with NaN stays NaN.
     padded = np.zeros(found.min.shape, np.bool_)
     padded[-1, :] |= view.pads_rows
     padded[:, -1] |= view.pads_columns

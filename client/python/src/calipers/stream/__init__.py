@@ -1,4 +1,4 @@
-"""Sending observations in the background, each until it is acknowledged."""
+"""Sends observations in the background until they are acknowledged."""
 
 from __future__ import annotations
 

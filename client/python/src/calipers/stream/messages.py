@@ -1,7 +1,7 @@
-"""The messages that observations travel in, as bytes.
+"""Serializes observations to the messages of an Observe call.
 
-A tensor's pieces are put behind their fields here, in one copy: a message class would take them
-in, and write them out again, at a twentieth of the speed.
+The data of a tensor are appended to the serialized fields with one copy. A message class would copy
+the data twice, at a twentieth of the speed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from calipers._wire import observation_pb2 as wire
 from calipers.stream.pending import Pending, RawTensor, ReducedTensor
 
 PIECE_BYTES = 256 << 10
-"""Of a tensor, in one message: so much stays in cache between the socket and the reducer."""
+"""Bytes of a tensor in one message. This size stays in cache between the socket and the reducer."""
 
 _LENGTH_DELIMITED = 2
 
 
 def encode(batch: Sequence[Pending], worker: str) -> Iterator[bytes]:
-    """The ObserveRequests of `batch`, which is one raw tensor or any number of reduced ones.
-    `worker` is said in the first; "" says nothing."""
+    """The serialized ObserveRequests of `batch`: one raw tensor or any number of reduced tensors.
+    The first request names `worker`, unless it is ""."""
     first = batch[0]
     if isinstance(first, RawTensor):
         yield from _pieces(first, wire.ObserveRequest(worker=worker, header=first.header))
@@ -38,13 +38,14 @@ def _pieces(tensor: RawTensor, fields: wire.ObserveRequest) -> Iterator[bytes]:
 
 
 def _with_data(fields: wire.ObserveRequest, data: memoryview) -> bytes:
-    # The field with the greatest number, so that the order is the one that protobuf writes.
+    # `data` has the largest field number, so protobuf writes the fields in this order too.
     tag = _varint(wire.ObserveRequest.DATA_FIELD_NUMBER << 3 | _LENGTH_DELIMITED)
     return b"".join((fields.SerializeToString(), tag, _varint(len(data)), data))
 
 
 def _varint(number: int) -> bytes:
-    """Seven bits a byte, the least first; all but the last have the eighth set."""
+    """A protobuf varint: 7 bits in each byte, least significant first; the eighth bit is set in all
+    bytes but the last."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)

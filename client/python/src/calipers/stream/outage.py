@@ -1,4 +1,4 @@
-"""A time in which nothing that is sent comes to anything, as the log tells it."""
+"""Logs outages: times in which no observation is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import time
 
 _log = logging.getLogger("calipers")
 
-# A server that is restarted is back by then, more often than not.
+# A restart of the server usually takes less time.
 _QUIET_SECONDS = 2.0
 _REPEAT_SECONDS = 30.0
 
 
 class Outage:
-    """Warns of one that lasts, again now and then, and says when it is over. For one thread."""
+    """Logs a warning for a long outage, repeats it, and logs the end of the outage. Not
+    thread-safe."""
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._warned: float | None = None
 
     def call_begins(self) -> None:
-        """Something is to be sent: until an acknowledgement comes, it may be one."""
+        """A call starts. An outage is possible from now until an acknowledgement comes."""
         if self._since is None:
             self._since = time.monotonic()
 
     def call_breaks(self, trouble: str, waiting: str, attempt: int) -> None:
-        """`trouble` says what broke it off, `waiting` what is not acknowledged."""
+        """A call failed. `trouble` is the reason, `waiting` the unacknowledged observations."""
         now = time.monotonic()
         _log.debug("attempt %d: %s", attempt, trouble)
         if self._since is None:
@@ -37,14 +38,14 @@ class Outage:
             return
         self._warned = now
         _log.warning(
-            "%s; nothing came through for %.0f s, and %s will be sent again",
+            "%s; no acknowledgement for %.0f s, %s will be sent again",
             trouble,
             now - self._since,
             waiting,
         )
 
     def acknowledged(self) -> None:
-        """It is over, if it was one."""
+        """An acknowledgement came, which ends an outage."""
         if self._warned is not None and self._since is not None:
-            _log.info("sending goes on, after %.0f s", time.monotonic() - self._since)
+            _log.info("sending continues after %.0f s", time.monotonic() - self._since)
         self._since = self._warned = None

@@ -1,4 +1,4 @@
-"""The thread that sends what a window holds, over one Observe call after another."""
+"""The thread that sends the observations of a window, in consecutive Observe calls."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from calipers.wording import counted
 
 _log = logging.getLogger("calipers")
 
-# A call that ended like this may go well the next time.
+# A retry of a call that failed with one of these codes can succeed.
 _TRANSIENT = ("UNAVAILABLE", "CANCELLED", "UNKNOWN", "INTERNAL", "RESOURCE_EXHAUSTED")
 
 
 class Sender:
-    """Sends until it is closed, or gives the server up: then the window fails.
+    """Sends until the window is closed, or until it gives up the server; then the window fails.
 
-    What was not acknowledged when a call breaks is sent again, with the same index, over the
-    next one, so that nothing is lost and nothing counts twice.
+    If a call fails, the next call sends the unacknowledged observations again with the same
+    indices, so that no observation is lost or counted twice.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Sender:
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits, up to `timeout` seconds, until the thread ends, as it does once the window is
-        closed and the call through."""
+        """Waits up to `timeout` seconds until the thread ends. It ends when the window is closed
+        and the call is complete."""
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -60,14 +60,14 @@ class Sender:
             while (call := self._window.open_call()) is not None:
                 error = self._talk(call)
                 left, attempt = self._window.end_call(call)
-                # Without anything on its way how a call ends changes nothing.
+                # The status of a call does not matter if every observation is acknowledged.
                 if left > 0:
                     self._try_again(error, left, attempt)
         except Exception as error:
             self._fail(error)
 
     def _try_again(self, error: CalipersError, left: int, attempt: int) -> None:
-        """Waits before the next call, or gives the server up."""
+        """Waits before the next call, or gives up the server."""
         trouble, waiting = self._trouble(error), counted(left, "observation")
         if _is_transient(error) and attempt < self._window.options.max_attempts:
             self._outage.call_breaks(trouble, waiting, attempt)
@@ -81,25 +81,28 @@ class Sender:
         address = self._connection.address
         if error.code == "UNAVAILABLE":
             return f"the server at {address} is not reachable: {error.message}"
-        return f"sending to {address} breaks off: {error.message}"
+        return f"sending to {address} failed: {error.message}"
 
     def _fail(self, error: Exception) -> None:
-        """Whatever went wrong here, whoever observes has to hear of it."""
-        _log.error("sending ended", exc_info=error)
-        self._window.fail(CalipersError(f"sending ended: {error!r}", code="INTERNAL"))
+        """Reports an unexpected error of this thread to the callers of `observe` and `flush`."""
+        _log.error("sending failed with an unexpected error", exc_info=error)
+        self._window.fail(
+            CalipersError(f"sending failed with an unexpected error: {error!r}", code="INTERNAL")
+        )
 
     def _talk(self, call: int) -> CalipersError:
-        """One Observe call, from begin to end. Why it ended."""
+        """Runs one Observe call, and returns the reason why it ended."""
         self._outage.call_begins()
         answers = self._connection.observe(self._requests(call))
         try:
             for response in answers:
                 for ack in response.acks:
-                    # It is about a message, of whose observations nothing more will be heard.
+                    # The server could not read a message, and will not acknowledge its
+                    # observations.
                     if ack.ordinal < 0:
                         answers.cancel()
                         return InvalidArgumentError(
-                            f"the server cannot take what was sent: {ack.status.message}"
+                            f"the server cannot read a message of this client: {ack.status.message}"
                         )
                     self._outage.acknowledged()
                     self._window.acknowledge(ack)
@@ -110,7 +113,7 @@ class Sender:
         return UnavailableError("the server ended the stream")
 
     def _requests(self, call: int) -> Iterator[bytes]:
-        """What goes over the call, as it comes; run by a thread of gRPC's."""
+        """The messages of the call. Runs in a thread of gRPC."""
         worker = self._worker
         try:
             while (batch := self._window.take(call)) is not None:
@@ -122,6 +125,6 @@ class Sender:
 
 def _is_transient(error: CalipersError) -> bool:
     if error.code == "RESOURCE_EXHAUSTED":
-        # By gRPC's own words a message is larger than the server takes, and stays so.
+        # gRPC's message for a request that exceeds the server's limit: a retry does not help.
         return "larger than max" not in error.message
     return error.code in _TRANSIENT

@@ -1,4 +1,4 @@
-"""What became of a client's observations."""
+"""The outcomes of a client's observations."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _MOST_REFUSALS = 100
 
 @dataclass(frozen=True)
 class Totals:
-    """How many observations came to what."""
+    """Number of observations by outcome."""
 
     observed: int = 0
-    """Given to `observe`."""
+    """Observations given to `observe`."""
     stored: int = 0
-    """New, and kept."""
+    """New observations, now stored."""
     duplicates: int = 0
-    """The same record was there already."""
+    """Observations that were already stored."""
     conflicts: int = 0
-    """Another record was there; nothing changed."""
+    """Observations refused because another record is stored at their index."""
     rejected: int = 0
-    """Not taken."""
+    """Observations refused for another reason."""
     reconnects: int = 0
-    """Connections after the first."""
+    """Connections after the first one."""
 
     @property
     def acknowledged(self) -> int:
-        """Those of which it is known."""
+        """Observations with a known outcome."""
         return self.stored + self.duplicates + self.conflicts + self.rejected
 
 
@@ -43,7 +43,7 @@ _FIELDS = {
 
 
 class Tally:
-    """Counts, and keeps the first refusals until someone is told. Not thread-safe."""
+    """Counts outcomes, and holds the first refusals until they are raised. Not thread-safe."""
 
     def __init__(self) -> None:
         self.totals = Totals()
@@ -51,11 +51,11 @@ class Tally:
         self._refused = 0
 
     def count(self, field: str) -> None:
-        """One more of a field of Totals."""
+        """Adds 1 to a field of Totals."""
         self.totals = replace(self.totals, **{field: getattr(self.totals, field) + 1})
 
     def count_ack(self, header: wire.ObservationHeader, ack: wire.ObservationAck) -> None:
-        """The acknowledgement of the observation with that header."""
+        """Counts the acknowledgement of the observation with this header."""
         field = _FIELDS.get(ack.outcome, "rejected")
         self.count(field)
         if field in ("stored", "duplicates"):
@@ -73,7 +73,7 @@ class Tally:
             )
 
     def raise_refused(self) -> None:
-        """Raises RefusedError if something was refused since the last time."""
+        """Raises RefusedError if observations were refused since the last call."""
         if not self._refusals:
             return
         refused = RefusedError(self._refusals, self._refused)

@@ -1,4 +1,4 @@
-"""The observations between `observe` and their acknowledgement."""
+"""The window: observations that are not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -34,69 +34,73 @@ _FOR_THE_MOMENT = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 @dataclass(frozen=True)
 class WindowOptions:
-    """How much may be on its way, and for how long."""
+    """Limits of the unacknowledged observations, and the retry policy."""
 
     observations: int = 4096
-    """Observed and not acknowledged, at most; `observe` waits beyond."""
+    """Maximum number of unacknowledged observations. `observe` waits while the window is full."""
     held_bytes: int = 256 << 20
-    """What they hold, at most; one that is larger goes alone."""
+    """Maximum size of the unacknowledged observations in bytes. A larger observation is sent
+    alone."""
     linger_seconds: float = 0.1
-    """How long reduced ones wait for others of the same index to share their message."""
+    """Time that reduced observations wait for others of the same index, to share a message."""
     idle_seconds: float = 5.0
-    """How long a call with nothing to send stays open: a server has only so many."""
+    """Time that an idle Observe call stays open. A server allows a limited number of calls."""
     max_attempts: int = 80
-    """Connections tried in a row without one acknowledgement coming, and times an observation
-    is sent that the server cannot take for the moment: some five minutes in all."""
+    """Maximum number of connections in a row without an acknowledgement, and maximum number of
+    times that an observation is sent if the server temporarily cannot store it. The default takes
+    about five minutes."""
     first_pause_seconds: float = 0.05
-    """Before the second attempt; doubled for each further one, with a random part, up to 5 s."""
+    """Pause before the second attempt. Each further pause is twice as long, up to 5 s, and partly
+    random."""
 
     def __post_init__(self) -> None:
-        """Raises InvalidArgumentError for what cannot be."""
+        """Raises InvalidArgumentError for an invalid value."""
         for field in ("observations", "held_bytes", "max_attempts"):
             checks.whole_number(f"window.{field}", getattr(self, field), 1, _MOST)
         for field in ("linger_seconds", "idle_seconds", "first_pause_seconds"):
             object.__setattr__(self, field, checks.seconds(f"window.{field}", getattr(self, field)))
 
     def pause_seconds(self, attempt: int) -> float:
-        """Before the attempt after `attempt`, the first being 1."""
+        """The pause after attempt number `attempt`, counted from 1."""
         longest = min(self.first_pause_seconds * 2.0 ** min(attempt - 1, 16), _LONGEST_PAUSE)
-        # Workers that lost one server do not all come back to it at once.
+        # Random, so that workers of one server do not all reconnect at the same time.
         return longest * random.uniform(0.5, 1.0)
 
 
 class Window:
-    """Holds observations until they are acknowledged; another thread sends them.
+    """Holds observations until they are acknowledged. Another thread sends them.
 
-    What was sent is acknowledged in the order in which it was sent over one call. When a call
-    ends, what it left unacknowledged lines up again for the next one, in that order. Everything
-    here is thread-safe.
+    Acknowledgements of a call come in the order in which its observations were sent. When a call
+    ends, its unacknowledged observations are queued for the next call, in the same order.
+    Thread-safe.
     """
 
     def __init__(self, options: WindowOptions) -> None:
         self.options = options
         self._changed = threading.Condition()
-        # All of the below is guarded by it.
+        # _changed guards all members below.
         self._waiting: deque[Pending] = deque()
         self._waiting_since = 0.0
         self._sent: deque[Pending] = deque()
-        # Refused for the moment, with the time from which on they go again.
+        # Temporarily refused observations, with the time of their next attempt.
         self._postponed: deque[tuple[float, Pending]] = deque()
         self._held_bytes = 0
         self._hurrying = 0
         self._call = 0
         self._attempts = 1  # calls since the last acknowledgement
         self._closed = False
-        self._trouble = ""  # what broke the last call, until an acknowledgement comes
+        self._trouble = ""  # why the last call failed, until an acknowledgement comes
         self._failure: CalipersError | None = None
         self._told = False
         self._tally = Tally()
 
-    # For those who observe.
+    # For callers of `observe`.
 
     def put(self, pending: Pending) -> None:
-        """Takes an observation, once there is room for it.
+        """Adds an observation. Waits while the window is full.
 
-        Raises what the sending failed with, if it did; FailedPreconditionError once closed.
+        Raises the error of the sender if it failed; FailedPreconditionError if the window is
+        closed.
         """
         with self._changed:
             if not self._has_room(pending):
@@ -111,10 +115,10 @@ class Window:
             self._changed.notify_all()
 
     def flush(self, timeout: float | None) -> Totals:
-        """Waits until everything is acknowledged.
+        """Waits until every observation is acknowledged.
 
-        Raises RefusedError if something was refused since the last flush; what the sending
-        failed with, if it did; DeadlineExceededError after `timeout` seconds.
+        Raises RefusedError if observations were refused since the last flush; the error of the
+        sender if it failed; DeadlineExceededError after `timeout` seconds.
         """
         with self._changed:
             with self._hurry():
@@ -128,18 +132,18 @@ class Window:
             return self._tally.totals
 
     def totals(self) -> Totals:
-        """What became of all so far."""
+        """Number of observations so far, by outcome."""
         with self._changed:
             return self._tally.totals
 
     def unacknowledged(self) -> int:
-        """How many are on their way."""
+        """Number of unacknowledged observations."""
         with self._changed:
             return self._unacknowledged()
 
     @property
     def told(self) -> bool:
-        """True once someone was told what the sending failed with."""
+        """True after the sender's error was raised to a caller."""
         with self._changed:
             return self._told
 
@@ -150,24 +154,24 @@ class Window:
             return self._closed
 
     def close(self) -> None:
-        """Gives up what is not acknowledged, and wakes everyone."""
+        """Gives up the unacknowledged observations, and wakes all waiting threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    # For the one that sends.
+    # For the sender.
 
     def open_call(self) -> int | None:
-        """Waits until there is something to send, and begins a call: its number, for `take`;
-        None once closed or failed."""
+        """Waits for observations to send, starts a call and returns the call's number for `take`.
+        None if the window is closed or failed."""
         with self._changed:
             self._end_call()
             self._changed.wait_for(lambda: self._ended() or self._unacknowledged() > 0)
             return None if self._ended() else self._call
 
     def take(self, call: int) -> list[Pending] | None:
-        """Waits for what goes into the call's next message: one raw tensor, or reduced ones.
-        None once the call is over, as it is when there was nothing to do for a while."""
+        """Waits for the content of the call's next message: one raw tensor, or reduced tensors.
+        None if the call is over; a call also ends after `idle_seconds` without observations."""
         with self._changed:
             while not self._ended() and self._call == call:
                 self._recall_postponed()
@@ -181,7 +185,7 @@ class Window:
             return None
 
     def acknowledge(self, ack: wire.ObservationAck) -> None:
-        """Takes the acknowledgement of the first observation that has none."""
+        """Records the acknowledgement of the oldest unacknowledged observation of the call."""
         with self._changed:
             if not self._sent:
                 return
@@ -198,11 +202,11 @@ class Window:
             self._changed.notify_all()
 
     def end_call(self, call: int) -> tuple[int, int]:
-        """Ends the call: how many observations it leaves unacknowledged, and how many calls
-        in a row, this one among them, brought no acknowledgement."""
+        """Ends the call. Returns the number of unacknowledged observations, and the number of calls
+        in a row, including this one, without an acknowledgement."""
         with self._changed:
             if self._call != call:
-                return 0, 0  # It had nothing to do; what came since is the next one's.
+                return 0, 0  # The call was idle. Newer observations belong to the next call.
             self._end_call()
             attempt = self._attempts
             if self._unacknowledged() > 0:
@@ -210,24 +214,24 @@ class Window:
             return self._unacknowledged(), attempt
 
     def pause(self, attempt: int, trouble: str) -> None:
-        """Waits before the attempt after `attempt`, which `trouble` broke off, unless it is
-        closed meanwhile."""
+        """Waits after attempt number `attempt`, which failed for the reason `trouble`. Returns
+        early if the window is closed."""
         with self._changed:
             self._trouble = trouble
             self._changed.wait_for(lambda: self._closed, self.options.pause_seconds(attempt))
             self._tally.count("reconnects")
 
     def fail(self, error: CalipersError) -> None:
-        """Nothing more can be sent: everyone is told `error`."""
+        """Sending is impossible from now on: all callers get `error`."""
         with self._changed:
             self._failure = error
             self._changed.notify_all()
 
-    # With the lock held.
+    # The lock must be held.
 
     @contextmanager
     def _hurry(self) -> Iterator[None]:
-        """While it lasts, nothing waits for others to share its message."""
+        """Within the block, observations are sent without lingering."""
         self._hurrying += 1
         self._changed.notify_all()
         try:
@@ -248,7 +252,7 @@ class Window:
     def _check(self) -> None:
         if self._failure is not None:
             self._told = True
-            # A new one each time: raising changes an exception.
+            # A new exception each time, because raising changes an exception.
             raise type(self._failure)(self._failure.message, code=self._failure.code)
         if self._closed:
             raise FailedPreconditionError("the client is closed")
@@ -264,12 +268,12 @@ class Window:
         )
 
     def _end_call(self) -> None:
-        # Whoever takes for it has nothing more to take.
+        # `take` returns None for the old call's number.
         self._call += 1
         if self._sent:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
-            self._waiting_since = 0.0  # They waited already.
+            self._waiting_since = 0.0  # These observations do not linger again.
         self._changed.notify_all()
 
     def _recall_postponed(self) -> None:
@@ -278,7 +282,7 @@ class Window:
             self._waiting.append(self._postponed.popleft()[1])
 
     def _seconds_to_ripe(self) -> float | None:
-        """0 if something is to be sent now; None if nothing will be unless more comes."""
+        """Seconds until the next message; 0: send now; None: there are no observations."""
         now = time.monotonic()
         if not self._waiting:
             return max(self._postponed[0][0] - now, 0.001) if self._postponed else None
@@ -291,7 +295,7 @@ class Window:
         return (
             isinstance(first, RawTensor)
             or isinstance(last, RawTensor)
-            # The next batch has begun: this one's are all here.
+            # The next batch has started, so all observations of this batch are here.
             or first.header.index != last.header.index
             or len(self._waiting) >= MESSAGE_OBSERVATIONS
             or self._held_bytes >= MESSAGE_BYTES

@@ -1,4 +1,4 @@
-"""Hooks that observe what modules are given and what they return."""
+"""Hooks that observe the inputs and outputs of modules."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from calipers.session import Session
 from calipers.torch.resume import Present
 
 Repeats: TypeAlias = Literal["refuse", "concatenate"]
-"""What becomes of a module that runs more than once in a batch: it is refused, or all that it saw
-is one observation."""
+"""The treatment of a module that runs more than once in a batch: refuse it, or concatenate its
+tensors to one observation."""
 
 
 class Activation:
-    """The input or the output of one module, through the batches of one process."""
+    """The input or output of one module, over the batches of one process."""
 
     def __init__(
         self, module: torch.nn.Module, session: Session, present: Present, repeats: Repeats
@@ -28,20 +28,20 @@ class Activation:
         self.base_name = names.base_name(session.name)
         self.present = present
         self.dtype: torch.dtype | None = None
-        """Of what was seen last."""
+        """The dtype of the last observed tensor."""
         self._session = session
         self._repeats = repeats
         self._calls = 0
         self._held: list[torch.Tensor] = []
 
     def see(self, tensor: torch.Tensor, index: int) -> None:
-        """Observes what the module saw in one call."""
+        """Observes the tensor of one call of the module."""
         self._calls += 1
         self.dtype = tensor.dtype
         if index in self.present:
             return
         if self._repeats == "concatenate":
-            # What comes behind the module may change it in place.
+            # A later module may change the tensor in place.
             self._held.append(tensor.detach().clone())
             return
         if self._calls > 1:
@@ -53,8 +53,8 @@ class Activation:
         self._observe(tensor, index)
 
     def end_batch(self, index: int, dtype: torch.dtype) -> None:
-        """Observes what is held, and of a module that did not run an empty tensor: a batch of
-        which it saw nothing is not a batch that is missing."""
+        """Observes the held tensors. A module that did not run observes an empty tensor, so that
+        the batch is not missing in its series."""
         held, calls = self._held, self._calls
         self.drop_batch()
         if index in self.present:
@@ -66,7 +66,7 @@ class Activation:
             self._observe(_joined(held, self._session.name), index)
 
     def drop_batch(self) -> None:
-        """Forgets the batch at hand."""
+        """Drops the held tensors of the current batch."""
         self._held, self._calls = [], 0
 
     def _observe(self, tensor: torch.Tensor, index: int) -> None:
@@ -77,7 +77,7 @@ class Activation:
 
 
 class ActivationHooks:
-    """Observes while a batch is at hand; what runs at other times goes by unseen."""
+    """Hooks that observe while `batch` is active, and ignore all other runs of the model."""
 
     def __init__(self, activations: Iterable[Activation]) -> None:
         self._activations = tuple(activations)
@@ -86,7 +86,7 @@ class ActivationHooks:
 
     @contextmanager
     def registered(self) -> Iterator[None]:
-        """The modules have their hooks, whatever happens no longer than the block."""
+        """Registers the hooks for the duration of the block."""
         handles = []
         try:
             for activation in self._activations:
@@ -98,7 +98,7 @@ class ActivationHooks:
 
     @contextmanager
     def batch(self, index: int) -> Iterator[None]:
-        """The model runs on the batch at `index` within the block."""
+        """Within the block, the model runs on the batch at `index`."""
         self._index = index
         try:
             yield
@@ -110,7 +110,8 @@ class ActivationHooks:
                 activation.drop_batch()
 
     def skip(self, index: int) -> None:
-        """A batch that others have and this process has not: every module saw nothing of it."""
+        """Observes an empty tensor for every module: the batch at `index` does not exist in this
+        process."""
         with self.batch(index):
             pass
 
@@ -139,8 +140,8 @@ class ActivationHooks:
         self._dtypes[activation.base_name] = tensor.dtype
 
     def _dtype_of(self, activation: Activation) -> torch.dtype:
-        """What the activation would have had, had it run: as before, as others of the batch have,
-        as the module's weight has."""
+        """The expected dtype of an activation that did not run: its last dtype, else the dtype of
+        other activations of the batch, else the dtype of the module's weight."""
         if found := activation.dtype or self._dtypes.get(activation.base_name):
             return found
         weight = getattr(activation.module, "weight", None)

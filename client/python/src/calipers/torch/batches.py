@@ -1,4 +1,4 @@
-"""The batches of a dataloader: which are whose, where they are moved, how the model takes them."""
+"""The batches of a dataloader: their indices, their device, and the model's call."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from calipers.ranks import Rank
 from calipers.torch.exchange import Exchange
 
 Yields: TypeAlias = Literal["share", "all"]
-"""What a process's dataloader yields: its own batches alone, as DistributedSampler and accelerate
-deal them, or all of them."""
+"""The batches that a process's dataloader yields: only the process's own ("share"), as with
+DistributedSampler and accelerate, or all batches ("all")."""
 
 Forward: TypeAlias = Callable[[torch.nn.Module, Any], object]
 """Runs the model on a batch."""
@@ -159,7 +159,7 @@ def run_batch(model: torch.nn.Module, batch: Any) -> object:
 
 
 def model_device(model: torch.nn.Module) -> torch.device:
-    """Where its first tensor is that is anywhere; the CPU if it has none."""
+    """The device of the model's first tensor that is not on "meta"; the CPU if there is none."""
     for tensors in (model.parameters(), model.buffers()):
         for tensor in tensors:
             if tensor.device.type != "meta":
@@ -182,7 +182,7 @@ def move(batch: Any, device: torch.device) -> Any:
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """In evaluation mode and without gradients; each module is as it was afterwards."""
+    """Runs the block in evaluation mode without gradients, and restores each module's mode."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

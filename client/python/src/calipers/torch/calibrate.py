@@ -65,38 +65,40 @@ def calibrate(
     peers_behind: str | Sequence[str] = (),
     progress: ProgressBar | None = None,
 ) -> QParamsMapping:
-    """Runs the model over the dataloader, observes what its modules see, waits for the other
-    ranks, and returns the quantization parameters of all of it.
+    """Runs the model over the dataloader, observes its modules, waits for the other ranks, and
+    returns the quantization parameters of all observed modules.
 
-    What is observed: `targets` and `ignore` choose modules as llm-compressor's do, by class, by
-    name or by "re:" and a pattern. `observe` says what of them (None: "input", "output" and
-    "weight"), as far as `scheme` needs it: nothing of activations that are fully dynamic or left
-    as they are, which the log says; if no activation is needed the model does not run. With
-    granularity="finest" all is observed, finely enough for every preset to be asked for later.
-    `arithmetic` is that of `Client.session`.
+    Selection: `targets` and `ignore` select modules by class, by name or by "re:" and a pattern,
+    as in llm-compressor. `observe` selects "input", "output" and "weight" (None: all three).
+    Values that `scheme` does not quantize, or quantizes fully dynamically, are not observed, and
+    the log names them. If no activation is needed, the model does not run. With
+    granularity="finest" every selected value is observed, finely enough for every preset.
+    `arithmetic` is as in `Client.session`.
 
-    By whom: `rank` of `world_size` (default: torch.distributed's, else $RANK and $WORLD_SIZE, else
-    one process). Local batch n is number n * world_size + rank of the calibration set where the
-    dataloader yields the rank's own share, as DistributedSampler and accelerate deal them; with
-    yields="all" it yields every batch and the rank takes its own. `total` is how many there are
-    in all; torch.distributed, or yields="all", makes it known without.
+    Ranks: this process is `rank` of `world_size` (default: torch.distributed's, else $RANK and
+    $WORLD_SIZE, else one process). With yields="share" the dataloader yields this rank's batches,
+    as DistributedSampler and accelerate distribute them: its n-th batch has the index
+    n * world_size + rank in the calibration set. With yields="all" it yields every batch, and the
+    rank takes its own. `total` is the number of batches of all ranks; it is not needed with
+    torch.distributed or yields="all".
 
-    How: in evaluation mode and without gradients, each batch moved to the model's device and given
-    to it by `forward` (default: a mapping as keywords, a tuple or list as arguments, a tensor as
-    the one). A module that does not run in a batch observes an empty tensor. One that runs more
-    than once is refused, or with repeats="concatenate" observed as one tensor, for which every
-    activation is held until its batch ends. `resume` leaves out what the run holds already.
+    Run: the model runs in evaluation mode without gradients. Each batch is moved to the model's
+    device. `forward` runs the model on a batch (default: a mapping gives keyword arguments, a
+    tuple or list positional arguments, a tensor the only argument). A module that does not run in
+    a batch observes an empty tensor. A module that runs more than once in a batch is refused; with
+    repeats="concatenate" its tensors are held until the batch ends and observed as one tensor.
+    `resume` skips observations that the run already holds.
 
-    In the end: `finish` seals the sessions, or only waits until all ranks' records are there, up
-    to `timeout` seconds. `fusion`, `fuse` and `peers_behind` are those of `Session.qparams`;
-    `progress` shows a bar of the process's own batches; a function is called with the totals after
-    each.
+    End: finish="seal" waits until the records of all ranks are stored, and seals the sessions;
+    "wait" only waits. Both wait up to `timeout` seconds. `fusion`, `fuse` and `peers_behind` are as
+    in `Session.qparams`. `progress` shows a bar of this process's batches, or is a function that is
+    called with the totals after each batch.
 
-    Raises InvalidArgumentError for what can never be right; FailedPreconditionError if a session
-    has no answer, such as an expert that saw nothing, or the run is sealed at other batches, before
-    the model runs if it is known how many there are; RefusedError after the first batch of which
-    something is known to be refused; DeadlineExceededError if other ranks' records do not come;
-    what the client raises. The model is as it was afterwards, whatever happens.
+    Raises InvalidArgumentError for an invalid argument; FailedPreconditionError if a session has
+    no answer, such as an expert without data, or if the run is sealed at another number of batches
+    (before the model runs if the number is known); RefusedError after the first batch with a known
+    refusal; DeadlineExceededError if records of other ranks do not arrive; and the errors of the
+    client. The model is always restored to its previous state.
     """
     _check_kinds(model, dataloader, client)
     _check_choice("repeats", repeats, ("refuse", "concatenate"))
@@ -144,10 +146,10 @@ def calibrate(
 def _foresee(
     client: Client, sessions: Sequence[Session], batches: NumberedBatches, finish: Finish
 ) -> Mapping[str, int]:
-    """The seals of the sessions, by name.
+    """The counts at which the sessions are sealed, by name.
 
-    Raises FailedPreconditionError if the batches to come cannot go with these, or with what the
-    sessions hold.
+    Raises FailedPreconditionError if the expected batches contradict these counts, or the records
+    that the sessions hold.
     """
     batches.announce()
     seals = find_seals(client, sessions)
@@ -183,9 +185,9 @@ class _Runner:
         )
 
     def run(self, batches: NumberedBatches, bar: BatchBar) -> int:
-        """Observes every batch of this rank, and returns how many all ranks have.
+        """Observes every batch of this rank, and returns the number of batches of all ranks.
 
-        Raises RefusedError as soon as something is known to be refused.
+        Raises RefusedError as soon as a refusal is known.
         """
         device = model_device(self._model)
         refusals = Refusals(self._client)

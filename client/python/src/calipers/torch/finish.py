@@ -12,7 +12,7 @@ from calipers.names import base_name
 from calipers.session import Session
 
 Finish: TypeAlias = Literal["seal", "wait"]
-"""Sessions are sealed once complete, or only waited for."""
+"""The end of a calibration: "seal" waits for complete sessions and seals them; "wait" waits."""
 
 _SHOWN = 5
 
@@ -20,10 +20,10 @@ _SHOWN = 5
 def complete(
     client: Client, sessions: Iterable[tuple[Session, int]], finish: Finish, timeout: float
 ) -> None:
-    """Waits, up to `timeout` seconds in all, until each of the client's sessions has its count,
-    and seals it; in few calls.
+    """Waits, up to `timeout` seconds in all, until each session holds its count of records, and
+    seals the sessions if `finish` is "seal".
 
-    Raises DeadlineExceededError, saying what is missing.
+    Raises DeadlineExceededError, naming the missing records.
     """
     pairs = list(sessions)
     deadline = Deadline(timeout)

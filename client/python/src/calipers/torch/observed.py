@@ -1,4 +1,4 @@
-"""The sessions of a model's modules, and what they hold already."""
+"""The sessions of a model's modules, and the records that they already hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger("calipers")
 
 @dataclass(frozen=True)
 class Observed:
-    """What is observed of one module under one base name."""
+    """One observed value of a module: its input, output or weight."""
 
     module: torch.nn.Module
     session: Session
@@ -29,7 +29,7 @@ class Observed:
 
     @property
     def is_weight(self) -> bool:
-        """Else an activation."""
+        """True for a weight, False for an activation."""
         return base_name(self.session.name) == "weight"
 
 
@@ -51,7 +51,7 @@ class Opening:
         Raises InvalidArgumentError if it needs nothing.
         """
         if self.resume:
-            # What is present includes what was observed through this client before.
+            # Earlier observations of this client count as present.
             self.client.flush()
         found = [
             one
@@ -87,8 +87,8 @@ def log_unobserved(
     observed: Iterable[Observed],
     named: str | Sequence[str] | None,
 ) -> None:
-    """One line on what is not observed although it may be meant to be: a warning if the caller
-    named it (`named` is not None)."""
+    """Logs the base names that the scheme does not observe. Logs a warning if the caller named them
+    (`named` is not None), else an info line."""
     seen = {base_name(one.session.name) for one in observed}
     unseen = [base for base in base_names if base not in seen]
     if not unseen:
@@ -106,8 +106,8 @@ def log_unobserved(
 
 
 def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:
-    """Each weight is observed by one rank, at index 0. Raises InvalidArgumentError, naming it,
-    for one that is not there as a whole."""
+    """Observes this rank's share of the weights, at index 0; each weight is observed by one rank.
+    Raises InvalidArgumentError, naming the weight, for a sharded weight."""
     for weight in _dealt(weights, rank):
         tensor = weight.module.weight
         name = weight.session.name

@@ -1,4 +1,4 @@
-"""Quantization parameters by the names of a module's own."""
+"""Quantization parameters with the names of a module's parameters."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ _PARTS = ("scale", "zero_point", "global_scale")
 
 
 class QParamsMapping(Mapping[str, torch.Tensor]):
-    """Tensors by the names that compressed-tensors gives them on a module: MODULE.weight_scale,
-    MODULE.input_zero_point, MODULE.weight_global_scale and so on, on the CPU, in the dtypes and
-    shapes that the module holds; model.load_state_dict(qparams, strict=False) takes them."""
+    """Quantization parameters as a mapping of names to tensors on the CPU.
+
+    The names are those of compressed-tensors: MODULE.weight_scale, MODULE.input_zero_point,
+    MODULE.weight_global_scale and so on. Dtypes and shapes are those of the module, so that
+    model.load_state_dict(qparams, strict=False) accepts the mapping."""
 
     def __init__(self, answers: Iterable[QParams], total: int | None = None) -> None:
         self.answers = {answer.session: answer for answer in answers}
-        """By session: args, notes, and what each rests on."""
+        """The answers by session, with args, notes and progress."""
         self.total = total
-        """How many batches were observed, by all ranks; None if no activation was."""
+        """Number of batches that all ranks observed; None if no activation was observed."""
         self._tensors = dict(_tensors(self.answers.values()))
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -56,14 +58,14 @@ def load_qparams(
     fuse: Sequence[Sequence[str]] = (),
     peers_behind: str | Sequence[str] = (),
 ) -> QParamsMapping:
-    """The parameters of a run that was calibrated before, for a scheme of any kind that its
-    records are fine enough for.
+    """The quantization parameters of a finished calibration, for any scheme for which its records
+    are fine enough.
 
-    `pattern` chooses sessions as `Client.sessions` does; what else may be given is that of
+    `pattern` selects sessions as in `Client.sessions`. The other arguments are as in
     `Session.qparams`.
 
-    Raises FailedPreconditionError, with the first reason and the other names, if sessions have no
-    answer.
+    Raises FailedPreconditionError, with the first reason and the names of the other sessions, if
+    sessions have no answer.
     """
     check_client(client)
     wanted = resolve_scheme(scheme)
@@ -81,11 +83,11 @@ def ask(
     peers_behind: str | Sequence[str],
     total: int | None = None,
 ) -> QParamsMapping:
-    """The answers of the sessions. As `load_qparams`."""
+    """The answers of the sessions. Raises as `load_qparams`."""
     behind = (peers_behind,) if isinstance(peers_behind, str) else tuple(peers_behind)
     having = [session for session in sessions if wanted.has_answer(base_name(session))]
     found: dict[str, Answers[QParams]] = {}
-    # Of each base name at once: a scheme may have args for each.
+    # One query for each base name, because a scheme has separate args for each.
     for base in dict.fromkeys(map(base_name, having)):
         found[base] = client.qparams(
             [session for session in having if base_name(session) == base],
@@ -100,7 +102,7 @@ def ask(
 
 
 def check_client(client: object) -> None:
-    """Raises InvalidArgumentError for what `calipers.connect` did not make."""
+    """Raises InvalidArgumentError unless `client` is a client made by `calipers.connect`."""
     if not isinstance(client, Client):
         raise InvalidArgumentError(
             f"client is {shown(client)}; what calipers.connect returns is allowed"
@@ -108,7 +110,7 @@ def check_client(client: object) -> None:
 
 
 def shown(given: object) -> str:
-    """For an error: what it is, and a text as it stands."""
+    """Describes a value in an error message: a str by its text, any other value by its type."""
     return repr(given) if isinstance(given, str) else f"a {type(given).__qualname__}"
 
 
