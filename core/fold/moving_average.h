@@ -61,7 +61,7 @@ class ReferenceAverage<Dtype::kF64> : public ExactAverage {
 /// weigh together. Exactly 0 for none and exactly `constant` for one.
 double CombinedWeight(double constant, std::int64_t num_observations);
 
-/// What a record of `num_observations` weighs in a moving average of `constant`.
+/// The weight of a record of `num_observations` in a moving average of `constant`.
 double WeightOf(Weighting weighting, double constant, std::int64_t num_observations);
 
 }  // namespace calipers

@@ -16,7 +16,7 @@ namespace calipers::server {
 /// A tensor's dimensions, outermost first.
 using Shape = absl::InlinedVector<std::int64_t, 4>;
 
-/// What a session keeps of an observation.
+/// An observation as it is stored in a series: the record and the facts that came with it.
 struct SeriesRecord {
   /// With nothing but dtype and num_observations if `dropped`.
   Record record;

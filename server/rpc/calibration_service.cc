@@ -20,7 +20,7 @@
 namespace calipers::server {
 namespace {
 
-// What an answer may need to reach its client.
+// The time that an answer may need to reach its client.
 constexpr absl::Duration kAnswerTime = absl::Milliseconds(250);
 
 grpc::Status ToGrpc(const absl::Status& status) {

@@ -14,7 +14,7 @@
 
 namespace calipers::server {
 
-/// The Observe calls there are, at most a given number. Thread-safe.
+/// The open Observe calls, at most `max_streams`. Thread-safe.
 class ObserveStreams {
  public:
   ObserveStreams(const ObservationIngest::Shared& shared, std::size_t max_streams)
@@ -25,8 +25,8 @@ class ObserveStreams {
   ObserveStreams(const ObserveStreams&) = delete;
   ObserveStreams& operator=(const ObserveStreams&) = delete;
 
-  /// The reactor of a new call: one that refuses with RESOURCE_EXHAUSTED when
-  /// there are too many, or with UNAVAILABLE after Drain.
+  /// Makes the reactor of a new call. Its call ends at once with RESOURCE_EXHAUSTED if
+  /// `max_streams` calls are open, and with UNAVAILABLE after Drain.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
 
   /// Ends every call as soon as its tensor in progress is through.

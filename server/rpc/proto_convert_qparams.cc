@@ -20,7 +20,7 @@ absl::StatusOr<QParamsSpec> FromProto(const v1::QParamsSpec& spec) {
   switch (spec.by_case()) {
     case v1::QParamsSpec::kArgs: {
       ASSIGN_OR_RETURN(QuantizationArgsInput input, InputFromProto(spec.args()));
-      // As in JSON, where one that is given is told from the default.
+      // observer_kwargs names the constant only if it was given, as JSON args do.
       if (input.averaging_constant) {
         input.observer_kwargs["averaging_constant"] =
             absl::StrFormat("%.17g", *input.averaging_constant);

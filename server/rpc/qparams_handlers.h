@@ -10,10 +10,10 @@
 
 namespace calipers::server {
 
-// What calipers.v1.Calibration answers of qparams, one function a call. Errors are those
-// that calibration.proto promises.
+// The calls of calipers.v1.Calibration that answer quantization parameters, one function a call.
+// calibration.proto lists the errors of each call.
 
-/// An answer takes no more results once it has as much: protobuf's own limit is 2 GiB.
+/// An answer of this size takes no more results; the limit of protobuf is 2 GiB.
 inline constexpr std::size_t kMaxQParamsBytes = std::size_t{256} << 20;
 
 absl::StatusOr<v1::GetQParamsResponse> GetQParams(const SessionTable& sessions,

@@ -10,8 +10,8 @@
 
 namespace calipers::server {
 
-// What calipers.v1.Calibration does with whole series, one function a call. Errors are
-// those that calibration.proto promises.
+// The calls of calipers.v1.Calibration that concern whole series, one function a call.
+// calibration.proto lists the errors of each call.
 
 absl::StatusOr<v1::Coverage> GetCoverage(const SessionTable& sessions,
                                          const v1::GetCoverageRequest& request);

@@ -11,7 +11,8 @@
 namespace calipers::server {
 
 // The calls of calipers.v1.Calibration that create, list, reset and delete sessions, one function
-// a call. Errors are those that calibration.proto promises.
+// a call. calibration.proto
+// lists the errors of each call.
 
 absl::StatusOr<v1::Session> CreateSession(SessionTable& sessions,
                                           const v1::CreateSessionRequest& request);
