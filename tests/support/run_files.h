@@ -19,19 +19,11 @@
 #include "client/formats/run_file.h"
 #include "client/formats/run_file_writer.h"
 #include "core/fold/observer.h"
-#include "core/tensor/element.h"
+#include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 
 // Run files, and what is in them.
 namespace calipers::testing {
-
-inline Elements ToElements(Dtype dtype, const std::vector<double>& values) {
-  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], elements.bytes.data() + i * ByteSize(dtype));
-  }
-  return elements;
-}
 
 inline std::string ToText(const Elements& elements) {
   return {reinterpret_cast<const char*>(elements.bytes.data()), elements.bytes.size()};
@@ -60,12 +52,12 @@ inline v1::SeriesRecord ToSeriesRecord(const RecordParts& parts) {
   if (parts.min.empty()) {
     header.set_shape(0, 0);
   } else {
-    observation.set_min(ToText(ToElements(parts.dtype, parts.min)));
-    observation.set_max(ToText(ToElements(parts.dtype, parts.max)));
+    observation.set_min(ToText(Packed(parts.dtype, parts.min)));
+    observation.set_max(ToText(Packed(parts.dtype, parts.max)));
     const double least = *std::min_element(parts.min.begin(), parts.min.end());
     const double greatest = *std::max_element(parts.max.begin(), parts.max.end());
-    observation.set_global_min(ToText(ToElements(parts.dtype, {least})));
-    observation.set_global_max(ToText(ToElements(parts.dtype, {greatest})));
+    observation.set_global_min(ToText(Packed(parts.dtype, {least})));
+    observation.set_global_max(ToText(Packed(parts.dtype, {greatest})));
   }
   // Any sixteen bytes will do that are the same for the same content.
   const std::string content = absl::StrCat(header.dtype(), header.num_observations(), "|",

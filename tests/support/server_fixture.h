@@ -22,6 +22,9 @@
 
 namespace calipers::testing {
 
+/// The name of the session that most tests observe.
+inline constexpr char kInput[] = "runs/r/sessions/m/input";
+
 /// No call of a test outlives this; none should come near it.
 inline constexpr std::chrono::seconds kBound{60};
 

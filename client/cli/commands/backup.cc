@@ -8,7 +8,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kBackupFooter[] =
     R"(Copies all runs of the server into a directory beside its data, while the server keeps
 serving. The directory is on the server's machine: copy it to another machine, so that
 the backup survives a failure of the disk. calipers-server --restore-from starts from it.
@@ -44,7 +44,7 @@ void AddBackup(CLI::App& app, Action& selected) {
   const auto name = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("backup", "Back up the server's data, on its disk");
   command->add_option("NAME", *name, "1 to 128 characters of [A-Za-z0-9._-]")->required();
-  command->footer(kFooter);
+  command->footer(kBackupFooter);
   command->callback([name, &selected] {
     selected = [name](const Global& global) { return Backup(global, *name); };
   });

@@ -9,7 +9,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kCoverageFooter[] = R"(Examples:
   calipers coverage
   calipers coverage '*experts*' --json
 
@@ -87,7 +87,7 @@ void AddCoverage(CLI::App& app, Action& selected) {
   CLI::App* command =
       app.add_subcommand("coverage", "Show batches and tokens by worker and by session");
   command->add_option("GLOB", *glob, "Modules to show; default: all");
-  command->footer(kFooter);
+  command->footer(kCoverageFooter);
   command->callback([glob, &selected] {
     selected = [glob](const Global& global) { return Coverage(global, *glob); };
   });

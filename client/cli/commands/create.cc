@@ -9,7 +9,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kCreateFooter[] = R"(Examples:
   calipers create model.layers.0.mlp.up_proj/input --strategy group --group-size 128
   calipers create model.layers.0.self_attn/q --strategy attn_head --arithmetic reference
 
@@ -52,7 +52,7 @@ void AddCreate(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("create", "Create a session");
   command->add_option("SESSION", options->session, "MODULE/BASE_NAME")->required();
   options->spec.AddTo(*command);
-  command->footer(kFooter);
+  command->footer(kCreateFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Create(global, *options); };
   });

@@ -17,7 +17,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kExportFooter[] =
     R"(Writes a run into one safetensors file: the spec, every record and the answer of each
 session. Any safetensors reader opens the file. calipers import sends it to another
 server, calipers merge joins several files. docs/run-file.md describes the format.
@@ -156,7 +156,7 @@ void AddExport(CLI::App& app, Action& selected) {
   command->add_flag("--qparams", options->qparams,
                     "Write quantization parameters: scales, zero points, global scales");
   options->qparams_options.AddTo(*command);
-  command->footer(kFooter);
+  command->footer(kExportFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Export(global, *options); };
   });

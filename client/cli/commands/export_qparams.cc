@@ -16,14 +16,15 @@ namespace calipers::client {
 namespace {
 
 // Sessions in one request.
-constexpr std::size_t kBatch = 64;
+constexpr std::size_t kQuestionsInBatch = 64;
 // Names that one sentence lists.
-constexpr std::size_t kShown = 5;
+constexpr std::size_t kNamesShown = 5;
 
 std::string SomeOf(const std::vector<std::string>& names) {
-  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kShown));
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamesShown));
   std::string text = absl::StrJoin(names.begin(), names.begin() + shown, ", ");
-  if (names.size() > kShown) absl::StrAppend(&text, " and ", names.size() - kShown, " more");
+  if (names.size() > kNamesShown)
+    absl::StrAppend(&text, " and ", names.size() - kNamesShown, " more");
   return text;
 }
 
@@ -69,7 +70,7 @@ absl::Status AddAll(const Client& client, const Global& global, const QParamsOpt
   std::vector<std::string> names;
   for (std::size_t i = 0; i < sessions.size(); ++i) {
     names.push_back(sessions[i].name());
-    if (names.size() < kBatch && i + 1 < sessions.size()) continue;
+    if (names.size() < kQuestionsInBatch && i + 1 < sessions.size()) continue;
     RETURN_IF_ERROR(AddBatch(client, request, names, file, unanswered));
     names.clear();
     bar.Update(static_cast<std::int64_t>(i + 1));

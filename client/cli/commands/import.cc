@@ -16,7 +16,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kImportFooter[] =
     R"(Sends files written by calipers export to a server, into --run. If the run already
 exists, the records are merged: new records are added, equal records are duplicates, and
 a record that differs is a conflict, which is reported and changes nothing. Importing a
@@ -32,7 +32,7 @@ Exit status 1 if a record was in conflict or refused.)";
 // Maximum number of records that are sent and not yet acknowledged.
 constexpr std::size_t kWindow = 10'000;
 // Records that are given to the stream in one call.
-constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kRecordsInBatch = 1000;
 
 class Import {
  public:
@@ -111,7 +111,7 @@ class Import {
     };
     for (RunFileCursor cursor(&session); !cursor.done();) {
       v1::SeriesRecord record = cursor.Next();
-      if (batch.size() == kBatch || (!batch.empty() && record.worker() != worker)) {
+      if (batch.size() == kRecordsInBatch || (!batch.empty() && record.worker() != worker)) {
         RETURN_IF_ERROR(flush());
       }
       worker = record.worker();
@@ -196,7 +196,7 @@ void AddImport(CLI::App& app, Action& selected) {
   command->add_option("FILE", *paths, "Files written by calipers export or merge")
       ->required()
       ->check(CLI::ExistingFile);
-  command->footer(kFooter);
+  command->footer(kImportFooter);
   command->callback([paths, &selected] {
     selected = [paths](const Global& global) { return ImportFiles(global, *paths); };
   });

@@ -10,7 +10,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kListFooter[] = R"(Examples:
   calipers list
   calipers list '*.down_proj'
   calipers list '*/weight' --json
@@ -59,7 +59,7 @@ void AddList(CLI::App& app, Action& selected) {
   const auto glob = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("list", "List the sessions of a run");
   command->add_option("GLOB", *glob, "Modules (with a /: MODULE/BASE_NAME) to list; default: all");
-  command->footer(kFooter);
+  command->footer(kListFooter);
   command->callback([glob, &selected] {
     selected = [glob](const Global& global) { return List(global, *glob); };
   });

@@ -17,7 +17,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kMergeFooter[] =
     R"(Joins files written by calipers export into one file, without a server. Each session
 gets the records of all files, each batch once, and the answer for these records. If two
 files differ in a record, the conflict is reported and the first file's record is kept.
@@ -103,7 +103,7 @@ void AddMerge(CLI::App& app, Action& selected) {
       ->required()
       ->check(CLI::ExistingFile);
   AddOutputOption(*command, "-o,--output", options->output);
-  command->footer(kFooter);
+  command->footer(kMergeFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Merge(global, *options); };
   });

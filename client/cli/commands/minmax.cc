@@ -15,7 +15,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kMinmaxFooter[] =
     R"(Prints the range of sessions. SESSION is MODULE/BASE_NAME, or a glob over modules (with
 a / in it: over MODULE/BASE_NAME). Default: every session of the run.
 
@@ -220,7 +220,7 @@ void AddMinMax(CLI::App& app, Action& selected) {
   AddExcludeOption(*command, options->exclude);
   command->get_option("--exclude")->group(other);
   command->add_flag("--full", options->full, "Print every parameter");
-  command->footer(kFooter);
+  command->footer(kMinmaxFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return MinMax(global, *options); };
   });

@@ -25,7 +25,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kObserveFooter[] =
     R"(Sends the captured tensors in safetensors and .npy files. docs/captures.md describes
 the names of the tensors. Sessions are created as needed. Sending a file again is safe:
 observations that are already stored are counted as duplicates.
@@ -270,7 +270,7 @@ void AddObserve(CLI::App& app, Action& selected) {
   command->add_option("--exclude", options->exclude,
                       "Leave out sessions whose MODULE/BASE_NAME matches this glob");
   options->spec.AddTo(*command);
-  command->footer(kFooter);
+  command->footer(kObserveFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Observe(global, *options); };
   });

@@ -9,7 +9,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kPingFooter[] = R"(Examples:
   calipers ping
   calipers --server calibration:50051 --timeout 2 ping
 
@@ -36,7 +36,7 @@ int Ping(const Global& global) {
 
 void AddPing(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("ping", "Check that the server is serving");
-  command->footer(kFooter);
+  command->footer(kPingFooter);
   command->callback([&selected] { selected = Ping; });
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kProgram[] = "calipers-plot";
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kPlotFooter[] = R"(Examples:
   calipers plot model.layers.0.mlp.up_proj/input -o series.svg
   calipers plot model.layers.0.mlp.up_proj/input -o series.png --averaging-constants 0.1,1
   calipers plot model.layers.0.self_attn.q_proj/weight -o group.svg --param 3
@@ -65,7 +65,7 @@ void AddPlot(CLI::App& app, Action& selected) {
   // calipers-plot parses all arguments after `plot`, including --run and the other global flags.
   command->fallthrough(false);
   command->prefix_command();
-  command->footer(kFooter);
+  command->footer(kPlotFooter);
   command->callback([command, &selected] {
     selected = [passed_on = command->remaining()](const Global& global) {
       return Plot(global, passed_on);

@@ -14,7 +14,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kQparamsFooter[] =
     R"(Prints scales, zero points and global scales of sessions, for any number of schemes at
 once. The sessions do not change: you can ask again for other schemes.
 
@@ -151,7 +151,7 @@ void AddQParams(CLI::App& app, Action& selected) {
   options->qparams.AddTo(*command);
   command->add_option("--wait", options->wait, "Wait until each session holds this many records")
       ->check(CLI::NonNegativeNumber);
-  command->footer(kFooter);
+  command->footer(kQparamsFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Run(global, *options); };
   });

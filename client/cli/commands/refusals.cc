@@ -8,7 +8,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr std::size_t kShown = 5;
+constexpr std::size_t kRefusalsShown = 5;
 
 }  // namespace
 
@@ -20,7 +20,7 @@ void Refusals::Add(const v1::ObservationHeader& header, const v1::ObservationAck
 void Refusals::Add(std::string text) {
   absl::MutexLock lock(&mu_);
   ++count_;
-  if (first_.size() < kShown) first_.push_back(std::move(text));
+  if (first_.size() < kRefusalsShown) first_.push_back(std::move(text));
 }
 
 std::size_t Refusals::count() const {

@@ -11,7 +11,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kSealFooter[] =
     R"(Closes sessions at N records. A sealed session accepts no new records, so its answers
 never change. A session can be sealed only if it holds exactly the records 0 to N-1;
 otherwise the missing records are printed. Sealing again at N changes nothing.
@@ -65,7 +65,7 @@ void AddSeal(CLI::App& app, Action& selected) {
       ->add_option("--count", *count,
                    "Number of records (default: each session's largest index plus one)")
       ->check(CLI::PositiveNumber);
-  command->footer(kFooter);
+  command->footer(kSealFooter);
   command->callback([glob, count, &selected] {
     selected = [glob, count](const Global& global) { return Seal(global, *glob, *count); };
   });

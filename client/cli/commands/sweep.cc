@@ -12,7 +12,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kSweepFooter[] =
     R"(Prints the ranges that other averaging constants give for a session's records. The
 session does not change.
 
@@ -101,7 +101,7 @@ void AddSweep(CLI::App& app, Action& selected) {
       ->delimiter(',')
       ->capture_default_str();
   AddExcludeOption(*command, options->exclude);
-  command->footer(kFooter);
+  command->footer(kSweepFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Sweep(global, *options); };
   });

@@ -9,7 +9,7 @@
 namespace calipers::client {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kWatchFooter[] = R"(Examples:
   calipers watch
   calipers watch '*.up_proj' --until 512
   calipers watch --json
@@ -90,7 +90,7 @@ void AddWatch(CLI::App& app, Action& selected) {
   command->add_option("GLOB", options->glob, "Modules to watch; default: all");
   command->add_option("--until", options->until, "End when each session holds this many records")
       ->check(CLI::PositiveNumber);
-  command->footer(kFooter);
+  command->footer(kWatchFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Watch(global, *options); };
   });

@@ -146,7 +146,7 @@ TEST_F(MergeRunsTest, PartsInAnyOrderMakeTheWhole) {
   double past = 1;
   for (int i = 1; i < 30; ++i) past = past * (1 - 0.2) + (1 + i * 7 % 11) * 0.2;
   EXPECT_EQ(SafetensorsParts(whole.bytes).Tensor("m/input/range_max"),
-            testing::ToText(testing::ToElements(Dtype::kF32, {past})));
+            testing::ToText(testing::Packed(Dtype::kF32, {past})));
 }
 
 TEST_F(MergeRunsTest, TheSameRecordIsADuplicateWhoeverBroughtIt) {
@@ -195,7 +195,7 @@ TEST_F(MergeRunsTest, WhatMakesRecordsDiffer) {
   EXPECT_EQ(conflicts(other), 1);
   v1::SeriesRecord padded = ToSeriesRecord(same);
   padded.mutable_observation()->set_global_min(
-      testing::ToText(testing::ToElements(Dtype::kF32, {-0.5})));
+      testing::ToText(testing::Packed(Dtype::kF32, {-0.5})));
   EXPECT_EQ(Merge({{Session({ToSeriesRecord(same)})}, {Session({padded})}}).counts.conflicts, 1);
 }
 

@@ -14,7 +14,7 @@ using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 using Bytes = std::vector<std::byte>;
 
-Bytes File(const std::string& dict, std::size_t data_bytes, char version = 1) {
+Bytes NpyFile(const std::string& dict, std::size_t data_bytes, char version = 1) {
   std::string text = "\x93NUMPY";
   text += version;
   text += '\0';
@@ -33,7 +33,7 @@ std::string Dict(const std::string& descr, const std::string& shape,
 
 TEST(NpyTest, ReadsEveryVersion) {
   for (char version : {'\1', '\2', '\3'}) {
-    const Bytes file = File(Dict("<f4", "(2, 3)"), 24, version);
+    const Bytes file = NpyFile(Dict("<f4", "(2, 3)"), 24, version);
     const auto tensor = ParseNpy(file);
     ASSERT_OK(tensor);
     EXPECT_EQ(tensor->dtype, "F32");
@@ -48,27 +48,27 @@ TEST(NpyTest, ReadsEveryDtypeAndRank) {
       {"<i2", "I16"}, {"<i4", "I32"}, {"<i8", "I64"}};
   for (const auto& [descr, name] : dtypes) {
     const std::size_t size = static_cast<std::size_t>(descr[2] - '0');
-    const Bytes file = File(Dict(descr, "(5,)"), 5 * size);
+    const Bytes file = NpyFile(Dict(descr, "(5,)"), 5 * size);
     const auto tensor = ParseNpy(file);
     ASSERT_OK(tensor);
     EXPECT_EQ(tensor->dtype, name);
   }
-  const Bytes scalar = File(Dict("<f4", "()"), 4);
+  const Bytes scalar = NpyFile(Dict("<f4", "()"), 4);
   ASSERT_OK(ParseNpy(scalar));
   EXPECT_TRUE(ParseNpy(scalar)->shape.empty());
 }
 
 TEST(NpyTest, WhatCannotBeObservedIsRefused) {
   const std::pair<Bytes, const char*> cases[] = {
-      {File(Dict(">f4", "(1,)"), 4), ">f4"},
-      {File(Dict("<c8", "(1,)"), 8), "<c8"},
-      {File(Dict("<f4", "(1,)", "True"), 4), "Fortran"},
-      {File(Dict("<f4", "(2,)"), 4), "takes 8"},
-      {File(Dict("<f4", "(1,)"), 5), "takes 4"},
-      {File(Dict("<f4", "(99999999999999999999,)"), 4), "shape"},
-      {File(Dict("<f4", "(4294967296, 4294967296, 4294967296)"), 4), "shape"},
-      {File("{}", 4), "lacks"},
-      {File(Dict("<f4", "(1,)"), 4, 9), "version 9"},
+      {NpyFile(Dict(">f4", "(1,)"), 4), ">f4"},
+      {NpyFile(Dict("<c8", "(1,)"), 8), "<c8"},
+      {NpyFile(Dict("<f4", "(1,)", "True"), 4), "Fortran"},
+      {NpyFile(Dict("<f4", "(2,)"), 4), "takes 8"},
+      {NpyFile(Dict("<f4", "(1,)"), 5), "takes 4"},
+      {NpyFile(Dict("<f4", "(99999999999999999999,)"), 4), "shape"},
+      {NpyFile(Dict("<f4", "(4294967296, 4294967296, 4294967296)"), 4), "shape"},
+      {NpyFile("{}", 4), "lacks"},
+      {NpyFile(Dict("<f4", "(1,)"), 4, 9), "version 9"},
       {Bytes(20), "begin"},
   };
   for (const auto& [file, said] : cases) {
@@ -77,14 +77,14 @@ TEST(NpyTest, WhatCannotBeObservedIsRefused) {
 }
 
 TEST(NpyTest, ATruncatedFileIsRefusedAtEveryLength) {
-  const Bytes whole = File(Dict("<f4", "(3,)"), 12);
+  const Bytes whole = NpyFile(Dict("<f4", "(3,)"), 12);
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(ParseNpy(absl::MakeConstSpan(whole).first(size)).ok()) << size;
   }
 }
 
 TEST(NpyTest, FlippedBytesNeverLeadOutOfTheFile) {
-  const Bytes whole = File(Dict("<f4", "(2, 2)"), 16);
+  const Bytes whole = NpyFile(Dict("<f4", "(2, 2)"), 16);
   std::mt19937 random(5);
   for (int round = 0; round < 20'000; ++round) {
     Bytes file = whole;

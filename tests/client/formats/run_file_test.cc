@@ -20,6 +20,7 @@
 namespace calipers::client {
 namespace {
 
+using calipers::testing::AsBytes;
 using calipers::testing::Dropped;
 using calipers::testing::ReadFile;
 using calipers::testing::RecordParts;
@@ -32,10 +33,6 @@ using calipers::testing::WriteFile;
 using google::protobuf::util::MessageDifferencer;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-absl::Span<const std::byte> Bytes(const std::string& text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 // Two sessions with all that a series can have.
 std::vector<SessionParts> EverySort() {
@@ -188,7 +185,7 @@ TEST_F(RunFileTest, AnotherFormatOrVersionIsRefused) {
   const auto parse = [this](const std::function<void(nlohmann::json&)>& edit) {
     SafetensorsParts parts(WholeFile());
     edit(parts.metadata());
-    return RunFile::Parse(Bytes(parts.Bytes())).status();
+    return RunFile::Parse(AsBytes(parts.Bytes())).status();
   };
   EXPECT_OK(parse([](auto&) {}));
   EXPECT_THAT(parse([](auto& metadata) { metadata["format"] = "pt"; }),
@@ -213,7 +210,7 @@ TEST_F(RunFileTest, ASessionIdThatCannotBePrintedIsRefusedAndNotRepeated) {
     SafetensorsParts parts(WholeFile());
     parts.metadata()[id] = parts.metadata()["a.b/input"];
     const std::string bytes = parts.Bytes();
-    const auto refused = RunFile::Parse(Bytes(bytes));
+    const auto refused = RunFile::Parse(AsBytes(bytes));
     EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("session"))) << id;
     EXPECT_THAT(std::string(refused.status().message()), ::testing::Not(HasSubstr(id)));
   }
@@ -225,7 +222,7 @@ TEST_F(RunFileTest, WhatIsNotNamedByThisVersionIsPassedOver) {
   parts.SetTensor("extra", "U8", {3}, "abc");
   parts.EditSession("a.b/input", [](nlohmann::json& session) { session["note"] = {1, 2}; });
   const std::string bytes = parts.Bytes();
-  const auto file = RunFile::Parse(Bytes(bytes));
+  const auto file = RunFile::Parse(AsBytes(bytes));
   ASSERT_OK(file);
   ASSERT_EQ(file->sessions().size(), 2U);
   ExpectSession(file->sessions()[0], EverySort()[0]);
@@ -234,7 +231,7 @@ TEST_F(RunFileTest, WhatIsNotNamedByThisVersionIsPassedOver) {
 // A copy that ends where the file does: a reader that goes beyond is caught by
 // AddressSanitizer.
 std::size_t WalkAll(const std::string& bytes, bool& accepted) {
-  const std::vector<std::byte> copy(Bytes(bytes).begin(), Bytes(bytes).end());
+  const std::vector<std::byte> copy(AsBytes(bytes).begin(), AsBytes(bytes).end());
   const auto file = RunFile::Parse(copy);
   accepted = file.ok();
   std::size_t walked = 0;

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tests/support/elements.h"
 #include "tests/support/run_files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_directory.h"
@@ -19,18 +19,17 @@ namespace calipers::client {
 namespace {
 
 using calipers::testing::Dropped;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
 using calipers::testing::RecordParts;
 using calipers::testing::SafetensorsParts;
 using calipers::testing::SessionParts;
 using calipers::testing::StatusIs;
-using calipers::testing::ToElements;
 using calipers::testing::ToSeriesRecord;
 using calipers::testing::ToText;
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // One fold step: what was, what comes, how many observations that holds.
 using Step = std::function<double(double, double, std::int64_t)>;
@@ -81,9 +80,9 @@ RunFileWriterTest::Series RunFileWriterTest::RandomSeries(Dtype dtype) {
     if (i % 7 != 3) {
       for (int p = 0; p < kParams; ++p) {
         // As the dtype has it, so that the loop and the file begin from the same.
-        const Elements min = ToElements(dtype, {-0.001 * static_cast<double>(random_() % 100000)});
+        const Elements min = Packed(dtype, {-0.001 * static_cast<double>(random_() % 100000)});
         parts.min.push_back(min[0]);
-        parts.max.push_back(ToElements(dtype, {min[0] + 50})[0]);
+        parts.max.push_back(Packed(dtype, {min[0] + 50})[0]);
         series.mins[static_cast<std::size_t>(p)].push_back(min[0]);
       }
       series.global_mins.push_back(*std::min_element(parts.min.begin(), parts.min.end()));
@@ -101,15 +100,15 @@ void RunFileWriterTest::ExpectFolded(const v1::Session& session, Dtype observed,
   SafetensorsParts parts = Write(session, series.records);
   std::vector<double> expected;
   for (const auto& mins : series.mins) expected.push_back(Fold(mins, series.observations, step));
-  EXPECT_EQ(parts.Tensor("m/k/range_min"), ToText(ToElements(answered, expected)));
+  EXPECT_EQ(parts.Tensor("m/k/range_min"), ToText(Packed(answered, expected)));
   EXPECT_EQ(parts.header()["m/k/range_min"]["dtype"], std::string(DtypeName(answered)));
   EXPECT_EQ(parts.header()["m/k/range_min"]["shape"], json({kParams}));
   const json answer = parts.Session("m/k")["answer"];
   EXPECT_EQ(answer["count"], series.records.size());
   const double global = Fold(series.global_mins, series.observations, step);
-  EXPECT_EQ(answer["global"]["min"].get<double>(), ToElements(answered, {global})[0]);
+  EXPECT_EQ(answer["global"]["min"].get<double>(), Packed(answered, {global})[0]);
   const double least = *std::min_element(expected.begin(), expected.end());
-  EXPECT_EQ(answer["global_of_range"]["min"].get<double>(), ToElements(answered, {least})[0]);
+  EXPECT_EQ(answer["global_of_range"]["min"].get<double>(), Packed(answered, {least})[0]);
   EXPECT_FALSE(parts.Session("m/k").contains("no_answer"));
 }
 
@@ -159,7 +158,7 @@ TEST_F(RunFileWriterTest, RoundedAtEachStepInReferenceArithmetic) {
   session.set_arithmetic(v1::ARITHMETIC_REFERENCE);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
     const auto round = [dtype](float value) {
-      return static_cast<float>(ToElements(dtype, {value})[0]);
+      return static_cast<float>(Packed(dtype, {value})[0]);
     };
     ExpectFolded(session, dtype, dtype, [&](double past, double current, std::int64_t) -> double {
       const float kept = round(static_cast<float>(past) * static_cast<float>(1 - 0.01));
@@ -188,14 +187,14 @@ TEST_F(RunFileWriterTest, WhatHoldsNanIsSkippedOrNot) {
       ToSeriesRecord({2, {-3, -4}, {3, 4}}), ToSeriesRecord({3, {-5, -INFINITY}, {5, INFINITY}})};
   v1::Session session = WithObserver("static_minmax");
   SafetensorsParts propagated = Write(session, records, {2});
-  EXPECT_EQ(propagated.Tensor("m/k/range_min"), ToText(ToElements(Dtype::kF32, {kNan, -INFINITY})));
+  EXPECT_EQ(propagated.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {kNan, -INFINITY})));
   const json answer = propagated.Session("m/k")["answer"];
   EXPECT_EQ(answer["global_of_range"]["max"], "NaN");
   EXPECT_EQ(answer["count"], 4);
   session.set_non_finite_policy(v1::NON_FINITE_POLICY_SKIP);
   SafetensorsParts skipped = Write(session, records, {2});
-  EXPECT_EQ(skipped.Tensor("m/k/range_min"), ToText(ToElements(Dtype::kF32, {-3, -4})));
-  EXPECT_EQ(skipped.Tensor("m/k/range_max"), ToText(ToElements(Dtype::kF32, {3, 4})));
+  EXPECT_EQ(skipped.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {-3, -4})));
+  EXPECT_EQ(skipped.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {3, 4})));
   EXPECT_EQ(skipped.Session("m/k")["answer"]["global_of_range"]["max"], 4.0);
 }
 
@@ -225,11 +224,11 @@ TEST_F(RunFileWriterTest, WhatWasDroppedIsAnsweredByWhoeverFoldedIt) {
   EXPECT_FALSE(without.header().contains("m/k/range_min"));
   EXPECT_THAT(without.Session("m/k")["no_answer"].get<std::string>(), HasSubstr("dropped"));
   const auto range = [](double end) {
-    return ElementRange{ToElements(Dtype::kF32, {-end}), ToElements(Dtype::kF32, {end})};
+    return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};
   };
   SafetensorsParts with = Write(session, records, {1}, FoldedRange{range(5), range(6), range(7)});
-  EXPECT_EQ(with.Tensor("m/k/range_min"), ToText(ToElements(Dtype::kF32, {-5})));
-  EXPECT_EQ(with.Tensor("m/k/range_max"), ToText(ToElements(Dtype::kF32, {5})));
+  EXPECT_EQ(with.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {-5})));
+  EXPECT_EQ(with.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {5})));
   const json answer = with.Session("m/k")["answer"];
   EXPECT_EQ(answer["global"]["min"], -6.0);
   EXPECT_EQ(answer["global_of_range"]["max"], 7.0);
@@ -239,11 +238,11 @@ TEST_F(RunFileWriterTest, WhatWasDroppedIsAnsweredByWhoeverFoldedIt) {
 // A server's answer may be of a moment later than the records.
 TEST_F(RunFileWriterTest, WhatIsThereIsFoldedWhateverWasAnswered) {
   const auto range = [](double end) {
-    return ElementRange{ToElements(Dtype::kF32, {-end}), ToElements(Dtype::kF32, {end})};
+    return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};
   };
   SafetensorsParts parts =
       Write({}, {ToSeriesRecord({0, {-1}, {1}})}, {1}, FoldedRange{range(5), range(5), range(5)});
-  EXPECT_EQ(parts.Tensor("m/k/range_max"), ToText(ToElements(Dtype::kF32, {1})));
+  EXPECT_EQ(parts.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {1})));
 }
 
 TEST_F(RunFileWriterTest, ASpecThatNoSessionHasIsRefused) {

@@ -14,12 +14,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/formats/safetensors.h"
+#include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_directory.h"
 
 namespace calipers::client {
 namespace {
 
+using calipers::testing::AsBytes;
 using calipers::testing::NamesIn;
 using calipers::testing::ReadFile;
 using calipers::testing::StatusIs;
@@ -28,10 +30,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-absl::Span<const std::byte> Bytes(const std::string& text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 // A tensor as it was written.
 struct Written {
@@ -55,7 +53,8 @@ class SafetensorsWriterTest : public ::testing::Test {
                             const std::vector<std::int64_t>& shape, const std::string& elements) {
     const auto tensor = writer.Begin(dtype);
     if (!tensor.ok()) return tensor.status();
-    if (absl::Status status = writer.Append(*tensor, Bytes(elements)); !status.ok()) return status;
+    if (absl::Status status = writer.Append(*tensor, AsBytes(elements)); !status.ok())
+      return status;
     return writer.End(*tensor, name, shape);
   }
 
@@ -91,7 +90,7 @@ void SafetensorsWriterTest::WriteAtOnce(SafetensorsWriter& writer, int count,
   for (int round = 0; round < 20 * count; ++round) {
     const std::size_t i = random_() % parts.size();
     const std::string rows = RandomBytes(random_() % 4 * 3 * ByteSize(parts[i].dtype));
-    ASSERT_OK(writer.Append(tensors[i], Bytes(rows)));
+    ASSERT_OK(writer.Append(tensors[i], AsBytes(rows)));
     parts[i].elements += rows;
     parts[i].shape[0] += static_cast<std::int64_t>(rows.size() / 3 / ByteSize(parts[i].dtype));
   }
@@ -112,10 +111,10 @@ void SafetensorsWriterTest::ExpectFile(const std::map<std::string, Written>& wri
   ASSERT_GE(file.size(), sizeof(header));
   std::memcpy(&header, file.data(), sizeof(header));
   EXPECT_EQ(header % 8, 0U);
-  const auto read_metadata = ParseSafetensorsMetadata(Bytes(file));
+  const auto read_metadata = ParseSafetensorsMetadata(AsBytes(file));
   ASSERT_OK(read_metadata);
   EXPECT_EQ(*read_metadata, metadata);
-  const auto tensors = ParseSafetensors(Bytes(file));
+  const auto tensors = ParseSafetensors(AsBytes(file));
   ASSERT_OK(tensors);
   ASSERT_EQ(tensors->size(), written.size());
   std::map<std::size_t, std::size_t> spans;
@@ -124,10 +123,10 @@ void SafetensorsWriterTest::ExpectFile(const std::map<std::string, Written>& wri
     const Written& expected = written.at(tensor.name);
     EXPECT_EQ(tensor.dtype, DtypeName(expected.dtype));
     EXPECT_EQ(tensor.shape, expected.shape);
-    EXPECT_TRUE(tensor.data == Bytes(expected.elements)) << tensor.name;
+    EXPECT_TRUE(tensor.data == AsBytes(expected.elements)) << tensor.name;
     if (tensor.data.empty()) continue;
-    const auto begin =
-        static_cast<std::size_t>(tensor.data.data() - Bytes(file).data()) - sizeof(header) - header;
+    const auto begin = static_cast<std::size_t>(tensor.data.data() - AsBytes(file).data()) -
+                       sizeof(header) - header;
     EXPECT_EQ(begin % ByteSize(expected.dtype), 0U) << tensor.name;
     EXPECT_TRUE(spans.emplace(begin, begin + tensor.data.size()).second) << tensor.name;
   }
@@ -193,7 +192,7 @@ TEST_F(SafetensorsWriterTest, AnotherShapeThanTheElementsIsRefused) {
   const auto tensor = writer->Begin(Dtype::kF32);
   ASSERT_OK(tensor);
   const std::string elements = RandomBytes(12);
-  ASSERT_OK(writer->Append(*tensor, Bytes(elements)));
+  ASSERT_OK(writer->Append(*tensor, AsBytes(elements)));
   for (const std::vector<std::int64_t>& shape :
        std::vector<std::vector<std::int64_t>>{{2}, {4}, {}, {0}, {3, 2}}) {
     EXPECT_THAT(writer->End(*tensor, "t/min", shape),

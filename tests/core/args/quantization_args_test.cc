@@ -12,14 +12,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::string Refusal(const QuantizationArgsInput& input) {
+std::string RefusalOf(const QuantizationArgsInput& input) {
   const auto args = ResolveQuantizationArgs(input);
   if (args.ok()) return "accepted";
   EXPECT_EQ(args.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(args.status().message());
 }
 
-QuantizationArgs Accepted(const QuantizationArgsInput& input) {
+QuantizationArgs Resolved(const QuantizationArgsInput& input) {
   const auto args = ResolveQuantizationArgs(input);
   EXPECT_TRUE(args.ok()) << args.status();
   return args.value_or(QuantizationArgs());
@@ -49,7 +49,7 @@ TEST(StrategyTest, ParsesItsOwnNamesAlone) {
 }
 
 TEST(QuantizationArgsTest, Defaults) {
-  const QuantizationArgs args = Accepted({});
+  const QuantizationArgs args = Resolved({});
   EXPECT_EQ(args.strategy, Strategy::kTensor);
   EXPECT_EQ(args.group_size, std::nullopt);
   EXPECT_THAT(args.block_structure, IsEmpty());
@@ -58,7 +58,7 @@ TEST(QuantizationArgsTest, Defaults) {
 }
 
 TEST(QuantizationArgsTest, KeepsWhatWasGiven) {
-  const QuantizationArgs group = Accepted({.strategy = Strategy::kTensorGroup,
+  const QuantizationArgs group = Resolved({.strategy = Strategy::kTensorGroup,
                                            .group_size = 16,
                                            .observer = "static_minmax",
                                            .averaging_constant = 0.5});
@@ -68,31 +68,31 @@ TEST(QuantizationArgsTest, KeepsWhatWasGiven) {
   EXPECT_EQ(group.averaging_constant, 0.5);
 
   const QuantizationArgs block =
-      Accepted({.strategy = Strategy::kBlock, .block_structure = {128, 64}});
+      Resolved({.strategy = Strategy::kBlock, .block_structure = {128, 64}});
   EXPECT_THAT(block.block_structure, ElementsAre(128, 64));
 }
 
 TEST(QuantizationArgsTest, InfersTheStrategyFromTheGroupSize) {
-  const QuantizationArgs group = Accepted({.group_size = 128});
+  const QuantizationArgs group = Resolved({.group_size = 128});
   EXPECT_EQ(group.strategy, Strategy::kGroup);
   EXPECT_EQ(group.group_size, 128);
 
-  const QuantizationArgs channel = Accepted({.group_size = -1});
+  const QuantizationArgs channel = Resolved({.group_size = -1});
   EXPECT_EQ(channel.strategy, Strategy::kChannel);
   EXPECT_EQ(channel.group_size, std::nullopt);
 
-  EXPECT_EQ(Refusal({.group_size = 0}),
+  EXPECT_EQ(RefusalOf({.group_size = 0}),
             "group_size 0 names no strategy (allowed: above 0 for strategy \"group\", -1 for "
             "\"channel\")");
 }
 
 TEST(QuantizationArgsTest, RefusesAGroupSizeBelowMinusOne) {
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-  EXPECT_EQ(Refusal({.group_size = -2}),
+  EXPECT_EQ(RefusalOf({.group_size = -2}),
             "group_size -2 is not known (allowed: above 0 for strategy \"group\", -1 for "
             "\"channel\")");
   for (const Strategy strategy : kAllStrategies) {
-    EXPECT_NE(Refusal({.strategy = strategy, .group_size = kLowest, .block_structure = {1, 1}}),
+    EXPECT_NE(RefusalOf({.strategy = strategy, .group_size = kLowest, .block_structure = {1, 1}}),
               "accepted");
   }
 }
@@ -101,10 +101,10 @@ TEST(QuantizationArgsTest, GroupStrategiesNeedAPositiveGroupSize) {
   for (const Strategy strategy : {Strategy::kGroup, Strategy::kTensorGroup}) {
     const std::string needs =
         "strategy \"" + std::string(StrategyName(strategy)) + "\" requires a group_size above 0, ";
-    EXPECT_EQ(Refusal({.strategy = strategy}), needs + "none was given");
-    EXPECT_EQ(Refusal({.strategy = strategy, .group_size = 0}), needs + "given 0");
-    EXPECT_EQ(Refusal({.strategy = strategy, .group_size = -1}), needs + "given -1");
-    EXPECT_EQ(Refusal({.strategy = strategy, .group_size = 1}), "accepted");
+    EXPECT_EQ(RefusalOf({.strategy = strategy}), needs + "none was given");
+    EXPECT_EQ(RefusalOf({.strategy = strategy, .group_size = 0}), needs + "given 0");
+    EXPECT_EQ(RefusalOf({.strategy = strategy, .group_size = -1}), needs + "given -1");
+    EXPECT_EQ(RefusalOf({.strategy = strategy, .group_size = 1}), "accepted");
   }
 }
 
@@ -114,13 +114,13 @@ TEST(QuantizationArgsTest, OtherStrategiesTakeNoGroupSize) {
     QuantizationArgsInput input{.strategy = strategy};
     if (strategy == Strategy::kBlock) input.block_structure = {2, 2};
     input.group_size = 32;
-    EXPECT_EQ(Refusal(input), "group_size 32 cannot be given with strategy \"" +
-                                  std::string(StrategyName(strategy)) +
-                                  "\" (allowed with: group, tensor_group)");
+    EXPECT_EQ(RefusalOf(input), "group_size 32 cannot be given with strategy \"" +
+                                    std::string(StrategyName(strategy)) +
+                                    "\" (allowed with: group, tensor_group)");
     // The reference lets those pass that ask for no groups.
     for (const std::int64_t none : {-1, 0}) {
       input.group_size = none;
-      EXPECT_EQ(Accepted(input).group_size, std::nullopt);
+      EXPECT_EQ(Resolved(input).group_size, std::nullopt);
     }
   }
 }
@@ -129,7 +129,7 @@ TEST(QuantizationArgsTest, BlockNeedsTwoPositiveSides) {
   const std::string needs =
       "strategy \"block\" requires a block_structure [height, width], both above 0, ";
   const auto refusal = [](std::vector<std::int64_t> structure) {
-    return Refusal({.strategy = Strategy::kBlock, .block_structure = std::move(structure)});
+    return RefusalOf({.strategy = Strategy::kBlock, .block_structure = std::move(structure)});
   };
   EXPECT_EQ(refusal({}), needs + "none was given");
   EXPECT_EQ(refusal({128}), needs + "given [128]");
@@ -139,27 +139,27 @@ TEST(QuantizationArgsTest, BlockNeedsTwoPositiveSides) {
 }
 
 TEST(QuantizationArgsTest, OthersTakeNoBlockStructure) {
-  EXPECT_EQ(Refusal({.block_structure = {128, 128}}),
+  EXPECT_EQ(RefusalOf({.block_structure = {128, 128}}),
             "block_structure [128, 128] cannot be given with strategy \"tensor\" (allowed with: "
             "block)");
-  EXPECT_EQ(Refusal({.strategy = Strategy::kChannel, .block_structure = {0}}),
+  EXPECT_EQ(RefusalOf({.strategy = Strategy::kChannel, .block_structure = {0}}),
             "block_structure [0] cannot be given with strategy \"channel\" (allowed with: block)");
 }
 
 TEST(QuantizationArgsTest, RefusesAnUnknownObserver) {
-  EXPECT_EQ(Refusal({.observer = "mse"}),
+  EXPECT_EQ(RefusalOf({.observer = "mse"}),
             "observer \"mse\" is not known (allowed: memoryless_minmax, minmax, static_minmax)");
 }
 
 TEST(QuantizationArgsTest, TheConstantIsAFraction) {
   for (const double constant : {0.0, 5e-324, 0.01, 1.0}) {
-    EXPECT_EQ(Accepted({.averaging_constant = constant}).averaging_constant, constant);
+    EXPECT_EQ(Resolved({.averaging_constant = constant}).averaging_constant, constant);
   }
-  EXPECT_EQ(Refusal({.averaging_constant = 1.5}), "averaging_constant 1.5 is not in [0, 1]");
-  EXPECT_EQ(Refusal({.averaging_constant = std::nan("")}),
+  EXPECT_EQ(RefusalOf({.averaging_constant = 1.5}), "averaging_constant 1.5 is not in [0, 1]");
+  EXPECT_EQ(RefusalOf({.averaging_constant = std::nan("")}),
             "averaging_constant nan is not in [0, 1]");
   for (const double constant : {-5e-324, -1.0, 1.0000000000000002, HUGE_VAL, -HUGE_VAL}) {
-    EXPECT_NE(Refusal({.averaging_constant = constant}), "accepted") << constant;
+    EXPECT_NE(RefusalOf({.averaging_constant = constant}), "accepted") << constant;
   }
 }
 
@@ -190,7 +190,7 @@ TEST(CheckQuantizationArgsTest, TokensAreFoundOnTheFly) {
             "dynamic false cannot be given with strategy \"token\" (allowed: true)");
   EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken, .dynamic = Dynamic::kTrue}), "accepted");
   // A session observes them either way.
-  EXPECT_EQ(Refusal({.strategy = Strategy::kToken}), "accepted");
+  EXPECT_EQ(RefusalOf({.strategy = Strategy::kToken}), "accepted");
 }
 
 TEST(QuantizationArgsTest, DynamicBelongsToSomeStrategies) {
@@ -198,7 +198,7 @@ TEST(QuantizationArgsTest, DynamicBelongsToSomeStrategies) {
     QuantizationArgsInput input{.strategy = strategy, .dynamic = dynamic};
     if (strategy == Strategy::kBlock) input.block_structure = {2, 2};
     if (strategy == Strategy::kGroup || strategy == Strategy::kTensorGroup) input.group_size = 8;
-    EXPECT_EQ(Refusal(input), CheckRefusal(input));
+    EXPECT_EQ(RefusalOf(input), CheckRefusal(input));
     return CheckRefusal(input);
   };
   for (const Strategy strategy :
@@ -218,22 +218,22 @@ TEST(QuantizationArgsTest, DynamicBelongsToSomeStrategies) {
 
 TEST(QuantizationArgsTest, FloatsOfOtherBitsNeedAZpDtype) {
   QuantizationArgsInput input{.num_bits = 5, .type = QuantizationType::kFloat};
-  EXPECT_EQ(Refusal(input),
+  EXPECT_EQ(RefusalOf(input),
             "num_bits 5 with type \"float\" has no dtype for zero points (allowed: 4, 6, 8)");
   input.zp_dtype = Dtype::kI8;
-  EXPECT_EQ(Accepted(input).zp_dtype, Dtype::kI8);
+  EXPECT_EQ(Resolved(input).zp_dtype, Dtype::kI8);
 }
 
 TEST(QuantizationArgsTest, ZeroPointsTakeTheNarrowestIntegerOrF8) {
   for (std::int64_t bits = 1; bits <= 32; ++bits) {
     const Dtype expected = bits <= 8 ? Dtype::kI8 : bits <= 16 ? Dtype::kI16 : Dtype::kI32;
-    EXPECT_EQ(ZpDtype(Accepted({.num_bits = bits})), expected) << bits;
+    EXPECT_EQ(ZpDtype(Resolved({.num_bits = bits})), expected) << bits;
   }
   for (const std::int64_t bits : {4, 6, 8}) {
     const QuantizationArgsInput input{.num_bits = bits, .type = QuantizationType::kFloat};
-    EXPECT_EQ(ZpDtype(Accepted(input)), Dtype::kF8E4M3) << bits;
+    EXPECT_EQ(ZpDtype(Resolved(input)), Dtype::kF8E4M3) << bits;
   }
-  EXPECT_EQ(ZpDtype(Accepted({.zp_dtype = Dtype::kU8})), Dtype::kU8);
+  EXPECT_EQ(ZpDtype(Resolved({.zp_dtype = Dtype::kU8})), Dtype::kU8);
 }
 
 TEST(ActorderTest, NamesOfBeforeAreToldToBeGone) {

@@ -1,16 +1,16 @@
 #include "core/fold/extremes.h"
 
 #include <cmath>
-#include <limits>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
+using calipers::testing::kInf;
+using calipers::testing::kNan;
 
 TEST(ExtremesTest, OrderNanAndZeros) {
   EXPECT_EQ(Lower(1.0, -2.0), -2.0);

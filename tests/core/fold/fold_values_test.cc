@@ -5,7 +5,6 @@
 #include <bit>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -16,9 +15,13 @@
 #include "core/tensor/element.h"
 #include "core/tensor/element_load.h"
 #include "hwy/highway.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
+
+using calipers::testing::kInf;
+using calipers::testing::kNan;
 
 constexpr FoldStep kSteps[] = {FoldStep::kReplace, FoldStep::kLower, FoldStep::kUpper,
                                FoldStep::kAverage};
@@ -67,11 +70,9 @@ std::uint64_t Bits(double value) {
 }
 
 // Elements of any bits, and among them many that are special.
-std::vector<std::byte> Elements(Dtype dtype, std::size_t count, std::mt19937_64& random) {
-  constexpr double kInf = std::numeric_limits<double>::infinity();
-  constexpr double kSpecial[] = {
-      0.0,     -0.0,    1.0,      -1.0,      kInf, -kInf, 0x1p-24,
-      0x1p-14, 65504.0, 0x1p-149, 0x1.8p-25, 3.0,  -2.5,  std::numeric_limits<double>::quiet_NaN()};
+std::vector<std::byte> RandomElements(Dtype dtype, std::size_t count, std::mt19937_64& random) {
+  constexpr double kSpecial[] = {0.0,     -0.0,    1.0,      -1.0,      kInf, -kInf, 0x1p-24,
+                                 0x1p-14, 65504.0, 0x1p-149, 0x1.8p-25, 3.0,  -2.5,  kNan};
   std::vector<std::byte> elements(count * ByteSize(dtype));
   for (std::byte& b : elements) b = static_cast<std::byte>(random());
   for (std::size_t i = 0; IsFloat(dtype) && i < count; ++i) {
@@ -83,9 +84,9 @@ std::vector<std::byte> Elements(Dtype dtype, std::size_t count, std::mt19937_64&
 }
 
 // Values as folding leaves them: elements of the dtype, or in exact arithmetic anything.
-std::vector<double> Values(Dtype dtype, Arithmetic arithmetic, std::size_t count,
-                           std::mt19937_64& random) {
-  const std::vector<std::byte> elements = Elements(dtype, count, random);
+std::vector<double> FoldedValues(Dtype dtype, Arithmetic arithmetic, std::size_t count,
+                                 std::mt19937_64& random) {
+  const std::vector<std::byte> elements = RandomElements(dtype, count, random);
   std::vector<double> values(count, 0.0);
   FoldValues(dtype, arithmetic, FoldStep::kReplace, 0, elements.data(), absl::MakeSpan(values));
   if (arithmetic == Arithmetic::kExact) {
@@ -102,8 +103,8 @@ void ExpectAsSingleValues(std::uint64_t seed) {
       for (const FoldStep step : kSteps) {
         for (const double c : {0.01, 0.5, 0.9, 1e-9}) {
           const std::size_t count = 1 + random() % 70;
-          const std::vector<std::byte> elements = Elements(dtype, count, random);
-          const std::vector<double> past = Values(dtype, arithmetic, count, random);
+          const std::vector<std::byte> elements = RandomElements(dtype, count, random);
+          const std::vector<double> past = FoldedValues(dtype, arithmetic, count, random);
           std::vector<double> folded = past;
           FoldValues(dtype, arithmetic, step, c, elements.data(), absl::MakeSpan(folded));
           for (std::size_t i = 0; i < count; ++i) {
@@ -152,7 +153,7 @@ TEST_P(FoldTargetTest, EveryNarrowFloatAveragesAsASingleValueDoes) {
       elements[2 * bits + 1] = static_cast<std::byte>(bits >> 8);
     }
     std::mt19937_64 random(4);
-    const std::vector<double> past = Values(dtype, Arithmetic::kReference, 1 << 16, random);
+    const std::vector<double> past = FoldedValues(dtype, Arithmetic::kReference, 1 << 16, random);
     std::vector<double> folded = past;
     FoldValues(dtype, Arithmetic::kReference, FoldStep::kAverage, 0.3, elements.data(),
                absl::MakeSpan(folded));

@@ -4,35 +4,22 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <random>
 
 #include "core/args/observer_names.h"
 #include "core/fold/moving_average.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
+using calipers::testing::Unpacked;
 using ::testing::ElementsAre;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-Elements Packed(Dtype dtype, const std::vector<double>& values) {
-  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], elements.bytes.data() + i * ByteSize(dtype));
-  }
-  return elements;
-}
-
-std::vector<double> Values(const Elements& elements) {
-  std::vector<double> values;
-  for (std::size_t i = 0; i < elements.size(); ++i) values.push_back(elements[i]);
-  return values;
-}
 
 // The numbers of a record, before they are packed.
 struct Facts {
@@ -71,10 +58,10 @@ FoldedRange Fold(absl::string_view name, const ObserverOptions& options,
 
 // Bit for bit.
 void ExpectSame(const ElementRange& a, const ElementRange& b) {
-  EXPECT_TRUE(a == b) << testing::PrintToString(Values(a.min)) << ", "
-                      << testing::PrintToString(Values(a.max)) << " and "
-                      << testing::PrintToString(Values(b.min)) << ", "
-                      << testing::PrintToString(Values(b.max));
+  EXPECT_TRUE(a == b) << ::testing::PrintToString(Unpacked(a.min)) << ", "
+                      << ::testing::PrintToString(Unpacked(a.max)) << " and "
+                      << ::testing::PrintToString(Unpacked(b.min)) << ", "
+                      << ::testing::PrintToString(Unpacked(b.max));
 }
 
 void ExpectSame(const FoldedRange& a, const FoldedRange& b) {
@@ -382,7 +369,7 @@ TEST(MinmaxTest, GlobalFoldsApartFromTheParameters) {
   const std::vector<Record> series = {ToRecord(Dtype::kF32, {{0.0, 0.0}, {8.0, 0.0}, 0.0, 8.0}),
                                       ToRecord(Dtype::kF32, {{0.0, 0.0}, {0.0, 8.0}, 0.0, 8.0})};
   const FoldedRange answer = Fold("minmax", {.averaging_constant = 0.5}, series);
-  EXPECT_THAT(Values(answer.range.max), ElementsAre(4.0, 4.0));
+  EXPECT_THAT(Unpacked(answer.range.max), ElementsAre(4.0, 4.0));
   EXPECT_EQ(answer.global_of_range.max[0], 4.0);
   EXPECT_EQ(answer.global.max[0], 8.0);
 }

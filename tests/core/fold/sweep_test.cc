@@ -18,16 +18,18 @@
 
 #include "core/fold/extremes.h"
 #include "core/fold/moving_average.h"
+#include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
 using ::calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr Weighting kWeightings[] = {Weighting::kUniform, Weighting::kNumObservations};
 // Beside 0 and 1 what rounds to them, what forgets within a chunk and what never does.
 const std::vector<double> kConstants = {0.0, 1e-300, 1e-17, 1e-6,     0.001,         0.01, 0.1,
@@ -37,22 +39,14 @@ constexpr int kLengths[] = {1, 2, 3, 17, 63, 64, 65, 66, 67, 127, 128, 129, 130,
 
 using Series = std::vector<Record>;
 
-std::vector<std::byte> Packed(Dtype dtype, const std::vector<double>& values) {
-  std::vector<std::byte> bytes(values.size() * ByteSize(dtype));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], &bytes[i * ByteSize(dtype)]);
-  }
-  return bytes;
-}
-
 // `global` is of the parameters' extremes, or empty.
 Record MakeRecord(Dtype dtype, const std::vector<double>& min, const std::vector<double>& max,
                   const std::vector<double>& global, std::int64_t num_observations) {
   const auto end = [&](std::size_t i) {
-    return global.empty() ? std::vector<std::byte>() : Packed(dtype, {global[i]});
+    return global.empty() ? std::vector<std::byte>() : Packed(dtype, {global[i]}).bytes;
   };
-  const auto record =
-      Record::Make(dtype, num_observations, Packed(dtype, min), Packed(dtype, max), end(0), end(1));
+  const auto record = Record::Make(dtype, num_observations, Packed(dtype, min).bytes,
+                                   Packed(dtype, max).bytes, end(0), end(1));
   EXPECT_TRUE(record.ok()) << record.status();
   return *record;
 }

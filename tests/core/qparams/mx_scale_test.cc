@@ -5,16 +5,17 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <random>
 
 #include "core/tensor/element.h"
 #include "gtest/gtest.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
+using calipers::testing::kInf;
+using calipers::testing::kNan;
 
 // The rule as the reference puts it, on the bits of the dtype: half a unit of the element's
 // mantissa is added, and all but the exponent dropped.
@@ -63,8 +64,7 @@ TEST(MxPowersTest, RandomMagnitudesOfTheWideDtypes) {
 }
 
 TEST(MxPowersTest, NanIsTakenForInfinity) {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(MxPowers(4, LimitsOf(Dtype::kF32)).ExponentOf(nan), kInf);
+  EXPECT_EQ(MxPowers(4, LimitsOf(Dtype::kF32)).ExponentOf(kNan), kInf);
   EXPECT_EQ(MxPowers(4, LimitsOf(Dtype::kF32)).ExponentOf(kInf), kInf);
 }
 

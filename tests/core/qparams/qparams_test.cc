@@ -13,6 +13,7 @@
 #include "core/args/quantized_range.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/elements.h"
 
 // Bit for bit, scripts/parity --layer qparams compares reference arithmetic with PyTorch and
 // exact arithmetic with fractions; here are the properties, the traps one by one, and what is
@@ -21,30 +22,18 @@
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
+using calipers::testing::Unpacked;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Shape = std::vector<std::int64_t>;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr Dtype kFloats[] = {Dtype::kF64, Dtype::kF32, Dtype::kF16, Dtype::kBF16};
 
-Elements ElementsOf(Dtype dtype, const std::vector<double>& values) {
-  Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], elements.bytes.data() + i * ByteSize(dtype));
-  }
-  return elements;
-}
-
-std::vector<double> Values(const ShapedElements& tensor) {
-  std::vector<double> values;
-  for (std::size_t i = 0; i < tensor.elements.size(); ++i) values.push_back(tensor.elements[i]);
-  return values;
-}
-
 ElementRange RangeOf(Dtype dtype, const std::vector<double>& min, const std::vector<double>& max) {
-  return {ElementsOf(dtype, min), ElementsOf(dtype, max)};
+  return {Packed(dtype, min), Packed(dtype, max)};
 }
 
 QuantizationArgs Int(std::int64_t num_bits, bool symmetric) {
@@ -221,7 +210,7 @@ TEST(QParamsTest, BitsAsPyTorchHas) {
   // PyTorch: [4.0, 2.0] / (2^9 - 1) in bfloat16, where 511 is 512.
   const QParams nine =
       Calculated(RangeOf(Dtype::kBF16, {-1, 0}, {2, 1}), Int(9, true), In(Arithmetic::kReference));
-  EXPECT_THAT(Values(nine.scale), ElementsAre(0.0078125, 0.00390625));
+  EXPECT_THAT(Unpacked(nine.scale.elements), ElementsAre(0.0078125, 0.00390625));
 }
 
 TEST(QParamsTest, AGlobalScalePromotes) {
@@ -232,7 +221,7 @@ TEST(QParamsTest, AGlobalScalePromotes) {
   };
   // PyTorch: 2.7 / 6 * 3 in E4M3 is 1.375.
   for (const Dtype dtype : kFloats) {
-    EXPECT_THAT(Values(scale(dtype, {1})), ElementsAre(1.375));
+    EXPECT_THAT(Unpacked(scale(dtype, {1}).elements), ElementsAre(1.375));
     EXPECT_EQ(scale(dtype, {1}).elements.dtype, dtype == Dtype::kF64 ? Dtype::kF64 : Dtype::kF32);
     EXPECT_EQ(scale(dtype, {}).elements.dtype, Dtype::kF32);
   }
@@ -245,7 +234,7 @@ TEST(QParamsTest, AsStoredIsOfTheModulesDtypeAndShape) {
   EXPECT_EQ(returned.zero_point.shape, Shape{});
   const QParams stored = AsStored(returned, Dtype::kBF16);
   EXPECT_EQ(stored.scale.elements.dtype, Dtype::kBF16);
-  EXPECT_THAT(Values(stored.scale), ElementsAre(1.375));
+  EXPECT_THAT(Unpacked(stored.scale.elements), ElementsAre(1.375));
   EXPECT_EQ(stored.zero_point.shape, Shape{1});
   EXPECT_EQ(stored.zero_point.elements.dtype, Dtype::kF8E4M3);
 }
@@ -317,8 +306,8 @@ TEST(DeriveQParamsTest, AGlobalScaleBelongsToTensorGroups) {
       *DeriveQParams(range, shape, global, WeightsOf("NVFP4"), In(Arithmetic::kExact));
   ASSERT_TRUE(with.global_scale);
   EXPECT_EQ(with.global_scale->shape, Shape{1});
-  EXPECT_THAT(Values(*with.global_scale), ElementsAre(896));
-  EXPECT_THAT(Values(with.scale), ElementsAre(448, 288));  // 2 / 6 * 896 is 298.7.
+  EXPECT_THAT(Unpacked(with.global_scale->elements), ElementsAre(896));
+  EXPECT_THAT(Unpacked(with.scale.elements), ElementsAre(448, 288));  // 2 / 6 * 896 is 298.7.
   const QParams without =
       *DeriveQParams(range, shape, global, WeightsOf("W4A16"), In(Arithmetic::kExact));
   EXPECT_FALSE(without.global_scale);
@@ -550,9 +539,8 @@ TEST(QParamsRefusalTest, RangesThatDoNotFit) {
               "min and max have 2 and 2 elements (allowed: 3 of each)");
     EXPECT_EQ(refusal(RangeOf(Dtype::kF32, {1, 2}, {1}), {2}, arithmetic),
               "min and max have 2 and 1 elements (allowed: 2 of each)");
-    EXPECT_EQ(
-        refusal({ElementsOf(Dtype::kF32, {1}), ElementsOf(Dtype::kF16, {1})}, {1}, arithmetic),
-        "min is F32 and max F16 (allowed: one dtype)");
+    EXPECT_EQ(refusal({Packed(Dtype::kF32, {1}), Packed(Dtype::kF16, {1})}, {1}, arithmetic),
+              "min is F32 and max F16 (allowed: one dtype)");
   }
   EXPECT_EQ(refusal(RangeOf(Dtype::kF8E4M3, {1}, {1}), {1}, Arithmetic::kReference),
             "a range of dtype F8_E4M3 has no qparams in reference arithmetic (allowed: F64, F32, "

@@ -11,9 +11,12 @@
 #include "core/tensor/dtype_limits.h"
 #include "core/tensor/element.h"
 #include "gtest/gtest.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
+
+using calipers::testing::kNan;
 
 // By the encoding that every dtype shares, which works on the value and not on its bits.
 double Stored(Dtype dtype, double value) {
@@ -70,7 +73,6 @@ TEST(TorchCastTest, GoesByWayOfFloat32) {
 }
 
 TEST(TorchCastTest, IntegersWrapAsX86Has) {
-  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(TorchCast(Dtype::kI8, -128), -128);
   EXPECT_EQ(TorchCast(Dtype::kI8, kNan), 0);
   EXPECT_EQ(TorchCast(Dtype::kU8, kNan), 0);

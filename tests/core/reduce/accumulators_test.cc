@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -13,15 +12,16 @@
 
 #include "core/tensor/element.h"
 #include "hwy/targets.h"
+#include "tests/support/elements.h"
 #include "tests/support/slow_reduce.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kNan;
 using testing::SlowRange;
 using Bytes = std::vector<std::byte>;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 // A vector of the widest instruction set.
 constexpr std::size_t kVectorBytes = 64;
 

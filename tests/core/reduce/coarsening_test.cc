@@ -4,18 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/reduce/reducer.h"
+#include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
@@ -33,8 +35,8 @@ Elements RandomTensor(Dtype dtype, std::size_t size, std::mt19937_64& random) {
   std::normal_distribution<double> normal(0, 3);
   for (std::size_t i = 0; i < size; ++i) {
     double value = std::round(normal(random) * 8) / 8;
-    if (IsFloat(dtype) && random() % 97 == 0) value = std::numeric_limits<double>::quiet_NaN();
-    if (IsFloat(dtype) && random() % 61 == 0) value = -std::numeric_limits<double>::infinity();
+    if (IsFloat(dtype) && random() % 97 == 0) value = kNan;
+    if (IsFloat(dtype) && random() % 61 == 0) value = -kInf;
     if (IsFloat(dtype) && random() % 29 == 0) value = -0.0;
     StoreElement(dtype, IsFloat(dtype) ? value : std::round(value),
                  elements.bytes.data() + i * ByteSize(dtype));

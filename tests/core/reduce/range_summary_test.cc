@@ -4,31 +4,22 @@
 
 #include <cstring>
 #include <initializer_list>
-#include <limits>
 #include <vector>
 
 #include "core/tensor/element.h"
+#include "tests/support/elements.h"
 
 namespace calipers {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-std::vector<std::byte> Pack(Dtype dtype, std::initializer_list<double> values) {
-  std::vector<std::byte> packed(values.size() * ByteSize(dtype));
-  std::byte* at = packed.data();
-  for (const double value : values) {
-    StoreElement(dtype, value, at);
-    at += ByteSize(dtype);
-  }
-  return packed;
-}
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
 
 TEST(RangeSummaryTest, FindsTheLeastAndTheGreatestEachInItsPlace) {
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF8E4M3, Dtype::kI16}) {
     const RangeSummary summary =
-        Summarize(dtype, Pack(dtype, {1, -4, 2, -3}), Pack(dtype, {8, 1, 9, 2}));
+        Summarize(dtype, Packed(dtype, {1, -4, 2, -3}).bytes, Packed(dtype, {8, 1, 9, 2}).bytes);
     EXPECT_EQ(summary.least, 1U) << DtypeName(dtype);
     EXPECT_EQ(summary.greatest, 2U) << DtypeName(dtype);
     EXPECT_FALSE(summary.saw_nan);
@@ -38,13 +29,13 @@ TEST(RangeSummaryTest, FindsTheLeastAndTheGreatestEachInItsPlace) {
 }
 
 TEST(RangeSummaryTest, ANanAtEitherEndHidesItsParameterAlone) {
-  const RangeSummary low =
-      Summarize(Dtype::kF32, Pack(Dtype::kF32, {kNan, 1}), Pack(Dtype::kF32, {kInf, 2}));
+  const RangeSummary low = Summarize(Dtype::kF32, Packed(Dtype::kF32, {kNan, 1}).bytes,
+                                     Packed(Dtype::kF32, {kInf, 2}).bytes);
   EXPECT_TRUE(low.saw_nan);
   EXPECT_FALSE(low.saw_inf);
   EXPECT_EQ(low.least, 1U);
-  const RangeSummary high =
-      Summarize(Dtype::kF32, Pack(Dtype::kF32, {-9, 1}), Pack(Dtype::kF32, {kNan, kInf}));
+  const RangeSummary high = Summarize(Dtype::kF32, Packed(Dtype::kF32, {-9, 1}).bytes,
+                                      Packed(Dtype::kF32, {kNan, kInf}).bytes);
   EXPECT_TRUE(high.saw_nan);
   EXPECT_TRUE(high.saw_inf);
   EXPECT_EQ(high.least, 1U);
@@ -52,8 +43,8 @@ TEST(RangeSummaryTest, ANanAtEitherEndHidesItsParameterAlone) {
 }
 
 TEST(RangeSummaryTest, NegativeZeroIsBelowPositiveZero) {
-  const RangeSummary summary =
-      Summarize(Dtype::kF16, Pack(Dtype::kF16, {0.0, -0.0}), Pack(Dtype::kF16, {-0.0, 0.0}));
+  const RangeSummary summary = Summarize(Dtype::kF16, Packed(Dtype::kF16, {0.0, -0.0}).bytes,
+                                         Packed(Dtype::kF16, {-0.0, 0.0}).bytes);
   EXPECT_EQ(summary.least, 1U);
   EXPECT_EQ(summary.greatest, 1U);
   EXPECT_EQ(summary.crossed, 0U);

@@ -3,32 +3,24 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
 using ::testing::HasSubstr;
 using testing::StatusIs;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-std::vector<std::byte> Pack(Dtype dtype, const std::vector<double>& values) {
-  std::vector<std::byte> bytes(values.size() * ByteSize(dtype));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], bytes.data() + i * ByteSize(dtype));
-  }
-  return bytes;
-}
-
 absl::StatusOr<Record> Make(const std::vector<double>& min, const std::vector<double>& max,
                             double global_min, double global_max, Dtype dtype = Dtype::kBF16) {
-  return Record::Make(dtype, 3, Pack(dtype, min), Pack(dtype, max), Pack(dtype, {global_min}),
-                      Pack(dtype, {global_max}));
+  return Record::Make(dtype, 3, Packed(dtype, min).bytes, Packed(dtype, max).bytes,
+                      Packed(dtype, {global_min}).bytes, Packed(dtype, {global_max}).bytes);
 }
 
 TEST(RecordTest, HoldsWhatItWasMadeFrom) {
@@ -37,10 +29,10 @@ TEST(RecordTest, HoldsWhatItWasMadeFrom) {
   EXPECT_EQ(record->num_params(), 2U);
   EXPECT_EQ(record->num_observations(), 3);
   EXPECT_FALSE(record->empty());
-  EXPECT_EQ(record->min(), absl::MakeConstSpan(Pack(Dtype::kBF16, {-1, 2})));
-  EXPECT_EQ(record->max(), absl::MakeConstSpan(Pack(Dtype::kBF16, {4, 8})));
-  EXPECT_EQ(record->global_min(), absl::MakeConstSpan(Pack(Dtype::kBF16, {-1})));
-  EXPECT_EQ(record->global_max(), absl::MakeConstSpan(Pack(Dtype::kBF16, {8})));
+  EXPECT_EQ(record->min(), absl::MakeConstSpan(Packed(Dtype::kBF16, {-1, 2}).bytes));
+  EXPECT_EQ(record->max(), absl::MakeConstSpan(Packed(Dtype::kBF16, {4, 8}).bytes));
+  EXPECT_EQ(record->global_min(), absl::MakeConstSpan(Packed(Dtype::kBF16, {-1}).bytes));
+  EXPECT_EQ(record->global_max(), absl::MakeConstSpan(Packed(Dtype::kBF16, {8}).bytes));
   EXPECT_FALSE(record->saw_nan());
   EXPECT_FALSE(record->saw_inf());
 }
@@ -55,15 +47,16 @@ TEST(RecordTest, AnEmptyOneHasNoValues) {
 
 TEST(RecordTest, NanOnOneEndIsOnBothAndCanonical) {
   const Dtype dtype = Dtype::kF32;
-  std::vector<std::byte> odd_nan = Pack(dtype, {kNan});
+  std::vector<std::byte> odd_nan = Packed(dtype, {kNan}).bytes;
   odd_nan[0] = std::byte{1};
   odd_nan[3] = std::byte{0xFF};
-  const auto record = Record::Make(dtype, 1, odd_nan, Pack(dtype, {1}), odd_nan, Pack(dtype, {1}));
+  const auto record =
+      Record::Make(dtype, 1, odd_nan, Packed(dtype, {1}).bytes, odd_nan, Packed(dtype, {1}).bytes);
   ASSERT_OK(record);
   EXPECT_TRUE(record->saw_nan());
   for (const auto& end :
        {record->min(), record->max(), record->global_min(), record->global_max()}) {
-    EXPECT_EQ(end, absl::MakeConstSpan(Pack(dtype, {kNan})));
+    EXPECT_EQ(end, absl::MakeConstSpan(Packed(dtype, {kNan}).bytes));
   }
 }
 
@@ -99,7 +92,7 @@ TEST(RecordTest, BadOnesAreRefused) {
   EXPECT_THAT(Make({1, 2}, {3}, 1, 3),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
   EXPECT_THAT(Make({}, {}, 1, 1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes")));
-  const std::vector<std::byte> one = Pack(Dtype::kF32, {1});
+  const std::vector<std::byte> one = Packed(Dtype::kF32, {1}).bytes;
   EXPECT_THAT(Record::Make(Dtype::kF32, -1, one, one, one, one),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("num_observations")));
   const std::vector<std::byte> three(3);
@@ -125,7 +118,7 @@ TEST(RecordTest, OrderIsThatOfElements) {
   EXPECT_THAT(Make({0.0}, {-0.0}, 0.0, 0.0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
   // Apart by one where float64 sees them as equal.
-  std::vector<std::byte> low = Pack(Dtype::kI64, {0x1p60});
+  std::vector<std::byte> low = Packed(Dtype::kI64, {0x1p60}).bytes;
   std::vector<std::byte> high = low;
   high[0] = std::byte{1};
   EXPECT_OK(Record::Make(Dtype::kI64, 1, low, high, low, high));

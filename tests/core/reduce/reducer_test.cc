@@ -5,26 +5,26 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "core/reduce/accumulators.h"
 #include "hwy/targets.h"
+#include "tests/support/elements.h"
 #include "tests/support/slow_reduce.h"
 #include "tests/support/status_matchers.h"
 
 namespace calipers {
 namespace {
 
+using calipers::testing::kInf;
+using calipers::testing::kNan;
+using calipers::testing::Packed;
 using ::testing::HasSubstr;
 using testing::SlowReduce;
 using testing::StatusIs;
 using Bytes = std::vector<std::byte>;
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 View MakeTestView(std::int64_t rows, std::int64_t row_length, std::int64_t reduced_outer,
                   std::int64_t reduced_inner) {
@@ -118,7 +118,7 @@ TEST_P(TargetTest, EveryLengthAndOffsetOfOneRun) {
       ASSERT_EQ(Values(plain), SlowReduce(dtype, view, tensor)) << DtypeName(dtype) << " " << n;
       if (!IsFloat(dtype)) continue;
       Bytes nan(8);
-      StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), nan.data());
+      StoreElement(dtype, kNan, nan.data());
       const std::size_t size = ByteSize(dtype);
       if (random() % 2 == 0) nan[size - 1] |= std::byte{0x80};
       std::memcpy(tensor.data() + random() % static_cast<std::size_t>(n) * size, nan.data(), size);
@@ -183,12 +183,8 @@ TEST(ReducerTest, PaddingIsZeroInTheParametersAndAbsentFromTheGlobalRange) {
 
 // Reduces `values`, all of one parameter unless the view says otherwise.
 Record ReduceValues(Dtype dtype, const std::vector<double>& values, const View& view) {
-  Bytes tensor(values.size() * ByteSize(dtype));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    StoreElement(dtype, values[i], tensor.data() + i * ByteSize(dtype));
-  }
   std::mt19937_64 random(19);
-  return Reduce(dtype, view, tensor, 1, 3, random);
+  return Reduce(dtype, view, Packed(dtype, values).bytes, 1, 3, random);
 }
 
 Record ReduceValues(Dtype dtype, const std::vector<double>& values) {

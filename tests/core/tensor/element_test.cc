@@ -10,11 +10,13 @@
 #include <random>
 #include <vector>
 
+#include "tests/support/elements.h"
+
 namespace calipers {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using calipers::testing::kInf;
+using calipers::testing::kNan;
 
 using Bits = std::array<std::byte, 8>;
 
@@ -24,7 +26,7 @@ Bits FromBits(std::uint64_t bits) {
   return element;
 }
 
-std::uint64_t Stored(Dtype dtype, double value) {
+std::uint64_t StoredBits(Dtype dtype, double value) {
   Bits element{};
   StoreElement(dtype, value, element.data());
   std::uint64_t bits = 0;
@@ -73,7 +75,7 @@ TEST_P(NarrowTest, EveryPatternLoadsByDefinitionAndStoresBack) {
     ASSERT_EQ(value, expected) << bits;
     ASSERT_EQ(std::signbit(value), std::signbit(expected)) << bits;
     ASSERT_EQ(IsInf(format.dtype, FromBits(bits).data()), std::isinf(expected)) << bits;
-    ASSERT_EQ(Stored(format.dtype, value), bits);
+    ASSERT_EQ(StoredBits(format.dtype, value), bits);
   }
 }
 
@@ -87,10 +89,10 @@ TEST_P(NarrowTest, RoundsToTheNearestAndTiesToEven) {
     const double middle = a + (b - a) / 2;
     const std::uint32_t even = low % 2 == 0 ? low : low + 1;
     const std::uint64_t sign = format.count() / 2;
-    ASSERT_EQ(Stored(format.dtype, middle), even);
-    ASSERT_EQ(Stored(format.dtype, std::nextafter(middle, 0.0)), low);
-    ASSERT_EQ(Stored(format.dtype, std::nextafter(middle, kInf)), low + 1);
-    ASSERT_EQ(Stored(format.dtype, -middle), sign | even);
+    ASSERT_EQ(StoredBits(format.dtype, middle), even);
+    ASSERT_EQ(StoredBits(format.dtype, std::nextafter(middle, 0.0)), low);
+    ASSERT_EQ(StoredBits(format.dtype, std::nextafter(middle, kInf)), low + 1);
+    ASSERT_EQ(StoredBits(format.dtype, -middle), sign | even);
   }
 }
 
@@ -100,18 +102,19 @@ TEST_P(NarrowTest, OverflowsAtHalfAUnitAboveTheGreatest) {
   while (!std::isfinite(format.Value(greatest))) --greatest;
   const double top = format.Value(greatest);
   const double unit = top - format.Value(greatest - 1);
-  EXPECT_EQ(Stored(format.dtype, std::nextafter(top + unit / 2, 0.0)), greatest);
+  EXPECT_EQ(StoredBits(format.dtype, std::nextafter(top + unit / 2, 0.0)), greatest);
   // Half way the even one again: infinity, whose bits follow those of an odd
   // greatest number; for F8_E4M3 the greatest, which is even.
-  EXPECT_EQ(Stored(format.dtype, top + unit / 2), greatest + greatest % 2);
-  const std::uint64_t beyond = Stored(format.dtype, top + unit / 2 * 1.0001);
+  EXPECT_EQ(StoredBits(format.dtype, top + unit / 2), greatest + greatest % 2);
+  const std::uint64_t beyond = StoredBits(format.dtype, top + unit / 2 * 1.0001);
   const double stored = LoadElement(format.dtype, FromBits(beyond).data());
   EXPECT_TRUE(format.has_infinity ? stored == kInf : std::isnan(stored)) << stored;
   // NaN has no sign, even where its bits are the next after the greatest number's.
   const std::uint64_t sign = format.count() / 2;
-  EXPECT_EQ(Stored(format.dtype, -(top + unit)),
-            format.has_infinity ? sign | (greatest + 1) : Stored(format.dtype, kNan));
-  const double infinite = LoadElement(format.dtype, FromBits(Stored(format.dtype, -kInf)).data());
+  EXPECT_EQ(StoredBits(format.dtype, -(top + unit)),
+            format.has_infinity ? sign | (greatest + 1) : StoredBits(format.dtype, kNan));
+  const double infinite =
+      LoadElement(format.dtype, FromBits(StoredBits(format.dtype, -kInf)).data());
   EXPECT_TRUE(format.has_infinity ? infinite == -kInf : std::isnan(infinite));
 }
 
@@ -131,7 +134,7 @@ void ExpectFloat32Rounds(std::uint32_t bits) {
   const std::uint32_t even = bits + bits % 2;
   for (const std::uint32_t sign : {0U, 0x80000000U}) {
     const auto stored = [sign](double magnitude) {
-      return Stored(Dtype::kF32, sign != 0 ? -magnitude : magnitude);
+      return StoredBits(Dtype::kF32, sign != 0 ? -magnitude : magnitude);
     };
     ASSERT_EQ(stored(value), sign | bits);
     ASSERT_EQ(stored(std::nextafter(middle, 0)), sign | bits);
@@ -149,18 +152,18 @@ TEST(ElementTest, Float32RoundsToTheNearestAndTiesToEven) {
     ExpectFloat32Rounds(static_cast<std::uint32_t>(random() % 0x7F800000));
     ASSERT_FALSE(HasFatalFailure());
   }
-  EXPECT_EQ(Stored(Dtype::kF32, kInf), 0x7F800000U);
-  EXPECT_EQ(Stored(Dtype::kF32, -std::numeric_limits<double>::max()), 0xFF800000U);
+  EXPECT_EQ(StoredBits(Dtype::kF32, kInf), 0x7F800000U);
+  EXPECT_EQ(StoredBits(Dtype::kF32, -std::numeric_limits<double>::max()), 0xFF800000U);
 }
 
 TEST(ElementTest, NanIsCanonical) {
   const double odd_nan = std::copysign(kNan, -1.0);
-  EXPECT_EQ(Stored(Dtype::kF64, odd_nan), 0x7FF8000000000000U);
-  EXPECT_EQ(Stored(Dtype::kF32, odd_nan), 0x7FC00000U);
-  EXPECT_EQ(Stored(Dtype::kF16, odd_nan), 0x7E00U);
-  EXPECT_EQ(Stored(Dtype::kBF16, odd_nan), 0x7FC0U);
-  EXPECT_EQ(Stored(Dtype::kF8E4M3, odd_nan), 0x7FU);
-  EXPECT_EQ(Stored(Dtype::kF8E5M2, odd_nan), 0x7EU);
+  EXPECT_EQ(StoredBits(Dtype::kF64, odd_nan), 0x7FF8000000000000U);
+  EXPECT_EQ(StoredBits(Dtype::kF32, odd_nan), 0x7FC00000U);
+  EXPECT_EQ(StoredBits(Dtype::kF16, odd_nan), 0x7E00U);
+  EXPECT_EQ(StoredBits(Dtype::kBF16, odd_nan), 0x7FC0U);
+  EXPECT_EQ(StoredBits(Dtype::kF8E4M3, odd_nan), 0x7FU);
+  EXPECT_EQ(StoredBits(Dtype::kF8E5M2, odd_nan), 0x7EU);
 }
 
 TEST(ElementTest, IntegersKeepTheirSignAndOrder) {
@@ -180,8 +183,8 @@ TEST(ElementTest, IntegersKeepTheirSignAndOrder) {
 TEST(ElementTest, NegativeZeroIsBelowPositiveZero) {
   for (Dtype dtype : kAllDtypes) {
     if (!IsFloat(dtype)) continue;
-    const Bits minus = FromBits(Stored(dtype, -0.0));
-    const Bits plus = FromBits(Stored(dtype, 0.0));
+    const Bits minus = FromBits(StoredBits(dtype, -0.0));
+    const Bits plus = FromBits(StoredBits(dtype, 0.0));
     EXPECT_LT(CompareElements(dtype, minus.data(), plus.data()), 0) << DtypeName(dtype);
     EXPECT_GT(CompareElements(dtype, plus.data(), minus.data()), 0) << DtypeName(dtype);
   }

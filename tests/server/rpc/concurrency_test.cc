@@ -26,13 +26,12 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::AddRecord;
+using calipers::testing::kOne;
 using calipers::testing::MakeRecord;
 using calipers::testing::ObserveCall;
 using calipers::testing::StreamParts;
 using calipers::testing::Tensor;
 using calipers::testing::TestStream;
-
-const std::vector<std::int64_t> kOne = {1};
 
 // One thread a function, all at once.
 void AtOnce(const std::vector<std::function<void()>>& functions) {

@@ -18,6 +18,7 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::Floats;
+using calipers::testing::kInput;
 using calipers::testing::ObserveCall;
 using calipers::testing::RawCall;
 using calipers::testing::RawUnary;
@@ -27,7 +28,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
-constexpr char kInput[] = "runs/r/sessions/m/input";
 constexpr std::chrono::seconds kDrain{10};
 
 class LifecycleTest : public calipers::testing::ServerTest {

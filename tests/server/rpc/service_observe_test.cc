@@ -17,6 +17,7 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::Floats;
+using calipers::testing::kInput;
 using calipers::testing::ObserveCall;
 using calipers::testing::OnlyFloat;
 using calipers::testing::RawCall;
@@ -25,7 +26,6 @@ using calipers::testing::Tensor;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr char kInput[] = "runs/r/sessions/m/input";
 constexpr char kGrouped[] = "runs/r/sessions/g/input";
 constexpr char kObserve[] = "/calipers.v1.Calibration/Observe";
 constexpr std::uint64_t kMaxMessage = 1 << 20;

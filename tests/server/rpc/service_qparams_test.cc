@@ -19,6 +19,7 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::Floats;
+using calipers::testing::kInput;
 using calipers::testing::OnlyFloat;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
@@ -28,7 +29,6 @@ using ::testing::IsEmpty;
 using Stub = v1::Calibration::Stub;
 using Response = v1::GetQParamsResponse;
 
-constexpr char kInput[] = "runs/r/sessions/m/input";
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 std::string Full(const std::string& id) { return absl::StrCat("runs/r/sessions/", id); }

@@ -14,14 +14,13 @@
 namespace calipers::server {
 namespace {
 
+using calipers::testing::kInput;
 using calipers::testing::OnlyFloat;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Stub = v1::Calibration::Stub;
-
-constexpr char kInput[] = "runs/r/sessions/m/input";
 
 class ServiceQueryTest : public calipers::testing::ServerTest {
  protected:

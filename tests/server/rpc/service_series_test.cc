@@ -14,12 +14,12 @@ namespace {
 
 using calipers::testing::FromGrpc;
 using calipers::testing::kBound;
+using calipers::testing::kInput;
 using calipers::testing::OnlyFloat;
 using calipers::testing::ServerTest;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr char kInput[] = "runs/r/sessions/m/input";
 using Stub = v1::Calibration::Stub;
 
 class SeriesCallsTest : public ServerTest {

@@ -12,6 +12,7 @@
 namespace calipers::server {
 namespace {
 
+using calipers::testing::kInput;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -19,8 +20,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Stub = v1::Calibration::Stub;
 using Names = std::vector<std::string>;
-
-constexpr char kInput[] = "runs/r/sessions/m/input";
 
 class ServiceSessionsTest : public calipers::testing::ServerTest {
  protected:

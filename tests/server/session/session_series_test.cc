@@ -23,11 +23,10 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::AddRecord;
+using calipers::testing::kOne;
 using calipers::testing::MakeRecord;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
-
-const std::vector<std::int64_t> kOne = {1};
 
 class SessionSeriesTest : public ::testing::Test {
  protected:

@@ -22,14 +22,14 @@ using calipers::testing::SessionsOf;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr BatchIndex kRecords = 50;
+constexpr BatchIndex kBackedUp = 50;
 
 class BackupTest : public testing::RocksdbTest {
  protected:
   void Fill() {
     Open();
     series_ = *store_->CreateSession(MakeIdentity("r"));
-    for (BatchIndex i = 0; i < kRecords; ++i) PutOne(*store_, series_, i, double(i));
+    for (BatchIndex i = 0; i < kBackedUp; ++i) PutOne(*store_, series_, i, double(i));
   }
 
   // The store in `directory` has what Fill put, and nothing else.
@@ -38,7 +38,7 @@ class BackupTest : public testing::RocksdbTest {
     ASSERT_OK(store);
     EXPECT_EQ(SessionsOf(**store).size(), 1U);
     const auto records = ReadSeries(**store, series_);
-    EXPECT_EQ(records.size(), std::size_t{kRecords});
+    EXPECT_EQ(records.size(), std::size_t{kBackedUp});
     for (const auto& [index, observed] : records) {
       EXPECT_TRUE(Same(*observed, *MakeObserved(double(index))));
     }
@@ -62,7 +62,7 @@ TEST_P(BackupDurabilityTest, ARestoredBackupHasAllThatWasThere) {
   EXPECT_EQ(backup->path, path() + "/backups/b-1.0_x");
   EXPECT_GT(backup->size_bytes, 0);
   // What comes later is not in it.
-  PutOne(*store_, series_, kRecords, 1);
+  PutOne(*store_, series_, kBackedUp, 1);
   EXPECT_OK(store_->DeleteSession(series_));
   store_.reset();
   EXPECT_OK(RestoreBackup(backup->path, target_.path()));
@@ -107,9 +107,9 @@ TEST_F(BackupTest, IsMadeWhileOthersWrite) {
   Fill();
   // Counted before it is put: what is on its way may be in the log, and so in a backup,
   // before a reader of the store can see it.
-  std::atomic<BatchIndex> begun{kRecords};
+  std::atomic<BatchIndex> begun{kBackedUp};
   const std::jthread writer([&](const std::stop_token& stop) {
-    for (BatchIndex i = kRecords; !stop.stop_requested(); ++i) {
+    for (BatchIndex i = kBackedUp; !stop.stop_requested(); ++i) {
       begun = i + 1;
       PutOne(*store_, series_, i, double(i));
     }

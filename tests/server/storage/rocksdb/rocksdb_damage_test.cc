@@ -29,7 +29,7 @@ using calipers::testing::SessionsOf;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr BatchIndex kRecords = 4;
+constexpr BatchIndex kFilled = 4;
 
 class DamageTest : public testing::RocksdbTest {
  protected:
@@ -37,7 +37,7 @@ class DamageTest : public testing::RocksdbTest {
   void Fill() {
     Open();
     series_ = *store_->CreateSession(MakeIdentity("r"));
-    for (BatchIndex i = 0; i < kRecords; ++i) PutOne(*store_, series_, i, double(i));
+    for (BatchIndex i = 0; i < kFilled; ++i) PutOne(*store_, series_, i, double(i));
     EXPECT_OK(store_->WriteCheckpoint(series_, {2, "state"}, true));
     store_.reset();
   }
@@ -81,20 +81,20 @@ class DamageTest : public testing::RocksdbTest {
     const auto reader = store.Read(series_, 0);
     EXPECT_OK(reader);
     SeriesReader::Entry entry;
-    for (BatchIndex i = 0; i <= kRecords; ++i) {
+    for (BatchIndex i = 0; i <= kFilled; ++i) {
       const auto more = (*reader)->Next(entry);
       if (!more.ok()) {
         ExpectLoss(more.status());
         ++lost;
         break;
       }
-      EXPECT_EQ(*more, i < kRecords);
+      EXPECT_EQ(*more, i < kFilled);
       if (!*more) break;
       EXPECT_EQ(entry.index, i);
       const auto given = MakeObserved(double(i));
       EXPECT_TRUE(Same(*entry.observed, i < 2 ? *given->WithoutValues() : *given));
     }
-    for (BatchIndex i = 0; i < kRecords; ++i) {
+    for (BatchIndex i = 0; i < kFilled; ++i) {
       const PutResult result = PutOne(store, series_, i, double(i));
       if (result.outcome == PutResult::kDuplicate) continue;
       EXPECT_EQ(result.outcome, PutResult::kRefused);
@@ -307,7 +307,7 @@ class KilledTest : public DamageTest {
   void FillAndKill() {
     Open();
     series_ = *store_->CreateSession(MakeIdentity("r"));
-    for (BatchIndex i = 0; i < kRecords; ++i) {
+    for (BatchIndex i = 0; i < kFilled; ++i) {
       PutOne(*store_, series_, i, double(i));
       sizes_.push_back(std::filesystem::file_size(Log()));
     }
@@ -410,7 +410,7 @@ TEST_F(KilledTest, EachBitOfTheManifestIsCheckedOrHarmless) {
     testing::WriteFile(copy.path() + manifest, damaged);
     const auto store = RocksdbStore::Open({.directory = copy.path()});
     if (store.ok()) {
-      EXPECT_EQ(IndicesOf(**store, series_).size(), std::size_t(kRecords)) << i;
+      EXPECT_EQ(IndicesOf(**store, series_).size(), std::size_t(kFilled)) << i;
     } else {
       EXPECT_TRUE(absl::IsDataLoss(store.status())) << i << " " << store.status();
     }

@@ -70,17 +70,18 @@ class RemovalTest : public testing::RocksdbTest {
   }
 };
 
-class EveryDurability : public RemovalTest, public ::testing::WithParamInterface<Durability> {
+class RemovalAtEveryDurability : public RemovalTest,
+                                 public ::testing::WithParamInterface<Durability> {
  protected:
-  EveryDurability() { options_.durability = GetParam(); }
+  RemovalAtEveryDurability() { options_.durability = GetParam(); }
 };
-INSTANTIATE_TEST_SUITE_P(All, EveryDurability,
+INSTANTIATE_TEST_SUITE_P(All, RemovalAtEveryDurability,
                          ::testing::Values(Durability::kSync, Durability::kOs, Durability::kNone));
 
 // More than go at once.
 constexpr BatchIndex kMany = 10'000;
 
-TEST_P(EveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
+TEST_P(RemovalAtEveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
   Open();
   const SeriesId reset = *store_->CreateSession(MakeIdentity("r", "reset/input"));
   const SeriesId deleted = *store_->CreateSession(MakeIdentity("r", "deleted/input"));
@@ -98,7 +99,7 @@ TEST_P(EveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
   EXPECT_EQ(Count(RowKind::kRemoval), 0U);
 }
 
-TEST_P(EveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
+TEST_P(RemovalAtEveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
   Open();
   const SeriesId kept = *store_->CreateSession(MakeIdentity("a"));
   const SeriesId deleted = *store_->CreateSession(MakeIdentity("b"));
