@@ -10,124 +10,76 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "core/fold/observer.h"
-#include "core/reduce/coarsening.h"
 #include "core/reduce/geometry.h"
 #include "core/reduce/record.h"
 #include "server/model/index_set.h"
 #include "server/model/names.h"
 #include "server/model/observation_header.h"
 #include "server/model/series_counts.h"
-#include "server/model/series_record.h"
+#include "server/model/series_facts.h"
 #include "server/model/session_spec.h"
+#include "server/session/answers.h"
 #include "server/session/change_feed.h"
+#include "server/session/count_waiter.h"
 #include "server/session/series_fold.h"
 #include "server/session/series_prefix.h"
 #include "server/storage/store.h"
 
 namespace calipers::server {
 
-/// How far a series has come; calipers.v1.Progress says what each means.
-struct Progress {
-  std::int64_t count = 0;
-  std::int64_t folded_count = 0;
-  BatchIndex contiguous_prefix = 0;
-  BatchIndex end_index = 0;
-  std::vector<IndexRange> missing;
-  std::int64_t missing_range_count = 0;
-  std::int64_t num_observations = 0;
-  std::int64_t conflict_count = 0;
-};
-
-/// A session at one moment.
-struct SessionSnapshot {
-  Progress progress;
-  std::optional<Dtype> observed_dtype;
-  std::optional<std::vector<std::int64_t>> qparam_shape;
-  std::optional<std::int64_t> sealed_count;
-  /// DATA_LOSS if the records cannot be read.
-  absl::Status problem;
-};
-
-/// What a session answers; calipers.v1.MinMax says what each means.
-struct MinMaxAnswer {
-  std::vector<std::int64_t> qparam_shape;
-  FoldedRange folded;
-  ElementRange current;
-  ElementRange current_global;
-  Progress progress;
-};
-
-struct SessionCoverage {
-  Tally total;
-  std::int64_t empty_batches = 0;
-  absl::btree_map<std::string, Tally> workers;
-};
-
-/// Another fold than the session's own.
-struct FoldRequest {
-  /// Empty: the session's.
-  std::string observer;
-  std::optional<double> averaging_constant;
-  std::vector<IndexRange> exclude;
-  /// Of each record, before it is folded; of records with the session's qparam shape.
-  std::optional<Coarsening> coarsening = {};
-};
-
-/// What many averaging constants give.
-struct SweepAnswer {
-  std::vector<std::int64_t> qparam_shape;
-  std::vector<FoldedRange> folded;  // one a constant
-  Progress progress;
-};
-
-/// One session: its series in the store, how far it has come, and the fold of
-/// its contiguous prefix, kept so that a query folds only what is new. The
-/// prefix never changes once it is there, so the cache is never wrong; it may
-/// be dropped at any time, and is checkpointed in the store. Thread-safe; reducing
+/// One session: its spec, and the fold of its series' contiguous prefix, kept so that a query
+/// folds only what is new. Everything else that is known of the series the store knows: the
+/// session asks it. The prefix never changes once it is there, so the fold is never wrong; it
+/// may be dropped at any time, and is checkpointed in the store. Thread-safe; reducing
 /// happens outside of it.
 class Session {
  public:
-  /// `store` and `feed` outlive the session. What `stored` holds is read from the
-  /// store on the first need of it, if `is_new` does not say that it is empty.
-  Session(StoredSession stored, bool is_new, Store* store, ChangeFeed* feed);
+  /// `store` and `feed` outlive the session.
+  Session(StoredSession stored, Store* store, ChangeFeed* feed);
 
   const SessionIdentity& identity() const { return *identity_; }
   const SessionName& name() const { return identity_->name; }
   const SessionSpec& spec() const { return identity_->spec; }
 
+  // What a stream asks about an observation. None of these waits for a device.
+
   /// How a tensor that is observed here falls into parameters. INVALID_ARGUMENT if
   /// the dtype or shape does not fit the spec.
   absl::StatusOr<View> ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const;
 
-  /// The series of the moment, if such a tensor may join it. INVALID_ARGUMENT if it
-  /// does not fit the records that are there.
-  absl::StatusOr<SeriesId> Admit(Dtype dtype, const View& view);
+  /// The series of the moment, for an observation that begins now. NOT_FOUND if the session
+  /// was deleted.
+  absl::StatusOr<SeriesId> CurrentSeries() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Before a record is put into the store: the series that it goes to. `qparam_shape`
-  /// is that of the view it was reduced in. As Admit, and ABORTED if the session was
-  /// reset since it was admitted to `admitted_to`. Commit must follow.
-  absl::StatusOr<SeriesId> Stage(const std::vector<std::int64_t>& qparam_shape,
-                                 const Record& record,
-                                 std::optional<SeriesId> admitted_to = std::nullopt);
+  /// See Store::CheckFits: what is refused here need not be received.
+  absl::Status CheckFits(SeriesId series, Dtype dtype, const View& view) const;
 
-  /// After it was put into `series`, with this result. The ack's ordinal is left alone.
-  Ack Commit(SeriesId series, const SeriesRecord& observed, const PutResult& result);
+  /// The same for an observation that began in `series`. ABORTED if the session was reset
+  /// since.
+  absl::StatusOr<SeriesId> StillCurrent(SeriesId series) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// True, once, when so many records came since the last checkpoint that another is
-  /// due.
+  /// INVALID_ARGUMENT if the spec's non_finite_policy refuses the record.
+  absl::Status CheckPolicy(const Record& record) const;
+
+  /// What is to be said of a record that was put into `series` with this result. The ack's
+  /// ordinal is left alone. Wakes who waits for the record.
+  Ack Acknowledge(SeriesId series, const PutResult& result) ABSL_LOCKS_EXCLUDED(mu_);
+
+  /// Returns true once for each checkpoint that is due: when so many records came since the
+  /// last one.
   bool ClaimDueCheckpoint() { return checkpoint_due_.exchange(false); }
   /// Folds what is new of the prefix and keeps the fold in the store.
   absl::Status CheckpointNow() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
-  SessionSnapshot Snapshot();
-  SessionCoverage Coverage();
+  // What follows may wait for a device.
+
+  SessionSnapshot Snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
+  SessionCoverage Coverage() const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// The fold, in index order, of all records present. FAILED_PRECONDITION,
   /// with the reason, if there is nothing to fold.
@@ -154,13 +106,14 @@ class Session {
       absl::Span<const std::shared_ptr<Session>> sessions, std::optional<std::int64_t> count);
 
   /// True if `count` records are there.
-  bool HasCount(std::int64_t count);
+  bool HasCount(std::int64_t count) const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Waits until `count` records are there. DEADLINE_EXCEEDED, with the count
   /// there is, at `deadline`; NOT_FOUND if the session is deleted meanwhile;
   /// what `interrupted` says, once that is not OK (asked a few times a second).
   absl::Status WaitForCount(std::int64_t count, absl::Time deadline,
-                            const std::function<absl::Status()>& interrupted);
+                            const std::function<absl::Status()>& interrupted)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Bytes that the fold of the prefix takes, and forgetting it: the next query reads
   /// it from the store.
@@ -176,24 +129,6 @@ class Session {
   void MarkDeleted() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
  private:
-  // What was counted since the session was created or reset.
-  struct Series {
-    SeriesId id;
-    // False until what the store holds has been counted; `problem` says why it cannot be.
-    bool loaded = false;
-    absl::Status problem = {};
-    std::optional<std::int64_t> sealed_count = {};
-    std::optional<Dtype> dtype = {};
-    std::optional<std::vector<std::int64_t>> qparam_shape = {};
-    IndexSet indices = {};
-    SeriesCounts counts = {};
-    std::int64_t conflict_count = 0;
-    // Records on their way into the store. They fix dtype and qparam_shape, too.
-    std::int64_t staged = 0;
-    BatchIndex next_checkpoint = 0;
-  };
-  // Forgets what was counted: the store may hold more than it said.
-  void Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A series as of one moment, to be read without a lock.
   struct Moment {
     SeriesId series;
@@ -207,24 +142,13 @@ class Session {
     absl::StatusOr<bool> Next(SeriesReader::Entry& entry);
   };
 
-  void EnsureLoaded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<SeriesId> SeriesToSeal() ABSL_LOCKS_EXCLUDED(mu_);
-  // What the store sealed; the count.
-  absl::StatusOr<std::int64_t> ApplySeal(SeriesId series, std::int64_t sealed)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether there is nothing more to wait for: the series has so many records, or is gone.
-  bool ReachedCount(SeriesId series, std::int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Waits until that may be otherwise than it was.
-  void AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status CheckFits(Dtype dtype, bool empty,
-                         const std::vector<std::int64_t>& qparam_shape) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Count(BatchIndex index, const SeriesRecord& observed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Progress ProgressLocked(std::size_t max_missing) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the store knows of `series`, which was the session's. A series that is gone holds
+  // nothing: the session is being reset or deleted. Its `problem` names the session.
+  SeriesFacts FactsOf(SeriesId series) const;
+  // The same of the series of the moment; nothing of a session that was deleted.
+  SeriesFacts Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Deleted() const;
-  absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status NothingSeen(const SeriesCounts& counts) const;
   // FAILED_PRECONDITION unless there is something to fold.
   absl::StatusOr<Moment> Now(BatchIndex from) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FoldSpec> SpecOf(const FoldRequest& request) const;
@@ -240,6 +164,7 @@ class Session {
   const std::shared_ptr<const SessionIdentity> identity_;
   Store* const store_;
   ChangeFeed* const feed_;
+  CountWaiter waiter_;
 
   // Taken before mu_. Queries of one session fold one after another; adding
   // records does not wait for them.
@@ -247,9 +172,12 @@ class Session {
   // None before the first question: most sessions of a large model wait for theirs.
   std::unique_ptr<SeriesPrefix> prefix_ ABSL_GUARDED_BY(fold_mu_);
 
+  // Never held while a device is waited for.
   mutable absl::Mutex mu_;
-  Series series_ ABSL_GUARDED_BY(mu_);
+  SeriesId series_ ABSL_GUARDED_BY(mu_);
   bool deleted_ ABSL_GUARDED_BY(mu_) = false;
+  // The prefix at which a checkpoint is due, if none was written since.
+  BatchIndex next_checkpoint_ ABSL_GUARDED_BY(mu_) = 0;
   std::atomic<bool> checkpoint_due_{false};
 };
 

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "core/tensor/dtype.h"
 #include "server/model/series_counts.h"
+#include "server/model/series_facts.h"
 #include "server/model/series_record.h"
 #include "server/storage/store.h"
 
@@ -49,6 +50,10 @@ absl::StatusOr<StoredSession> DecodeSession(absl::string_view row);
 
 std::string EncodeCheckpoint(const Checkpoint& checkpoint);
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view row);
+
+/// The facts, but for conflict_count, sealed_count and problem, which no row has.
+std::string EncodeFacts(const SeriesFacts& facts);
+absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view row);
 
 /// What a session knows of a prefix of its series.
 struct SeriesState {

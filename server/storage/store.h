@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/model/index_set.h"
+#include "server/model/series_facts.h"
 #include "server/model/series_record.h"
 #include "server/model/session_identity.h"
 
@@ -34,6 +35,8 @@ struct NewRecord {
   /// Without one it goes to the end of the series.
   std::optional<BatchIndex> index;
   std::shared_ptr<const SeriesRecord> observed;
+  /// Of the view that it was reduced in.
+  std::vector<std::int64_t> qparam_shape = {};
 };
 
 /// What became of it.
@@ -49,6 +52,9 @@ struct PutResult {
   /// Where it is; -1 if it was refused and had none.
   BatchIndex index = -1;
   absl::Status status = {};
+  /// The series after the call, if the record was stored, a duplicate or a conflict. A store
+  /// that other servers write to may know of more records by then.
+  SeriesSummary summary = {};
 };
 
 /// What stands for a series' first records, so that they need not be read again.
@@ -76,6 +82,11 @@ class SeriesReader {
 
 /// Where sessions and their records are kept. Records are a grow-only map from
 /// (series, index): one that is there never changes. Thread-safe.
+///
+/// The store owns what is known of a series. It decides in one step, at the moment of the
+/// put, what becomes of a record, and whoever else has to know asks it: nobody keeps a second
+/// account. Several servers may share what a store keeps, through a store object each; every
+/// promise holds whichever of them is asked, unless it names this object.
 ///
 /// What a call that changes something has said is kept as the store promises
 /// (docs/durability.md) by the time at which it returns; a call that fails changes
@@ -110,9 +121,20 @@ class Store {
 
   /// Keeps each record unless its index holds one; says for each, in their order, what
   /// became of it. A duplicate's original is kept by then as the store promises.
-  /// Refusals: NOT_FOUND if the series is not there, FAILED_PRECONDITION if it is
-  /// sealed, RESOURCE_EXHAUSTED if there is no room, and what a device reports.
+  /// Refusals: NOT_FOUND if the series is not there, INVALID_ARGUMENT if the record's dtype
+  /// or qparam shape is not that of the records there, OUT_OF_RANGE if its index is none,
+  /// FAILED_PRECONDITION if the series is sealed, RESOURCE_EXHAUSTED if there is no room,
+  /// DATA_LOSS if the series cannot be read, and what a device reports.
   virtual std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) = 0;
+
+  /// What PutIfAbsent would refuse a record of this form with, as far as this object knows
+  /// without waiting for a device: OK may mean that it does not know. Never waits, so that a
+  /// thread that must not wait can refuse a tensor before its data come.
+  virtual absl::Status CheckFits(SeriesId series, const RecordForm& form) = 0;
+
+  /// What is known of the series: no less than what any put said that returned before this
+  /// call. Conflicts are those that this object met. NOT_FOUND if the series is not there.
+  virtual absl::StatusOr<SeriesFacts> Facts(SeriesId series) = 0;
 
   /// The records from index `from` on.
   virtual absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) = 0;

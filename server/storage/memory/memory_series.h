@@ -61,6 +61,8 @@ class MemorySeries {
   absl::Status WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values, StoreBudget& budget)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckFits(const RecordForm& form) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<SeriesFacts> Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Gives back what the records took and takes none any more. Readers go on.
@@ -80,16 +82,16 @@ class MemorySeries {
   };
 
   PutResult Put(const NewRecord& record, StoreBudget& budget) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchIndex End() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool IsGone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return deleted_ || run_->deleted; }
 
   const SeriesId id_;
   const std::shared_ptr<const SessionIdentity> identity_;
   const std::shared_ptr<MemoryRun> run_;
   mutable absl::Mutex mu_;
+  // Of records_.
+  SeriesFacts facts_ ABSL_GUARDED_BY(mu_);
   absl::btree_map<BatchIndex, Kept> records_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<const Checkpoint> checkpoint_ ABSL_GUARDED_BY(mu_);
-  std::optional<std::int64_t> sealed_count_ ABSL_GUARDED_BY(mu_);
   // Of the budget, with what is kept free for the session's fold.
   std::int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool has_fold_ ABSL_GUARDED_BY(mu_) = false;
