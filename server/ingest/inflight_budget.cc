@@ -17,20 +17,16 @@ InflightBudget::Lease& InflightBudget::Lease::operator=(Lease&& other) noexcept 
 }
 
 InflightBudget::Lease::~Lease() {
-  if (budget_ != nullptr) budget_->used_.fetch_sub(bytes_, std::memory_order_relaxed);
+  if (budget_ != nullptr) budget_->Release(bytes_);
 }
 
 absl::StatusOr<InflightBudget::Lease> InflightBudget::Reserve(std::int64_t bytes) {
-  std::int64_t used = used_.load(std::memory_order_relaxed);
-  do {
-    if (bytes > max_bytes_ - used) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the observation's accumulators take ", bytes, " bytes and ", max_bytes_ - used, " of ",
-          max_bytes_, " are free (--max-inflight-bytes): ",
-          bytes > max_bytes_ ? "use larger groups or raise the limit" : "send it again later"));
-    }
-  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
-  return Lease(this, bytes);
+  std::int64_t free = 0;
+  if (bytes_.TryReserve(bytes, free)) return Lease(&bytes_, bytes);
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the observation's accumulators take ", bytes, " bytes and ", free, " of ",
+      bytes_.max_bytes(), " are free (--max-inflight-bytes): ",
+      bytes > bytes_.max_bytes() ? "use larger groups or raise the limit" : "send it again later"));
 }
 
 }  // namespace calipers::server

@@ -1,17 +1,17 @@
 #ifndef CALIPERS_SERVER_INGEST_INFLIGHT_BUDGET_H_
 #define CALIPERS_SERVER_INGEST_INFLIGHT_BUDGET_H_
 
-#include <atomic>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "server/base/byte_budget.h"
 
 namespace calipers::server {
 
-/// Bytes that observations in flight may take together. Thread-safe.
+/// The limit on the bytes that all observations in flight take together. Thread-safe.
 class InflightBudget {
  public:
-  /// A part of the budget, given back when it goes. Movable.
+  /// A part of the budget, which the destructor releases. Movable.
   class Lease {
    public:
     Lease() = default;
@@ -21,22 +21,21 @@ class InflightBudget {
 
    private:
     friend class InflightBudget;
-    Lease(InflightBudget* budget, std::int64_t bytes) : budget_(budget), bytes_(bytes) {}
-    InflightBudget* budget_ = nullptr;
+    Lease(ByteBudget* budget, std::int64_t bytes) : budget_(budget), bytes_(bytes) {}
+    ByteBudget* budget_ = nullptr;
     std::int64_t bytes_ = 0;
   };
 
-  explicit InflightBudget(std::int64_t max_bytes) : max_bytes_(max_bytes) {}
+  explicit InflightBudget(std::int64_t max_bytes) : bytes_(max_bytes) {}
 
   /// RESOURCE_EXHAUSTED, with the figures, if they are not free. Never waits:
   /// the caller runs on a thread that other streams need.
   absl::StatusOr<Lease> Reserve(std::int64_t bytes);
 
-  std::int64_t used() const { return used_.load(std::memory_order_relaxed); }
+  std::int64_t used() const { return bytes_.reserved(); }
 
  private:
-  const std::int64_t max_bytes_;
-  std::atomic<std::int64_t> used_{0};
+  ByteBudget bytes_;
 };
 
 }  // namespace calipers::server

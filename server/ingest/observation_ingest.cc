@@ -13,7 +13,7 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-// Counts the records in their sessions; their acknowledgements.
+// What is to be said of each record.
 std::vector<AckQueue::Filled> Committed(absl::Span<const Committing> committing,
                                         absl::Span<const PutResult> results,
                                         Checkpointer& checkpointer) {
@@ -21,7 +21,7 @@ std::vector<AckQueue::Filled> Committed(absl::Span<const Committing> committing,
   acks.reserve(committing.size());
   for (std::size_t i = 0; i < committing.size(); ++i) {
     const Committing& record = committing[i];
-    Ack ack = record.session->Commit(record.series, *record.observed, results[i]);
+    Ack ack = record.session->Acknowledge(record.series, results[i]);
     ack.ordinal = record.ordinal;
     acks.push_back({record.slot, std::move(ack)});
     if (record.session->ClaimDueCheckpoint()) checkpointer.Add(record.session);
@@ -119,7 +119,8 @@ absl::StatusOr<ObservationIngest::Expected> ObservationIngest::Expect(
 absl::Status ObservationIngest::Start(const ObservationHeader& header, std::int64_t ordinal) {
   ASSIGN_OR_RETURN(Expected expected, Expect(header));
   // Bytes on their way to a series that cannot take them would be in vain.
-  ASSIGN_OR_RETURN(const SeriesId series, expected.session->Admit(expected.dtype, expected.view));
+  ASSIGN_OR_RETURN(const SeriesId series, expected.session->CurrentSeries());
+  RETURN_IF_ERROR(expected.session->CheckFits(series, expected.dtype, expected.view));
   // Before the reducer: it takes what it needs when it is made.
   ASSIGN_OR_RETURN(InflightBudget::Lease lease,
                    shared_.budget->Reserve(Reducer::StateBytes(expected.dtype, expected.view)));
@@ -169,22 +170,23 @@ void ObservationIngest::Complete() {
   tensor_.reset();
   absl::StatusOr<Record> record = std::move(tensor.reducer).Finish();
   if (!record.ok()) return Reject(tensor.ordinal, tensor.index, record.status());
-  Add(tensor.ordinal, tensor.index, tensor.session, tensor.qparam_shape,
+  Add(tensor.ordinal, tensor.index, tensor.session, std::move(tensor.qparam_shape),
       SeriesRecord::Make(*std::move(record), tensor.shape, worker_), tensor.series,
       std::move(tensor.lease));
 }
 
 void ObservationIngest::Add(std::int64_t ordinal, std::optional<BatchIndex> index,
                             const std::shared_ptr<Session>& session,
-                            const std::vector<std::int64_t>& qparam_shape,
+                            std::vector<std::int64_t> qparam_shape,
                             std::shared_ptr<const SeriesRecord> observed,
-                            std::optional<SeriesId> admitted_to, InflightBudget::Lease lease) {
+                            std::optional<SeriesId> began_in, InflightBudget::Lease lease) {
+  absl::Status allowed = session->CheckPolicy(observed->record);
+  if (!allowed.ok()) return Reject(ordinal, index, std::move(allowed));
   const absl::StatusOr<SeriesId> series =
-      session->Stage(qparam_shape, observed->record, admitted_to);
+      began_in ? session->StillCurrent(*began_in) : session->CurrentSeries();
   if (!series.ok()) return Reject(ordinal, index, series.status());
-  records_.push_back({*series, index, observed});
-  committing_.push_back(
-      {acks_->Reserve(), ordinal, session, *series, std::move(observed), std::move(lease)});
+  records_.push_back({*series, index, std::move(observed), std::move(qparam_shape)});
+  committing_.push_back({acks_->Reserve(), ordinal, session, *series, std::move(lease)});
 }
 
 void ObservationIngest::Commit() {

@@ -39,7 +39,6 @@ struct Committing {
   std::int64_t ordinal;
   std::shared_ptr<Session> session;
   SeriesId series;
-  std::shared_ptr<const SeriesRecord> observed;
   InflightBudget::Lease lease;
 };
 
@@ -121,8 +120,8 @@ class ObservationIngest {
                                     const ReducedObservation& observation) const;
   // Takes a record into its series, with what it leased until it is there.
   void Add(std::int64_t ordinal, std::optional<BatchIndex> index,
-           const std::shared_ptr<Session>& session, const std::vector<std::int64_t>& qparam_shape,
-           std::shared_ptr<const SeriesRecord> observed, std::optional<SeriesId> admitted_to,
+           const std::shared_ptr<Session>& session, std::vector<std::int64_t> qparam_shape,
+           std::shared_ptr<const SeriesRecord> observed, std::optional<SeriesId> began_in,
            InflightBudget::Lease lease);
   void Complete();
   void RejectUnfinished();

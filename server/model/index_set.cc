@@ -26,9 +26,10 @@ bool IndexSet::Insert(BatchIndex index) {
   return true;
 }
 
-void IndexSet::InsertPrefix(BatchIndex end) {
-  assert(ranges_.empty());
-  if (end > 0) ranges_.emplace(0, end);
+void IndexSet::Append(IndexRange range) {
+  assert(range.start < range.end);
+  assert(ranges_.empty() ? range.start >= 0 : range.start > End());
+  ranges_.emplace_hint(ranges_.end(), range.start, range.end);
 }
 
 bool IndexSet::Contains(BatchIndex index) const {
@@ -51,6 +52,13 @@ std::vector<IndexRange> IndexSet::Missing(std::size_t limit) const {
     at = end;
   }
   return missing;
+}
+
+std::vector<IndexRange> IndexSet::Ranges() const {
+  std::vector<IndexRange> ranges;
+  ranges.reserve(ranges_.size());
+  for (const auto& [start, end] : ranges_) ranges.push_back({start, end});
+  return ranges;
 }
 
 std::int64_t IndexSet::MissingRangeCount() const {

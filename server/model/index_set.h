@@ -25,8 +25,8 @@ class IndexSet {
  public:
   /// False if `index` (not negative) was there already.
   bool Insert(BatchIndex index);
-  /// All below `end`; for an empty set.
-  void InsertPrefix(BatchIndex end);
+  /// All of a range that is not empty and begins behind End(), or at 0 in an empty set.
+  void Append(IndexRange range);
 
   bool Contains(BatchIndex index) const;
 
@@ -36,7 +36,9 @@ class IndexSet {
   BatchIndex End() const;
   /// Ranges below End() that are not there, ascending, at most `limit`.
   std::vector<IndexRange> Missing(std::size_t limit) const;
-  /// How many such ranges there are.
+  /// The indices as ranges, ascending; no two touch.
+  std::vector<IndexRange> Ranges() const;
+  /// How many ranges Missing has without a limit.
   std::int64_t MissingRangeCount() const;
 
  private:

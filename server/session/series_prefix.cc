@@ -17,10 +17,10 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
   if (!restored.ok()) {
     return absl::DataLossError(absl::StrCat("a stored checkpoint: ", restored.message()));
   }
-  if (state.counts.count != checkpoint.prefix_end) {
+  if (state.coverage.count != checkpoint.prefix_end) {
     return absl::DataLossError("a stored checkpoint has a record count that contradicts its end");
   }
-  prefix.counts_ = std::move(state.counts);
+  prefix.coverage_ = std::move(state.coverage);
   prefix.end_ = checkpoint.prefix_end;
   if (prefix.end_ > 0) prefix.dtype_ = state.dtype;
   prefix.qparam_shape_ = std::move(state.qparam_shape);
@@ -32,12 +32,12 @@ Checkpoint SeriesPrefix::Save(const std::optional<std::vector<std::int64_t>>& qp
                              .last = fold_.last(),
                              .qparam_shape = qparam_shape,
                              .dtype = dtype_.value_or(Dtype::kF32),
-                             .counts = counts_})};
+                             .coverage = coverage_})};
 }
 
 absl::Status SeriesPrefix::Add(const std::shared_ptr<const SeriesRecord>& observed) {
   RETURN_IF_ERROR(fold_.Add(end_, observed));
-  counts_.Add(*spec_, *observed);
+  coverage_.Add(*spec_, *observed);
   dtype_ = observed->record.dtype();
   ++end_;
   return absl::OkStatus();

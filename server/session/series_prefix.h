@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/tensor/dtype.h"
-#include "server/model/series_counts.h"
+#include "server/model/coverage.h"
 #include "server/model/session_spec.h"
 #include "server/session/series_fold.h"
 #include "server/storage/store.h"
@@ -35,7 +35,7 @@ class SeriesPrefix {
 
   BatchIndex end() const { return end_; }
   const SeriesFold& fold() const { return fold_; }
-  const SeriesCounts& counts() const { return counts_; }
+  const Coverage& coverage() const { return coverage_; }
   /// The shape in the restored checkpoint.
   const std::optional<std::vector<std::int64_t>>& qparam_shape() const { return qparam_shape_; }
   /// The dtype of the records; nullopt without records.
@@ -44,7 +44,7 @@ class SeriesPrefix {
  private:
   const SessionSpec* spec_;
   SeriesFold fold_;
-  SeriesCounts counts_;
+  Coverage coverage_;
   BatchIndex end_ = 0;
   std::optional<Dtype> dtype_;
   std::optional<std::vector<std::int64_t>> qparam_shape_;

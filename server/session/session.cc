@@ -1,6 +1,7 @@
 #include "server/session/session.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,17 @@ std::shared_ptr<const SeriesRecord> Coarsened(const Coarsening& coarsening,
                                                            observed.worker, observed.dropped});
 }
 
+Progress ProgressOf(const SeriesFacts& facts, std::size_t max_missing) {
+  return {.count = facts.coverage.count,
+          .folded_count = facts.coverage.folded_count,
+          .contiguous_prefix = facts.indices.ContiguousPrefix(),
+          .end_index = facts.indices.End(),
+          .missing = facts.indices.Missing(max_missing),
+          .missing_range_count = facts.indices.MissingRangeCount(),
+          .num_observations = facts.coverage.num_observations,
+          .conflict_count = facts.conflict_count};
+}
+
 bool IsIn(const std::vector<IndexRange>& ranges, BatchIndex index) {
   return std::any_of(ranges.begin(), ranges.end(), [index](const IndexRange& range) {
     return index >= range.start && index < range.end;
@@ -54,11 +66,8 @@ bool IsIn(const std::vector<IndexRange>& ranges, BatchIndex index) {
 
 }  // namespace
 
-Session::Session(StoredSession stored, bool is_new, Store* store, ChangeFeed* feed)
-    : identity_(std::move(stored.identity)),
-      store_(store),
-      feed_(feed),
-      series_{.id = stored.series, .loaded = is_new, .sealed_count = stored.sealed_count} {}
+Session::Session(StoredSession stored, Store* store, ChangeFeed* feed)
+    : identity_(std::move(stored.identity)), store_(store), feed_(feed), series_(stored.series) {}
 
 absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const {
   if (spec().dtype && dtype != *spec().dtype) {
@@ -70,233 +79,148 @@ absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t>
   return MakeView(name().base_name(), spec().args, spec().arithmetic, shape);
 }
 
-void Session::EnsureLoaded() {
-  if (series_.loaded) return;
-  series_.loaded = true;
-  series_.problem = absl::OkStatus();
-  const absl::Status status = Load();
-  if (status.ok()) return;
-  Unload();
-  // What is lost stays lost; a device that does not answer may do so later.
-  series_.loaded = absl::IsDataLoss(status);
-  series_.problem =
-      absl::Status(status.code(),
-                   absl::StrCat("session ", name().full(), " cannot be read: ", status.message()));
-}
-
-void Session::Unload() {
-  Series fresh{.id = series_.id,
-               .sealed_count = series_.sealed_count,
-               .conflict_count = series_.conflict_count,
-               .staged = series_.staged};
-  if (series_.staged > 0) {
-    fresh.dtype = series_.dtype;
-    fresh.qparam_shape = std::move(series_.qparam_shape);
-  }
-  series_ = std::move(fresh);
-}
-
-absl::Status Session::Load() {
-  ASSIGN_OR_RETURN(const std::optional<Checkpoint> checkpoint, store_->ReadCheckpoint(series_.id));
-  BatchIndex from = 0;
-  if (checkpoint) {
-    ASSIGN_OR_RETURN(const SeriesPrefix prefix, SeriesPrefix::Restore(&spec(), *checkpoint));
-    from = prefix.end();
-    series_.indices.InsertPrefix(from);
-    series_.counts = prefix.counts();
-    series_.dtype = prefix.dtype();
-    series_.qparam_shape = prefix.qparam_shape();
-  }
-  series_.next_checkpoint = from + CheckpointEvery();
-  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesReader> reader, store_->Read(series_.id, from));
-  SeriesReader::Entry entry;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, reader->Next(entry));
-    if (!more) return absl::OkStatus();
-    const SeriesRecord& observed = *entry.observed;
-    if (!series_.qparam_shape && !observed.record.empty()) {
-      ASSIGN_OR_RETURN(const View view, ViewOf(observed.record.dtype(), observed.shape));
-      series_.qparam_shape = view.qparam_shape;
-    }
-    series_.dtype = observed.record.dtype();
-    Count(entry.index, observed);
-  }
-}
-
-absl::StatusOr<SeriesId> Session::Admit(Dtype dtype, const View& view) {
+absl::StatusOr<SeriesId> Session::CurrentSeries() const {
   absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  RETURN_IF_ERROR(CheckFits(dtype, view.num_elements() == 0, view.qparam_shape));
-  return series_.id;
-}
-
-absl::Status Session::CheckFits(Dtype dtype, bool empty,
-                                const std::vector<std::int64_t>& qparam_shape) const {
   if (deleted_) return Deleted();
-  RETURN_IF_ERROR(series_.problem);
-  if (series_.dtype && dtype != *series_.dtype) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dtype is ", DtypeName(dtype), "; session ", name().full(), " holds ",
-                     DtypeName(*series_.dtype), " records (reset it to use another dtype)"));
-  }
-  if (!empty && series_.qparam_shape && qparam_shape != *series_.qparam_shape) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the shape gives qparam shape ", ShapeText(qparam_shape), "; session ",
-                     name().full(), " holds records of ", ShapeText(*series_.qparam_shape)));
-  }
-  return absl::OkStatus();
+  return series_;
 }
 
-absl::StatusOr<SeriesId> Session::Stage(const std::vector<std::int64_t>& qparam_shape,
-                                        const Record& record, std::optional<SeriesId> admitted_to) {
-  if (spec().non_finite_policy == NonFinitePolicy::kReject &&
-      (record.saw_nan() || record.saw_inf())) {
-    return absl::InvalidArgumentError(absl::StrCat("the tensor holds ",
-                                                   record.saw_nan() ? "NaN" : "infinity",
-                                                   " and the session's non_finite_policy is "
-                                                   "REJECT"));
-  }
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  RETURN_IF_ERROR(CheckFits(record.dtype(), record.empty(), qparam_shape));
-  if (admitted_to && *admitted_to != series_.id) {
-    return absl::AbortedError(absl::StrCat(
-        "session ", name().full(),
-        " was reset before the observation was stored: send it again if it belongs to the new "
-        "series"));
-  }
-  series_.dtype = record.dtype();
-  if (!record.empty()) series_.qparam_shape = qparam_shape;
-  ++series_.staged;
-  return series_.id;
+absl::Status Session::CheckFits(SeriesId series, Dtype dtype, const View& view) const {
+  return store_->CheckFits(series, {dtype, view.num_elements() == 0, view.qparam_shape});
 }
 
-Ack Session::Commit(SeriesId series, const SeriesRecord& observed, const PutResult& result) {
+absl::StatusOr<SeriesId> Session::StillCurrent(SeriesId series) const {
+  ASSIGN_OR_RETURN(const SeriesId current, CurrentSeries());
+  if (current == series) return series;
+  return absl::AbortedError(absl::StrCat(
+      "session ", name().full(),
+      " was reset before the observation was stored: send it again if it belongs to the new "
+      "series"));
+}
+
+absl::Status Session::CheckPolicy(const Record& record) const {
+  if (spec().non_finite_policy != NonFinitePolicy::kReject) return absl::OkStatus();
+  if (!record.saw_nan() && !record.saw_inf()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the tensor holds ",
+                                                 record.saw_nan() ? "NaN" : "infinity",
+                                                 " and the session's non_finite_policy is REJECT"));
+}
+
+Ack Session::Acknowledge(SeriesId series, const PutResult& result) {
   Ack ack{.index = result.index, .outcome = Outcome::kRejected, .status = result.status};
+  switch (result.outcome) {
+    case PutResult::kStored:
+      ack.outcome = Outcome::kStored;
+      break;
+    case PutResult::kDuplicate:
+      ack.outcome = Outcome::kDuplicate;
+      return ack;
+    case PutResult::kConflict:
+      ack.outcome = Outcome::kConflict;
+      ack.status = absl::AlreadyExistsError(
+          absl::StrCat("index ", ack.index, " of session ", name().full(),
+                       " holds another record; it stays (was the batch order the same?)"));
+      break;
+    case PutResult::kRefused:
+    case PutResult::kUncertain:
+      return ack;
+  }
   {
     absl::MutexLock lock(&mu_);
-    const bool current = series == series_.id && !deleted_;
-    if (current) --series_.staged;
-    switch (result.outcome) {
-      case PutResult::kStored:
-        ack.outcome = Outcome::kStored;
-        // Else it is counted with all that the store has, once someone needs it.
-        if (current && series_.loaded) Count(result.index, observed);
-        break;
-      case PutResult::kDuplicate:
-        ack.outcome = Outcome::kDuplicate;
-        return ack;
-      case PutResult::kConflict:
-        ack.outcome = Outcome::kConflict;
-        ack.status = absl::AlreadyExistsError(
-            absl::StrCat("index ", ack.index, " of session ", name().full(),
-                         " holds another record; it stays (was the batch order the same?)"));
-        if (current) ++series_.conflict_count;
-        break;
-      case PutResult::kRefused:
-        if (!current) return ack;
-        // What was never stored fixes nothing.
-        if (series_.staged == 0 && series_.counts.count == 0) {
-          series_.dtype.reset();
-          series_.qparam_shape.reset();
-        }
-        return ack;
-      case PutResult::kUncertain:
-        if (current) Unload();
-        return ack;
+    const BatchIndex prefix = result.summary.contiguous_prefix;
+    const BatchIndex due =
+        std::max(next_checkpoint_, result.summary.checkpoint_end + CheckpointEvery());
+    if (series == series_ && !deleted_ && prefix >= due) {
+      next_checkpoint_ = prefix + CheckpointEvery();
+      checkpoint_due_ = true;
     }
   }
+  waiter_.Reached(series, result.summary.count);
   feed_->Changed(name());
   return ack;
-}
-
-void Session::Count(BatchIndex index, const SeriesRecord& observed) {
-  // It may have been read from the store already.
-  if (!series_.indices.Insert(index)) return;
-  series_.counts.Add(spec(), observed);
-  if (series_.next_checkpoint == 0) series_.next_checkpoint = CheckpointEvery();
-  if (series_.indices.ContiguousPrefix() >= series_.next_checkpoint) {
-    series_.next_checkpoint = series_.indices.ContiguousPrefix() + CheckpointEvery();
-    checkpoint_due_ = true;
-  }
 }
 
 BatchIndex Session::CheckpointEvery() const {
   return spec().retention == Retention::kFolded ? kCheckpointEveryFolded : kCheckpointEvery;
 }
 
-Progress Session::ProgressLocked(std::size_t max_missing) const {
-  return {.count = series_.counts.count,
-          .folded_count = series_.counts.folded_count,
-          .contiguous_prefix = series_.indices.ContiguousPrefix(),
-          .end_index = series_.indices.End(),
-          .missing = series_.indices.Missing(max_missing),
-          .missing_range_count = series_.indices.MissingRangeCount(),
-          .num_observations = series_.counts.num_observations,
-          .conflict_count = series_.conflict_count};
+SeriesFacts Session::FactsOf(SeriesId series) const {
+  absl::StatusOr<SeriesFacts> facts = store_->Facts(series);
+  if (absl::IsNotFound(facts.status())) return {};
+  SeriesFacts known;
+  if (facts.ok()) {
+    known = *std::move(facts);
+  } else {
+    known.problem = facts.status();
+  }
+  if (!known.problem.ok()) {
+    known.problem = absl::Status(
+        known.problem.code(),
+        absl::StrCat("session ", name().full(), " cannot be read: ", known.problem.message()));
+  }
+  return known;
 }
 
-SessionSnapshot Session::Snapshot() {
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  // What is on its way in shows once it is there.
-  const bool any = series_.counts.count > 0;
-  return {.progress = ProgressLocked(kMaxMissingRangesShown),
-          .observed_dtype = any ? series_.dtype : std::nullopt,
-          .qparam_shape = any ? series_.qparam_shape : std::nullopt,
-          .sealed_count = series_.sealed_count,
-          .problem = series_.problem};
+SeriesFacts Session::Facts() const {
+  const absl::StatusOr<SeriesId> series = CurrentSeries();
+  return series.ok() ? FactsOf(*series) : SeriesFacts();
 }
 
-SessionCoverage Session::Coverage() {
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  return {.total = {series_.counts.count, series_.counts.num_observations},
-          .empty_batches = series_.counts.empty_batches,
-          .workers = series_.counts.workers};
+SessionSnapshot Session::Snapshot() const {
+  SeriesFacts facts = Facts();
+  return {.progress = ProgressOf(facts, kMaxMissingRangesShown),
+          .observed_dtype = facts.dtype,
+          .qparam_shape = std::move(facts.qparam_shape),
+          .sealed_count = facts.sealed_count,
+          .problem = std::move(facts.problem)};
+}
+
+SessionCoverage Session::Coverage() const {
+  SeriesFacts facts = Facts();
+  return {.total = {facts.coverage.count, facts.coverage.num_observations},
+          .empty_batches = facts.coverage.empty_batches,
+          .workers = std::move(facts.coverage.workers)};
 }
 
 absl::Status Session::Deleted() const {
   return absl::NotFoundError(absl::StrCat("session ", name().full(), " was deleted"));
 }
 
-absl::Status Session::NothingSeen() const {
-  if (series_.counts.count == 0) {
+absl::Status Session::NothingSeen(const Coverage& coverage) const {
+  if (coverage.count == 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         "session ", name().full(), " has seen no observation (observe, or wait for its count)"));
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat("session ", name().full(), " has nothing to fold: of ", series_.counts.count,
-                   " records ", series_.counts.empty_batches, " are empty and ",
-                   series_.counts.count - series_.counts.empty_batches,
-                   " hold NaN or infinity, which its non_finite_policy skips (observe tensors with "
-                   "finite elements)"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "session ", name().full(), " has nothing to fold: of ", coverage.count, " records ",
+      coverage.empty_batches, " are empty and ", coverage.count - coverage.empty_batches,
+      " hold NaN or infinity, which its non_finite_policy skips (observe tensors with "
+      "finite elements)"));
 }
 
 absl::StatusOr<bool> Session::Moment::Next(SeriesReader::Entry& entry) {
   while (reader != nullptr) {
     ASSIGN_OR_RETURN(const bool more, reader->Next(entry));
     if (!more) break;
-    // The store may know of records that came since, or are about to be counted.
+    // The store may have records that came since.
     if (entry.index < progress.contiguous_prefix || indices.Contains(entry.index)) return true;
   }
   return false;
 }
 
 absl::StatusOr<Session::Moment> Session::Now(BatchIndex from) {
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  if (deleted_) return Deleted();
-  RETURN_IF_ERROR(series_.problem);
-  if (series_.counts.folded_count == 0) return NothingSeen();
-  Moment moment{.series = series_.id,
-                .progress = ProgressLocked(kMaxMissingRanges),
-                .qparam_shape = *series_.qparam_shape};
+  ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
+  SeriesFacts facts = FactsOf(series);
+  RETURN_IF_ERROR(facts.problem);
+  if (facts.coverage.folded_count == 0) return NothingSeen(facts.coverage);
+  Moment moment{.series = series,
+                .progress = ProgressOf(facts, kMaxMissingRanges),
+                .qparam_shape = *std::move(facts.qparam_shape)};
   if (moment.progress.end_index > moment.progress.contiguous_prefix) {
-    moment.indices = series_.indices;
+    moment.indices = std::move(facts.indices);
   }
   if (moment.progress.end_index > from) {
-    ASSIGN_OR_RETURN(moment.reader, store_->Read(series_.id, from));
+    ASSIGN_OR_RETURN(moment.reader, store_->Read(series, from));
   }
   return moment;
 }
@@ -305,17 +229,14 @@ BatchIndex Session::PrefixEnd() const { return prefix_ == nullptr ? 0 : prefix_-
 
 absl::Status Session::RestorePrefix() {
   if (prefix_ != nullptr) return absl::OkStatus();
-  SeriesId series;
-  {
-    absl::MutexLock lock(&mu_);
-    if (deleted_) return Deleted();
-    // A series that is too short for a checkpoint has none to look for.
-    if (spec().retention == Retention::kSeries && series_.loaded &&
-        series_.indices.ContiguousPrefix() < CheckpointEvery()) {
+  ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
+  // A series that is too short for a checkpoint has none to look for.
+  if (spec().retention == Retention::kSeries) {
+    const SeriesFacts facts = FactsOf(series);
+    if (facts.problem.ok() && facts.indices.ContiguousPrefix() < CheckpointEvery()) {
       prefix_ = std::make_unique<SeriesPrefix>(&spec());
       return absl::OkStatus();
     }
-    series = series_.id;
   }
   ASSIGN_OR_RETURN(const std::optional<Checkpoint> checkpoint, store_->ReadCheckpoint(series));
   if (!checkpoint) {
@@ -431,21 +352,15 @@ absl::StatusOr<SweepAnswer> Session::Sweep(const std::vector<double>& averaging_
 }
 
 absl::StatusOr<std::unique_ptr<SeriesReader>> Session::ReadSeries(BatchIndex from) {
-  SeriesId series;
-  {
-    absl::MutexLock lock(&mu_);
-    EnsureLoaded();
-    if (deleted_) return Deleted();
-    RETURN_IF_ERROR(series_.problem);
-    series = series_.id;
-  }
+  ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
   return store_->Read(series, from);
 }
 
 absl::StatusOr<std::int64_t> Session::Seal(std::optional<std::int64_t> count) {
-  ASSIGN_OR_RETURN(const SeriesId series, SeriesToSeal());
+  ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
   ASSIGN_OR_RETURN(const std::int64_t sealed, store_->Seal(series, count));
-  return ApplySeal(series, sealed);
+  feed_->Changed(name());
+  return sealed;
 }
 
 std::vector<absl::StatusOr<std::int64_t>> Session::SealAll(
@@ -454,7 +369,7 @@ std::vector<absl::StatusOr<std::int64_t>> Session::SealAll(
   std::vector<std::size_t> places;
   std::vector<SeriesId> series;
   for (const std::shared_ptr<Session>& session : sessions) {
-    const absl::StatusOr<SeriesId> one = session->SeriesToSeal();
+    const absl::StatusOr<SeriesId> one = session->CurrentSeries();
     if (!one.ok()) {
       results.emplace_back(one.status());
       continue;
@@ -466,34 +381,11 @@ std::vector<absl::StatusOr<std::int64_t>> Session::SealAll(
   if (series.empty()) return results;
   const auto sealed = sessions.front()->store_->SealAll(series, count);
   for (std::size_t i = 0; i < series.size(); ++i) {
-    results[places[i]] =
-        sealed[i].ok() ? sessions[places[i]]->ApplySeal(series[i], *sealed[i]) : sealed[i];
+    results[places[i]] = sealed[i];
+    const Session& session = *sessions[places[i]];
+    if (sealed[i].ok()) session.feed_->Changed(session.name());
   }
   return results;
-}
-
-absl::StatusOr<SeriesId> Session::SeriesToSeal() {
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  if (deleted_) return Deleted();
-  RETURN_IF_ERROR(series_.problem);
-  return series_.id;
-}
-
-absl::StatusOr<std::int64_t> Session::ApplySeal(SeriesId series, std::int64_t sealed) {
-  {
-    absl::MutexLock lock(&mu_);
-    // The store may have records that are still to be counted: whoever asks after the
-    // seal must have them all.
-    while (!ReachedCount(series, sealed)) {
-      RETURN_IF_ERROR(series_.problem);
-      AwaitCount(series, sealed, absl::InfiniteFuture());
-    }
-    if (deleted_) return Deleted();
-    if (series_.id == series) series_.sealed_count = sealed;
-  }
-  feed_->Changed(name());
-  return sealed;
 }
 
 absl::Status Session::CheckpointNow() {
@@ -508,41 +400,26 @@ absl::Status Session::CheckpointNow() {
                                  spec().retention == Retention::kFolded);
 }
 
-bool Session::HasCount(std::int64_t count) {
-  absl::MutexLock lock(&mu_);
-  EnsureLoaded();
-  return series_.counts.count >= count;
-}
-
-bool Session::ReachedCount(SeriesId series, std::int64_t count) {
-  EnsureLoaded();
-  return deleted_ || series_.id != series || series_.counts.count >= count;
-}
-
-void Session::AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline) {
-  // A write that failed leaves a series that is to be counted anew, which no condition may do.
-  const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return deleted_ || series_.id != series || !series_.loaded || series_.counts.count >= count;
-  };
-  mu_.AwaitWithDeadline(absl::Condition(&changed), deadline);
-}
+bool Session::HasCount(std::int64_t count) const { return Facts().coverage.count >= count; }
 
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                    const std::function<absl::Status()>& interrupted) {
-  absl::MutexLock lock(&mu_);
-  // Through resets, too.
-  while (!ReachedCount(series_.id, count)) {
-    RETURN_IF_ERROR(series_.problem);
+  CountWaiter::Waiting waiting(&waiter_);
+  while (true) {
+    // Through resets, too.
+    ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
+    const SeriesFacts facts = FactsOf(series);
+    if (facts.coverage.count >= count) return absl::OkStatus();
+    RETURN_IF_ERROR(facts.problem);
     RETURN_IF_ERROR(interrupted());
     if (absl::Now() >= deadline) {
       return absl::DeadlineExceededError(absl::StrCat("session ", name().full(), " holds ",
-                                                      series_.counts.count, " of the ", count,
+                                                      facts.coverage.count, " of the ", count,
                                                       " records to wait for"));
     }
-    AwaitCount(series_.id, count, std::min(deadline, absl::Now() + kInterruptionPoll));
+    // Another server may have put some of which no put here tells.
+    waiting.Await(series, count, std::min(deadline, absl::Now() + kInterruptionPoll));
   }
-  if (deleted_) return Deleted();
-  return absl::OkStatus();
 }
 
 std::size_t Session::FoldBytes() {
@@ -557,18 +434,16 @@ void Session::DropFold() {
 
 absl::Status Session::Reset() {
   absl::MutexLock fold_lock(&fold_mu_);
-  SeriesId old;
-  {
-    absl::MutexLock lock(&mu_);
-    if (deleted_) return Deleted();
-    old = series_.id;
-  }
+  ASSIGN_OR_RETURN(const SeriesId old, CurrentSeries());
   ASSIGN_OR_RETURN(const SeriesId fresh, store_->ResetSession(old));
   prefix_ = nullptr;
   {
     absl::MutexLock lock(&mu_);
-    series_ = Series{.id = fresh, .loaded = true};
+    assert(fresh > series_);
+    series_ = fresh;
+    next_checkpoint_ = 0;
   }
+  waiter_.Reached(fresh, 0);
   feed_->Changed(name());
   return absl::OkStatus();
 }
@@ -579,7 +454,7 @@ absl::Status Session::Delete() {
     SeriesId series;
     {
       absl::MutexLock lock(&mu_);
-      series = series_.id;
+      series = series_;
     }
     RETURN_IF_ERROR(store_->DeleteSession(series));
   }
@@ -592,9 +467,9 @@ void Session::MarkDeleted() {
     absl::MutexLock fold_lock(&fold_mu_);
     absl::MutexLock lock(&mu_);
     deleted_ = true;
-    series_ = Series{.id = series_.id, .loaded = true};
     prefix_ = nullptr;
   }
+  waiter_.End();
   feed_->Changed(name());
 }
 

@@ -10,123 +10,75 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "core/fold/observer.h"
-#include "core/reduce/coarsening.h"
 #include "core/reduce/geometry.h"
 #include "core/reduce/record.h"
+#include "server/model/coverage.h"
 #include "server/model/index_set.h"
 #include "server/model/names.h"
 #include "server/model/observation_header.h"
-#include "server/model/series_counts.h"
-#include "server/model/series_record.h"
+#include "server/model/series_facts.h"
 #include "server/model/session_spec.h"
+#include "server/session/answers.h"
 #include "server/session/change_feed.h"
+#include "server/session/count_waiter.h"
 #include "server/session/series_fold.h"
 #include "server/session/series_prefix.h"
 #include "server/storage/store.h"
 
 namespace calipers::server {
 
-/// The progress of a series. calipers.v1.Progress describes the fields.
-struct Progress {
-  std::int64_t count = 0;
-  std::int64_t folded_count = 0;
-  BatchIndex contiguous_prefix = 0;
-  BatchIndex end_index = 0;
-  std::vector<IndexRange> missing;
-  std::int64_t missing_range_count = 0;
-  std::int64_t num_observations = 0;
-  std::int64_t conflict_count = 0;
-};
-
-/// The state of a session at one moment.
-struct SessionSnapshot {
-  Progress progress;
-  std::optional<Dtype> observed_dtype;
-  std::optional<std::vector<std::int64_t>> qparam_shape;
-  std::optional<std::int64_t> sealed_count;
-  /// DATA_LOSS if the records cannot be read.
-  absl::Status problem;
-};
-
-/// A session's answer. calipers.v1.MinMax describes the fields.
-struct MinMaxAnswer {
-  std::vector<std::int64_t> qparam_shape;
-  FoldedRange folded;
-  ElementRange current;
-  ElementRange current_global;
-  Progress progress;
-};
-
-struct SessionCoverage {
-  Tally total;
-  std::int64_t empty_batches = 0;
-  absl::btree_map<std::string, Tally> workers;
-};
-
-/// A request for a fold other than the session's own.
-struct FoldRequest {
-  /// Empty: the session's observer.
-  std::string observer;
-  std::optional<double> averaging_constant;
-  std::vector<IndexRange> exclude;
-  /// Applied to each record before it is folded. Made for the session's qparam shape.
-  std::optional<Coarsening> coarsening = {};
-};
-
-/// The moving averages for many averaging constants.
-struct SweepAnswer {
-  std::vector<std::int64_t> qparam_shape;
-  std::vector<FoldedRange> folded;  // one a constant
-  Progress progress;
-};
-
-/// A session: its series in the store, its progress, and the cached fold of its contiguous prefix.
-/// With the cache a query folds only new records. The records of a prefix never change, so the
-/// cache is always valid; it can be dropped at any time, and is checkpointed in the store.
-/// Thread-safe. Tensors are reduced outside of this class.
+/// A session: its spec, and the cached fold of its series' contiguous prefix. With the cache a
+/// query folds only new records. The records of a prefix never change, so the cache is always
+/// valid; it can be dropped at any time, and is checkpointed in the store. All other facts of the
+/// series are in the store, and the session asks for them. Thread-safe. Tensors are reduced outside
+/// of this class.
 class Session {
  public:
-  /// `store` and `feed` outlive the session. `is_new` says that the series is empty; otherwise
-  /// the session reads the series from the store when it is first needed.
-  Session(StoredSession stored, bool is_new, Store* store, ChangeFeed* feed);
+  /// `store` and `feed` outlive the session.
+  Session(StoredSession stored, Store* store, ChangeFeed* feed);
 
   const SessionIdentity& identity() const { return *identity_; }
   const SessionName& name() const { return identity_->name; }
   const SessionSpec& spec() const { return identity_->spec; }
 
+  // The calls of a stream. None of them waits for a device.
+
   /// The reduction geometry of a tensor observed by this session. INVALID_ARGUMENT if the dtype or
   /// shape does not fit the spec.
   absl::StatusOr<View> ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const;
 
-  /// The current series, if a tensor of this dtype and view fits it. INVALID_ARGUMENT if it does
-  /// not fit the stored records.
-  absl::StatusOr<SeriesId> Admit(Dtype dtype, const View& view);
+  /// The current series, for an observation that begins now. NOT_FOUND if the session was deleted.
+  absl::StatusOr<SeriesId> CurrentSeries() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Prepares to put a record into the store, and returns its series. Commit must follow.
-  /// `qparam_shape` is the shape of the view with which the tensor was reduced. Fails as Admit
-  /// does, and with ABORTED if the session was reset after Admit returned `admitted_to`.
-  absl::StatusOr<SeriesId> Stage(const std::vector<std::int64_t>& qparam_shape,
-                                 const Record& record,
-                                 std::optional<SeriesId> admitted_to = std::nullopt);
+  /// See Store::CheckFits. A refused tensor need not be received.
+  absl::Status CheckFits(SeriesId series, Dtype dtype, const View& view) const;
 
-  /// Updates the session after the store put a record into `series` with this result. Returns the
-  /// acknowledgement without its ordinal.
-  Ack Commit(SeriesId series, const SeriesRecord& observed, const PutResult& result);
+  /// The current series, for an observation that began in `series`. ABORTED if the session was
+  /// reset since then.
+  absl::StatusOr<SeriesId> StillCurrent(SeriesId series) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Returns true once for each checkpoint that is due.
+  /// INVALID_ARGUMENT if the spec's non_finite_policy refuses the record.
+  absl::Status CheckPolicy(const Record& record) const;
+
+  /// The acknowledgement of a record that was put into `series` with this result; its ordinal is
+  /// not set. Wakes the calls that wait for the record.
+  Ack Acknowledge(SeriesId series, const PutResult& result) ABSL_LOCKS_EXCLUDED(mu_);
+
+  /// Returns true once for each checkpoint that is due: when so many records came since the
+  /// last one.
   bool ClaimDueCheckpoint() { return checkpoint_due_.exchange(false); }
   /// Folds the new records of the prefix and writes the checkpoint to the store.
   absl::Status CheckpointNow() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
-  SessionSnapshot Snapshot();
-  SessionCoverage Coverage();
+  // The other calls may wait for a device.
+
+  SessionSnapshot Snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
+  SessionCoverage Coverage() const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// The fold, in index order, of all records present. FAILED_PRECONDITION, with the reason, if
   /// there are no records to fold.
@@ -153,13 +105,14 @@ class Session {
       absl::Span<const std::shared_ptr<Session>> sessions, std::optional<std::int64_t> count);
 
   /// True if the session holds at least `count` records.
-  bool HasCount(std::int64_t count);
+  bool HasCount(std::int64_t count) const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Waits until the session holds `count` records. DEADLINE_EXCEEDED, with the current count, at
   /// `deadline`; NOT_FOUND if the session is deleted during the wait; the status of `interrupted`,
   /// which is called a few times a second, when it is not OK.
   absl::Status WaitForCount(std::int64_t count, absl::Time deadline,
-                            const std::function<absl::Status()>& interrupted);
+                            const std::function<absl::Status()>& interrupted)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   /// The size of the cached fold in bytes. DropFold drops it, and the next query restores it from
   /// the store.
@@ -175,24 +128,6 @@ class Session {
   void MarkDeleted() ABSL_LOCKS_EXCLUDED(fold_mu_, mu_);
 
  private:
-  // The counted facts of the series since the session was created or reset.
-  struct Series {
-    SeriesId id;
-    // True once the stored records are counted. If counting failed, `problem` holds the reason.
-    bool loaded = false;
-    absl::Status problem = {};
-    std::optional<std::int64_t> sealed_count = {};
-    std::optional<Dtype> dtype = {};
-    std::optional<std::vector<std::int64_t>> qparam_shape = {};
-    IndexSet indices = {};
-    SeriesCounts counts = {};
-    std::int64_t conflict_count = 0;
-    // Records between Stage and Commit. They fix dtype and qparam_shape too.
-    std::int64_t staged = 0;
-    BatchIndex next_checkpoint = 0;
-  };
-  // Drops the counts, because the store may hold more records than it reported.
-  void Unload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A snapshot of the series, which can be read without a lock.
   struct Moment {
     SeriesId series;
@@ -206,24 +141,13 @@ class Session {
     absl::StatusOr<bool> Next(SeriesReader::Entry& entry);
   };
 
-  void EnsureLoaded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<SeriesId> SeriesToSeal() ABSL_LOCKS_EXCLUDED(mu_);
-  // Applies the store's seal, and returns the count.
-  absl::StatusOr<std::int64_t> ApplySeal(SeriesId series, std::int64_t sealed)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  // True if the wait is over: the series has `count` records, or was reset or deleted.
-  bool ReachedCount(SeriesId series, std::int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Waits until the result of ReachedCount may have changed.
-  void AwaitCount(SeriesId series, std::int64_t count, absl::Time deadline)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status CheckFits(Dtype dtype, bool empty,
-                         const std::vector<std::int64_t>& qparam_shape) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Count(BatchIndex index, const SeriesRecord& observed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Progress ProgressLocked(std::size_t max_missing) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The store's facts of `series`. They are empty if the series no longer exists: then the session
+  // is being reset or deleted. `problem` names the session.
+  SeriesFacts FactsOf(SeriesId series) const;
+  // The facts of the current series; empty if the session was deleted.
+  SeriesFacts Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Deleted() const;
-  absl::Status NothingSeen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status NothingSeen(const Coverage& coverage) const;
   // FAILED_PRECONDITION if there are no records to fold.
   absl::StatusOr<Moment> Now(BatchIndex from) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FoldSpec> SpecOf(const FoldRequest& request) const;
@@ -239,6 +163,7 @@ class Session {
   const std::shared_ptr<const SessionIdentity> identity_;
   Store* const store_;
   ChangeFeed* const feed_;
+  CountWaiter waiter_;
 
   // Locked before mu_. Queries of one session fold one after another; adding records does not wait
   // for them.
@@ -246,9 +171,12 @@ class Session {
   // Null before the first query, which saves memory: a large model has many sessions.
   std::unique_ptr<SeriesPrefix> prefix_ ABSL_GUARDED_BY(fold_mu_);
 
+  // Never held during a wait for a device.
   mutable absl::Mutex mu_;
-  Series series_ ABSL_GUARDED_BY(mu_);
+  SeriesId series_ ABSL_GUARDED_BY(mu_);
   bool deleted_ ABSL_GUARDED_BY(mu_) = false;
+  // The prefix length at which the next checkpoint is due.
+  BatchIndex next_checkpoint_ ABSL_GUARDED_BY(mu_) = 0;
   std::atomic<bool> checkpoint_due_{false};
 };
 

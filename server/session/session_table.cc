@@ -37,7 +37,7 @@ absl::Status NoSession(absl::string_view full_name) {
 absl::Status SessionTable::Restore() {
   std::vector<std::pair<absl::string_view, Entry>> sessions;
   RETURN_IF_ERROR(store_->ForEachSession([&](StoredSession stored) {
-    auto session = std::make_shared<Session>(std::move(stored), /*is_new=*/false, store_, &feed_);
+    auto session = std::make_shared<Session>(std::move(stored), store_, &feed_);
     sessions.emplace_back(NameOf(session), std::move(session));
   }));
   // In order each goes to the end. In any other each one's place would have to be looked up,
@@ -66,8 +66,8 @@ absl::StatusOr<std::shared_ptr<Session>> SessionTable::Create(const SessionName&
     absl::MutexLock lock(&mu_);
     claimed_.erase(name.full());
     if (!series.ok()) return series.status();
-    session = std::make_shared<Session>(StoredSession{identity, *series, std::nullopt},
-                                        /*is_new=*/true, store_, &feed_);
+    session =
+        std::make_shared<Session>(StoredSession{identity, *series, std::nullopt}, store_, &feed_);
     Insert(session);
   }
   feed_.Changed(name);

@@ -14,6 +14,7 @@ namespace calipers::server {
 namespace {
 
 using storage::v1::CheckpointRow;
+using storage::v1::FactsRow;
 using storage::v1::ObservedRow;
 using storage::v1::SessionRow;
 using storage::v1::StateRow;
@@ -96,6 +97,59 @@ absl::StatusOr<std::shared_ptr<const SeriesRecord>> FromRow(const ObservedRow& r
   return FromRow(row, std::make_shared<const std::string>(row.worker()));
 }
 
+// FactsRow and StateRow hold coverage and a qparam shape under the same names.
+template <typename Row>
+void CoverageToRow(const Coverage& coverage, Row& row) {
+  row.set_count(coverage.count);
+  row.set_folded_count(coverage.folded_count);
+  row.set_num_observations(coverage.num_observations);
+  row.set_empty_batches(coverage.empty_batches);
+  for (const auto& [worker, tally] : coverage.workers) {
+    storage::v1::WorkerRow& entry = *row.add_workers();
+    entry.set_worker(worker);
+    entry.set_batches(tally.batches);
+    entry.set_tokens(tally.tokens);
+  }
+}
+
+template <typename Row>
+Coverage CoverageIn(const Row& row) {
+  Coverage coverage;
+  coverage.count = row.count();
+  coverage.folded_count = row.folded_count();
+  coverage.num_observations = row.num_observations();
+  coverage.empty_batches = row.empty_batches();
+  for (const storage::v1::WorkerRow& worker : row.workers()) {
+    coverage.workers[worker.worker()] = {worker.batches(), worker.tokens()};
+  }
+  return coverage;
+}
+
+template <typename Row>
+std::optional<std::vector<std::int64_t>> QparamShapeIn(const Row& row) {
+  if (row.qparam_shape().empty()) return std::nullopt;
+  return std::vector<std::int64_t>(row.qparam_shape().begin(), row.qparam_shape().end());
+}
+
+absl::StatusOr<IndexSet> IndicesIn(const FactsRow& row) {
+  IndexSet indices;
+  constexpr auto kEnd = static_cast<std::uint64_t>(kMaxBatchIndex) + 1;
+  if (row.indices_size() % 2 != 0) return Damaged("list of indices is not one");
+  std::uint64_t at = 0;
+  for (int i = 0; i < row.indices_size(); i += 2) {
+    const std::uint64_t skipped = row.indices(i);
+    const std::uint64_t length = row.indices(i + 1);
+    const bool touches = i > 0 && skipped == 0;
+    if (touches || length == 0 || skipped > kEnd - at || length > kEnd - at - skipped) {
+      return Damaged("list of indices is not one");
+    }
+    const std::uint64_t start = at + skipped;
+    at = start + length;
+    indices.Append({static_cast<BatchIndex>(start), static_cast<BatchIndex>(at)});
+  }
+  return indices;
+}
+
 }  // namespace
 
 void EncodeObserved(const SeriesRecord& observed, ObservedRow& scratch, std::string& row) {
@@ -161,6 +215,41 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
   return Checkpoint{row.prefix_end(), std::move(*row.mutable_state())};
 }
 
+std::string EncodeFacts(const SeriesFacts& facts) {
+  FactsRow row;
+  BatchIndex at = 0;
+  for (const IndexRange& range : facts.indices.Ranges()) {
+    row.add_indices(static_cast<std::uint64_t>(range.start - at));
+    row.add_indices(static_cast<std::uint64_t>(range.end - range.start));
+    at = range.end;
+  }
+  if (facts.dtype) row.set_dtype(static_cast<std::uint32_t>(*facts.dtype));
+  if (facts.qparam_shape) {
+    row.mutable_qparam_shape()->Assign(facts.qparam_shape->begin(), facts.qparam_shape->end());
+  }
+  CoverageToRow(facts.coverage, row);
+  row.set_checkpoint_end(facts.checkpoint_end);
+  return row.SerializeAsString();
+}
+
+absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view bytes) {
+  ASSIGN_OR_RETURN(const FactsRow row, Parse<FactsRow>(bytes, "account of a series"));
+  SeriesFacts facts;
+  ASSIGN_OR_RETURN(facts.indices, IndicesIn(row));
+  if (row.has_dtype()) {
+    ASSIGN_OR_RETURN(facts.dtype, ToDtype(row.dtype()));
+  }
+  facts.qparam_shape = QparamShapeIn(row);
+  facts.coverage = CoverageIn(row);
+  std::int64_t indices = 0;
+  for (const IndexRange& range : facts.indices.Ranges()) indices += range.end - range.start;
+  if (facts.coverage.count != indices || facts.dtype.has_value() != (indices > 0)) {
+    return Damaged("account of a series does not add up");
+  }
+  facts.checkpoint_end = row.checkpoint_end();
+  return facts;
+}
+
 std::string EncodeState(const SeriesState& state) {
   StateRow row;
   row.set_observer_state(state.observer_state);
@@ -169,16 +258,7 @@ std::string EncodeState(const SeriesState& state) {
     row.mutable_qparam_shape()->Assign(state.qparam_shape->begin(), state.qparam_shape->end());
   }
   row.set_dtype(static_cast<std::uint32_t>(state.dtype));
-  row.set_count(state.counts.count);
-  row.set_folded_count(state.counts.folded_count);
-  row.set_num_observations(state.counts.num_observations);
-  row.set_empty_batches(state.counts.empty_batches);
-  for (const auto& [worker, tally] : state.counts.workers) {
-    storage::v1::WorkerRow& entry = *row.add_workers();
-    entry.set_worker(worker);
-    entry.set_batches(tally.batches);
-    entry.set_tokens(tally.tokens);
-  }
+  CoverageToRow(state.coverage, row);
   return row.SerializeAsString();
 }
 
@@ -189,17 +269,9 @@ absl::StatusOr<SeriesState> DecodeState(absl::string_view bytes) {
   if (row.has_last()) {
     ASSIGN_OR_RETURN(state.last, FromRow(row.last()));
   }
-  if (!row.qparam_shape().empty()) {
-    state.qparam_shape.emplace(row.qparam_shape().begin(), row.qparam_shape().end());
-  }
+  state.qparam_shape = QparamShapeIn(row);
   ASSIGN_OR_RETURN(state.dtype, ToDtype(row.dtype()));
-  state.counts.count = row.count();
-  state.counts.folded_count = row.folded_count();
-  state.counts.num_observations = row.num_observations();
-  state.counts.empty_batches = row.empty_batches();
-  for (const storage::v1::WorkerRow& worker : row.workers()) {
-    state.counts.workers[worker.worker()] = {worker.batches(), worker.tokens()};
-  }
+  state.coverage = CoverageIn(row);
   return state;
 }
 

@@ -9,7 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/tensor/dtype.h"
-#include "server/model/series_counts.h"
+#include "server/model/coverage.h"
+#include "server/model/series_facts.h"
 #include "server/model/series_record.h"
 #include "server/storage/store.h"
 
@@ -50,13 +51,17 @@ absl::StatusOr<StoredSession> DecodeSession(absl::string_view row);
 std::string EncodeCheckpoint(const Checkpoint& checkpoint);
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view row);
 
+/// The facts without conflict_count, sealed_count and problem, which are not in the row.
+std::string EncodeFacts(const SeriesFacts& facts);
+absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view row);
+
 /// What a session knows of a prefix of its series.
 struct SeriesState {
   std::string observer_state;
   std::shared_ptr<const SeriesRecord> last;
   std::optional<std::vector<std::int64_t>> qparam_shape;
   Dtype dtype = Dtype::kF32;
-  SeriesCounts counts;
+  Coverage coverage;
 };
 std::string EncodeState(const SeriesState& state);
 absl::StatusOr<SeriesState> DecodeState(absl::string_view row);

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/model/index_set.h"
+#include "server/model/series_facts.h"
 #include "server/model/series_record.h"
 #include "server/model/session_identity.h"
 
@@ -34,6 +35,8 @@ struct NewRecord {
   /// Default: the largest index of the series plus one.
   std::optional<BatchIndex> index;
   std::shared_ptr<const SeriesRecord> observed;
+  /// The qparam shape of the view in which the tensor was reduced.
+  std::vector<std::int64_t> qparam_shape = {};
 };
 
 /// The result of putting a record.
@@ -49,6 +52,9 @@ struct PutResult {
   /// The record's index; -1 if the record was refused and no index was given.
   BatchIndex index = -1;
   absl::Status status = {};
+  /// The series after the call; set for kStored, kDuplicate and kConflict. If other servers write
+  /// to the same store, it may include records of theirs.
+  SeriesSummary summary = {};
 };
 
 /// The saved fold of a series' first records, so that they need not be read again.
@@ -75,6 +81,11 @@ class SeriesReader {
 
 /// Stores sessions and their records. Records are a grow-only map with the key (series, index): a
 /// stored record never changes. Thread-safe.
+///
+/// The store owns the facts of each series. It decides about a record in one step, when the record
+/// is put. All other classes ask the store, and none keeps a second account. Several servers may
+/// share the stored data, each through its own Store object. Every promise holds for all of them,
+/// unless the comment names this object.
 ///
 /// When a changing call returns OK, the change is as durable as the store promises
 /// (docs/durability.md). A failed call changes nothing, and its status names the next step.
@@ -107,9 +118,20 @@ class Store {
 
   /// Stores each record unless its index already holds a record. Returns one result for each
   /// record, in order. When kDuplicate is returned, the original is as durable as the store
-  /// promises. Refusals: NOT_FOUND if the series does not exist, FAILED_PRECONDITION if it is
-  /// sealed, RESOURCE_EXHAUSTED if the store is full, and errors of the device.
+  /// promises. Refusals: NOT_FOUND if the series does not exist, INVALID_ARGUMENT if the dtype or
+  /// the qparam shape differs from that of the stored records, OUT_OF_RANGE for an index that is
+  /// not allowed, FAILED_PRECONDITION if the series is sealed, RESOURCE_EXHAUSTED if the store is
+  /// full, DATA_LOSS if the series cannot be read, and errors of the device.
   virtual std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) = 0;
+
+  /// The status with which PutIfAbsent would refuse a record of this form. Uses only what this
+  /// object has in memory and never waits for a device, so a stream can refuse a tensor before its
+  /// data arrive. OK may also mean that the series is not in memory.
+  virtual absl::Status CheckFits(SeriesId series, const RecordForm& form) = 0;
+
+  /// The facts of the series. They include every put that returned before this call. The conflict
+  /// count covers the puts through this object. NOT_FOUND if the series does not exist.
+  virtual absl::StatusOr<SeriesFacts> Facts(SeriesId series) = 0;
 
   /// The records from index `from` on.
   virtual absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) = 0;

@@ -34,6 +34,12 @@ class StoreWrapper : public server::Store {
   std::vector<server::PutResult> PutIfAbsent(absl::Span<const server::NewRecord> records) override {
     return base_->PutIfAbsent(records);
   }
+  absl::Status CheckFits(server::SeriesId series, const server::RecordForm& form) override {
+    return base_->CheckFits(series, form);
+  }
+  absl::StatusOr<server::SeriesFacts> Facts(server::SeriesId series) override {
+    return base_->Facts(series);
+  }
   absl::StatusOr<std::unique_ptr<server::SeriesReader>> Read(server::SeriesId series,
                                                              server::BatchIndex from) override {
     return base_->Read(series, from);

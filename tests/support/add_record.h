@@ -23,16 +23,19 @@ inline server::Ack AddRecord(server::Store& store, server::Session& session,
                              const std::vector<std::int64_t>& qparam_shape,
                              const std::shared_ptr<const Record>& record,
                              const std::string& worker) {
-  const absl::StatusOr<server::SeriesId> series = session.Stage(qparam_shape, *record);
-  if (!series.ok()) {
-    return {.index = index.value_or(-1),
-            .outcome = server::Outcome::kRejected,
-            .status = series.status()};
+  const auto rejected = [&](const absl::Status& status) {
+    return server::Ack{
+        .index = index.value_or(-1), .outcome = server::Outcome::kRejected, .status = status};
+  };
+  if (const absl::Status allowed = session.CheckPolicy(*record); !allowed.ok()) {
+    return rejected(allowed);
   }
+  const absl::StatusOr<server::SeriesId> series = session.CurrentSeries();
+  if (!series.ok()) return rejected(series.status());
   const auto observed = server::SeriesRecord::Make(*record, qparam_shape,
                                                    std::make_shared<const std::string>(worker));
-  const server::NewRecord added{*series, index, observed};
-  return session.Commit(*series, *observed, store.PutIfAbsent({&added, 1}).at(0));
+  const server::NewRecord added{*series, index, observed, qparam_shape};
+  return session.Acknowledge(*series, store.PutIfAbsent({&added, 1}).at(0));
 }
 
 }  // namespace calipers::testing

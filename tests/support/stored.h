@@ -34,10 +34,16 @@ inline std::shared_ptr<const server::SeriesRecord> MakeObserved(double value,
                                     std::make_shared<const std::string>(worker));
 }
 
+/// MakeObserved's `value` on its way into a series.
+inline server::NewRecord MakeNew(server::SeriesId series, std::optional<server::BatchIndex> index,
+                                 double value) {
+  return {series, index, MakeObserved(value), {1}};
+}
+
 /// One record with MakeObserved's `value`.
 inline server::PutResult PutOne(server::Store& store, server::SeriesId series,
                                 std::optional<server::BatchIndex> index, double value) {
-  const server::NewRecord record{series, index, MakeObserved(value)};
+  const server::NewRecord record = MakeNew(series, index, value);
   return store.PutIfAbsent({&record, 1}).at(0);
 }
 

@@ -1,8 +1,11 @@
 #include "server/storage/memory/memory_series.h"
 
+#include <cassert>
+
 #include "absl/strings/str_cat.h"
 #include "core/limits.h"
 #include "core/status_macros.h"
+#include "server/storage/duplicate_check.h"
 #include "server/storage/sealing.h"
 
 namespace calipers::server {
@@ -24,68 +27,74 @@ std::int64_t FoldFootprint(const Record& record) {
   return static_cast<std::int64_t>(record.num_params() * 4 * sizeof(double));
 }
 
-PutResult Refused(const NewRecord& record, absl::Status status) {
-  return {PutResult::kRefused, record.index.value_or(-1), std::move(status)};
+absl::Status Reserve(ByteBudget& budget, std::int64_t bytes) {
+  std::int64_t free = 0;
+  if (budget.TryReserve(bytes, free)) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the record takes ", bytes, " bytes and the store holds ", budget.max_bytes() - free, " of ",
+      budget.max_bytes(), " (--max-store-bytes): delete a run or raise the limit"));
 }
 
 }  // namespace
 
-absl::Status StoreBudget::Reserve(std::int64_t bytes) {
-  std::int64_t held = held_.load(std::memory_order_relaxed);
-  do {
-    if (bytes > max_bytes_ - held) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the record takes ", bytes, " bytes and the store holds ", held, " of ",
-                       max_bytes_, " (--max-store-bytes): delete a run or raise the limit"));
-    }
-  } while (!held_.compare_exchange_weak(held, held + bytes, std::memory_order_relaxed));
-  return absl::OkStatus();
-}
-
-void MemorySeries::PutIfAbsent(absl::Span<const NewRecord> records, StoreBudget& budget,
+void MemorySeries::PutIfAbsent(absl::Span<const NewRecord> records, ByteBudget& budget,
                                std::vector<PutResult>& results) {
   absl::MutexLock lock(&mu_);
+  const std::size_t before = results.size();
   for (const NewRecord& record : records) results.push_back(Put(record, budget));
+  const SeriesSummary summary = facts_.Summary();
+  for (std::size_t i = before; i < results.size(); ++i) {
+    if (results[i].outcome != PutResult::kRefused) results[i].summary = summary;
+  }
 }
 
-PutResult MemorySeries::Put(const NewRecord& record, StoreBudget& budget) {
+PutResult MemorySeries::Put(const NewRecord& record, ByteBudget& budget) {
   if (IsGone()) return Refused(record, SeriesGone());
-  const BatchIndex index = record.index.value_or(End());
-  if (index < 0 || index > kMaxBatchIndex) {
-    return Refused(record, absl::OutOfRangeError(
-                               absl::StrCat("index ", index, " is not in 0 to ", kMaxBatchIndex)));
+  DuplicateCheck puts(identity_.get());
+  DuplicateCheck::Decision decision = puts.Decide(facts_, record);
+  if (decision.place == DuplicateCheck::Place::kRefused) {
+    return Refused(record, std::move(decision.status));
   }
-  // Most records go to the end, which is found at once.
-  const auto place = index >= End() ? records_.end() : records_.lower_bound(index);
-  if (place != records_.end() && place->first == index) {
-    const bool same = place->second.observed->digest == record.observed->digest;
-    return {same ? PutResult::kDuplicate : PutResult::kConflict, index, {}};
+  if (decision.place == DuplicateCheck::Place::kTaken) {
+    const SeriesRecord& held = *records_.find(decision.index)->second.observed;
+    const PutResult result = puts.Compare(decision.index, held.digest, record.observed->digest);
+    puts.ApplyTo(facts_);
+    return result;
   }
-  if (sealed_count_) return Refused(record, SealedError(index, *sealed_count_));
   const std::int64_t fold = has_fold_ ? 0 : FoldFootprint(record.observed->record);
   const std::int64_t size = Footprint(*record.observed) + fold;
-  absl::Status taken = budget.Reserve(size);
+  absl::Status taken = Reserve(budget, size);
   if (!taken.ok()) return Refused(record, std::move(taken));
   bytes_ += size;
   has_fold_ = has_fold_ || fold > 0;
+  puts.ApplyTo(facts_);
   // Nothing is ever taken out, so that the number of records is one of order, too.
-  records_.emplace_hint(place, index, Kept{record.observed, records_.size() + 1});
-  return {PutResult::kStored, index, {}};
+  records_.emplace_hint(records_.end(), decision.index, Kept{record.observed, records_.size() + 1});
+  assert(facts_.coverage.count == static_cast<std::int64_t>(records_.size()));
+  return {PutResult::kStored, decision.index};
 }
 
-BatchIndex MemorySeries::End() const { return records_.empty() ? 0 : records_.rbegin()->first + 1; }
+absl::Status MemorySeries::CheckFits(const RecordForm& form) const {
+  absl::MutexLock lock(&mu_);
+  if (IsGone()) return SeriesGone();
+  return server::CheckFits(identity_->name, facts_.Form(), form);
+}
+
+absl::StatusOr<SeriesFacts> MemorySeries::Facts() const {
+  absl::MutexLock lock(&mu_);
+  if (IsGone()) return SeriesGone();
+  return facts_;
+}
 
 absl::StatusOr<std::int64_t> MemorySeries::Seal(std::optional<std::int64_t> count) {
   absl::MutexLock lock(&mu_);
   if (IsGone()) return SeriesGone();
-  IndexSet indices;
-  for (const auto& [index, kept] : records_) indices.Insert(index);
-  ASSIGN_OR_RETURN(sealed_count_, CountToSealAt(indices, sealed_count_, count));
-  return *sealed_count_;
+  ASSIGN_OR_RETURN(facts_.sealed_count, CountToSealAt(facts_.indices, facts_.sealed_count, count));
+  return *facts_.sealed_count;
 }
 
 absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values,
-                                           StoreBudget& budget) {
+                                           ByteBudget& budget) {
   absl::MutexLock lock(&mu_);
   if (IsGone()) return SeriesGone();
   const auto next = records_.find(checkpoint.prefix_end);
@@ -98,13 +107,14 @@ absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool dr
   if (!drop_values && checkpoint_ == nullptr) return absl::OkStatus();
   const BatchIndex from = checkpoint_ == nullptr ? 0 : checkpoint_->prefix_end;
   checkpoint_ = std::make_unique<const Checkpoint>(checkpoint);
+  facts_.checkpoint_end = checkpoint.prefix_end;
   if (!drop_values) return absl::OkStatus();
   for (auto it = records_.lower_bound(from);
        it != records_.end() && it->first < checkpoint.prefix_end; ++it) {
     const std::int64_t before = Footprint(*it->second.observed);
     it->second.observed = it->second.observed->WithoutValues();
     const std::int64_t freed = before - Footprint(*it->second.observed);
-    budget.Give(freed);
+    budget.Release(freed);
     bytes_ -= freed;
   }
   return absl::OkStatus();
@@ -119,13 +129,13 @@ absl::StatusOr<std::optional<Checkpoint>> MemorySeries::ReadCheckpoint() const {
 
 std::optional<std::int64_t> MemorySeries::sealed_count() const {
   absl::MutexLock lock(&mu_);
-  return sealed_count_;
+  return facts_.sealed_count;
 }
 
-void MemorySeries::Delete(StoreBudget& budget) {
+void MemorySeries::Delete(ByteBudget& budget) {
   absl::MutexLock lock(&mu_);
   deleted_ = true;
-  budget.Give(std::exchange(bytes_, 0));
+  budget.Release(std::exchange(bytes_, 0));
 }
 
 absl::StatusOr<std::uint64_t> MemorySeries::Now() const {

@@ -16,24 +16,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "server/base/byte_budget.h"
 #include "server/storage/store.h"
 
 namespace calipers::server {
-
-/// Bytes that the records of a store may take together. Thread-safe.
-class StoreBudget {
- public:
-  explicit StoreBudget(std::int64_t max_bytes) : max_bytes_(max_bytes) {}
-
-  /// RESOURCE_EXHAUSTED, with the figures, and nothing is taken, if they are not free.
-  absl::Status Reserve(std::int64_t bytes);
-  void Give(std::int64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
-  std::int64_t held() const { return held_.load(std::memory_order_relaxed); }
-
- private:
-  const std::int64_t max_bytes_;
-  std::atomic<std::int64_t> held_{0};
-};
 
 /// A run that a memory store has.
 struct MemoryRun {
@@ -55,16 +41,18 @@ class MemorySeries {
   const std::shared_ptr<MemoryRun>& run() const { return run_; }
 
   /// What Store has of the same names. `records` are all of this series.
-  void PutIfAbsent(absl::Span<const NewRecord> records, StoreBudget& budget,
+  void PutIfAbsent(absl::Span<const NewRecord> records, ByteBudget& budget,
                    std::vector<PutResult>& results) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::int64_t> Seal(std::optional<std::int64_t> count) ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values, StoreBudget& budget)
+  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, bool drop_values, ByteBudget& budget)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckFits(const RecordForm& form) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<SeriesFacts> Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Gives back what the records took and takes none any more. Readers go on.
-  void Delete(StoreBudget& budget) ABSL_LOCKS_EXCLUDED(mu_);
+  void Delete(ByteBudget& budget) ABSL_LOCKS_EXCLUDED(mu_);
 
   /// How many records were ever put. Those put later have a greater `order`.
   absl::StatusOr<std::uint64_t> Now() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -79,17 +67,17 @@ class MemorySeries {
     std::uint64_t order = 0;
   };
 
-  PutResult Put(const NewRecord& record, StoreBudget& budget) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchIndex End() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  PutResult Put(const NewRecord& record, ByteBudget& budget) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsGone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return deleted_ || run_->deleted; }
 
   const SeriesId id_;
   const std::shared_ptr<const SessionIdentity> identity_;
   const std::shared_ptr<MemoryRun> run_;
   mutable absl::Mutex mu_;
+  // Of records_.
+  SeriesFacts facts_ ABSL_GUARDED_BY(mu_);
   absl::btree_map<BatchIndex, Kept> records_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<const Checkpoint> checkpoint_ ABSL_GUARDED_BY(mu_);
-  std::optional<std::int64_t> sealed_count_ ABSL_GUARDED_BY(mu_);
   // Of the budget, with what is kept free for the session's fold.
   std::int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool has_fold_ ABSL_GUARDED_BY(mu_) = false;

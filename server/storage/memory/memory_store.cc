@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/status_macros.h"
+#include "server/storage/duplicate_check.h"
 
 namespace calipers::server {
 namespace {
@@ -109,12 +110,23 @@ std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> reco
       series->PutIfAbsent(some, budget_, results);
     } else {
       for (const NewRecord& record : some) {
-        results.push_back({PutResult::kRefused, record.index.value_or(-1), SeriesGone()});
+        results.push_back(Refused(record, SeriesGone()));
       }
     }
     records.remove_prefix(some.size());
   }
   return results;
+}
+
+absl::Status MemoryStore::CheckFits(SeriesId id, const RecordForm& form) {
+  const std::shared_ptr<MemorySeries> series = series_.Find(id);
+  return series == nullptr ? SeriesGone() : series->CheckFits(form);
+}
+
+absl::StatusOr<SeriesFacts> MemoryStore::Facts(SeriesId id) {
+  const std::shared_ptr<MemorySeries> series = series_.Find(id);
+  if (series == nullptr) return SeriesGone();
+  return series->Facts();
 }
 
 absl::StatusOr<std::unique_ptr<SeriesReader>> MemoryStore::Read(SeriesId id, BatchIndex from) {

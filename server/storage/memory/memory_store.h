@@ -30,6 +30,8 @@ class MemoryStore final : public Store {
   absl::Status DeleteSession(SeriesId series) override;
   absl::Status DeleteRun(const RunName& run) override ABSL_LOCKS_EXCLUDED(runs_mu_);
   std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override;
+  absl::Status CheckFits(SeriesId series, const RecordForm& form) override;
+  absl::StatusOr<SeriesFacts> Facts(SeriesId series) override;
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override;
   std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
                                                     std::optional<std::int64_t> count) override;
@@ -39,7 +41,7 @@ class MemoryStore final : public Store {
   absl::StatusOr<Backup> CreateBackup(const std::string& id) override;
 
   /// Bytes that the records take now.
-  std::int64_t bytes() const { return budget_.held(); }
+  std::int64_t bytes() const { return budget_.reserved(); }
 
  private:
   // False, and nothing is kept, if its run is going.
@@ -48,7 +50,7 @@ class MemoryStore final : public Store {
   std::shared_ptr<MemorySeries> Extract(SeriesId id);
   std::shared_ptr<MemoryRun> FindOrMakeRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
 
-  StoreBudget budget_;
+  ByteBudget budget_;
   std::atomic<std::uint64_t> next_id_{1};
   SeriesMap<MemorySeries> series_;
   absl::Mutex runs_mu_;

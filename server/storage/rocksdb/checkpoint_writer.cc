@@ -1,11 +1,13 @@
 #include "server/storage/rocksdb/checkpoint_writer.h"
 
+#include <cassert>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "rocksdb/write_batch.h"
+#include "server/storage/rocksdb/facts_loader.h"
 #include "server/storage/rocksdb/keys.h"
 #include "server/storage/rocksdb/row_checksum.h"
 #include "server/storage/rows.h"
@@ -83,8 +85,9 @@ absl::StatusOr<std::optional<Checkpoint>> FetchCheckpoint(const Database& databa
   return *std::move(checkpoint);
 }
 
-absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
-                             const Checkpoint& checkpoint, bool drop_values) {
+absl::Status StoreCheckpoint(Database& database, LiveSeries& series, const Checkpoint& checkpoint,
+                             bool drop_values) {
+  absl::MutexLock lock(&series.load_mu);
   const absl::StatusOr<bool> needed = IsDropped(database, series, checkpoint.prefix_end);
   if (!needed.ok()) return InSeries(series, needed.status());
   if (*needed) {
@@ -93,14 +96,26 @@ absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
                      checkpoint.prefix_end,
                      ", and values after that were already dropped (write a later checkpoint)"));
   }
+  // With the row of facts, which counts the records whose values go. Where another put wrote
+  // a later one meanwhile, this one lacks records that are found by reading them.
+  ASSIGN_OR_RETURN(SeriesFacts facts, FetchFactsLocked(database, series));
+  assert(checkpoint.prefix_end <= facts.indices.ContiguousPrefix());
+  facts.checkpoint_end = checkpoint.prefix_end;
   rocksdb::WriteBatch batch;
   PutRow(CheckpointKey(series.run->id, series.id), EncodeCheckpoint(checkpoint), batch);
-  if (!drop_values) return database.Write(batch, Database::Keep::kSometime);
-  ASSIGN_OR_RETURN(const std::optional<Checkpoint> before, FetchCheckpoint(database, series));
-  const absl::StatusOr<BatchIndex> from =
-      FirstUndropped(database, series, before ? before->prefix_end : 0);
-  if (!from.ok()) return InSeries(series, from.status());
-  return InSeries(series, WriteDropping(database, series, *from, checkpoint.prefix_end, batch));
+  PutRow(FactsKey(series.run->id, series.id), EncodeFacts(facts), batch);
+  if (drop_values) {
+    ASSIGN_OR_RETURN(const std::optional<Checkpoint> before, FetchCheckpoint(database, series));
+    const absl::StatusOr<BatchIndex> from =
+        FirstUndropped(database, series, before ? before->prefix_end : 0);
+    if (!from.ok()) return InSeries(series, from.status());
+    RETURN_IF_ERROR(
+        InSeries(series, WriteDropping(database, series, *from, checkpoint.prefix_end, batch)));
+  } else {
+    RETURN_IF_ERROR(database.Write(batch, Database::Keep::kSometime));
+  }
+  series.CheckpointWritten(checkpoint.prefix_end, facts.coverage.count);
+  return absl::OkStatus();
 }
 
 }  // namespace calipers::server

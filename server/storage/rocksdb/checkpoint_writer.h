@@ -3,10 +3,11 @@
 
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/storage/rocksdb/database.h"
-#include "server/storage/rocksdb/series_index.h"
+#include "server/storage/rocksdb/live_series.h"
 #include "server/storage/store.h"
 
 namespace calipers::server {
@@ -17,8 +18,8 @@ absl::StatusOr<std::optional<Checkpoint>> FetchCheckpoint(const Database& databa
 
 /// As Store::WriteCheckpoint, one at a time. FAILED_PRECONDITION if values were dropped
 /// that neither it nor a record would have any more.
-absl::Status StoreCheckpoint(Database& database, const LiveSeries& series,
-                             const Checkpoint& checkpoint, bool drop_values);
+absl::Status StoreCheckpoint(Database& database, LiveSeries& series, const Checkpoint& checkpoint,
+                             bool drop_values) ABSL_LOCKS_EXCLUDED(series.load_mu);
 
 }  // namespace calipers::server
 

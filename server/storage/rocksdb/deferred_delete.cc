@@ -23,7 +23,7 @@ std::vector<KeyRange> RowsOf(absl::string_view key) {
     return {AllRecords(run, SeriesId{NumberAt(key, kRunKeySize)})};
   }
   return {AllOf(RowKind::kSession, run), AllOf(RowKind::kObserved, run),
-          AllOf(RowKind::kCheckpoint, run)};
+          AllOf(RowKind::kCheckpoint, run), AllOf(RowKind::kFacts, run)};
 }
 
 // The first keys of the range, in order.

@@ -63,6 +63,8 @@ std::string CheckpointKey(RunId run, SeriesId series) {
   return Key(RowKind::kCheckpoint, run, series);
 }
 
+std::string FactsKey(RunId run, SeriesId series) { return Key(RowKind::kFacts, run, series); }
+
 std::string RemovalKey(RunId run) { return Key(RowKind::kRemoval, run); }
 
 std::string RemovalKey(RunId run, SeriesId series) { return Key(RowKind::kRemoval, run, series); }
@@ -117,6 +119,8 @@ std::string Describe(absl::string_view key) {
                           run);
     case RowKind::kCheckpoint:
       return absl::StrCat("the checkpoint of series ", series, " of the run with id ", run);
+    case RowKind::kFacts:
+      return absl::StrCat("the account of series ", series, " of the run with id ", run);
     case RowKind::kRemoval:
       return absl::StrCat("the deletion row of ",
                           series == 0 ? "" : absl::StrCat("series ", series, " of "),

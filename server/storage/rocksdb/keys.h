@@ -25,6 +25,7 @@ enum class RowKind : char {
   kSession = 's',
   kObserved = 'o',
   kCheckpoint = 'c',
+  kFacts = 'f',
   kRemoval = 'd',
 };
 
@@ -36,6 +37,7 @@ std::string RunKey(absl::string_view run_name);
 std::string SessionKey(RunId run, absl::string_view session_id);
 ObservedKey MakeObservedKey(RunId run, SeriesId series, BatchIndex index);
 std::string CheckpointKey(RunId run, SeriesId series);
+std::string FactsKey(RunId run, SeriesId series);
 /// Of what says that rows remain of a run, or of one series of it, that is gone.
 std::string RemovalKey(RunId run);
 std::string RemovalKey(RunId run, SeriesId series);

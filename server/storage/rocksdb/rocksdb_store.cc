@@ -10,6 +10,7 @@
 #include "server/storage/rocksdb/data_format.h"
 #include "server/storage/rocksdb/deferred_delete.h"
 #include "server/storage/rocksdb/durable_files.h"
+#include "server/storage/rocksdb/facts_loader.h"
 #include "server/storage/rocksdb/fixed64.h"
 #include "server/storage/rocksdb/keys.h"
 #include "server/storage/rocksdb/put_batch.h"
@@ -17,7 +18,6 @@
 #include "server/storage/rocksdb/row_checksum.h"
 #include "server/storage/rocksdb/series_reader.h"
 #include "server/storage/rows.h"
-#include "server/storage/sealing.h"
 
 namespace calipers::server {
 namespace {
@@ -32,6 +32,7 @@ void PutSession(rocksdb::WriteBatch& batch, RunId run, const StoredSession& sess
 // of the removal that is to be finished.
 std::string RemoveSeries(rocksdb::WriteBatch& batch, const LiveSeries& series) {
   batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
+  batch.Delete(FactsKey(series.run->id, series.id)).PermitUncheckedError();
   std::string removal = RemovalKey(series.run->id, series.id);
   PutRemoval(removal, batch);
   return removal;
@@ -122,16 +123,14 @@ absl::Status RocksdbStore::LoadSession(absl::string_view key, absl::string_view 
   if (!session.ok()) {
     return absl::DataLossError(absl::StrCat(Describe(key), ": ", session.status().message()));
   }
-  auto series =
-      std::make_shared<LiveSeries>(session->series, std::move(session->identity), run->second);
-  series->sealed_count = session->sealed_count;
-  Insert(series);
+  Insert(std::make_shared<LiveSeries>(session->series, std::move(session->identity), run->second,
+                                      session->sealed_count));
   return absl::OkStatus();
 }
 
 absl::Status RocksdbStore::ForEachSession(absl::FunctionRef<void(StoredSession)> visit) {
   series_.ForEach([&](const LiveSeries& series) {
-    visit({series.identity, series.id, series.sealed_count});
+    visit({series.identity, series.id, series.sealed_count()});
   });
   return absl::OkStatus();
 }
@@ -151,8 +150,7 @@ absl::StatusOr<SeriesId> RocksdbStore::CreateSession(
   PutSession(batch, series->run->id, {series->identity, series->id, {}});
   RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
   series->run->kept = true;
-  // Nothing is on disk to be read.
-  series->indices = std::make_unique<IndexSet>();
+  series->SetEmpty();
   Insert(series);
   return series->id;
 }
@@ -171,6 +169,7 @@ absl::StatusOr<SeriesId> RocksdbStore::ResetSession(SeriesId id) {
     PutSession(batch, series->run->id, {series->identity, series->id, {}});
     RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
     Forget(*old);
+    series->SetEmpty();
     Insert(series);
   }
   Finish(removal);
@@ -232,6 +231,21 @@ std::vector<PutResult> RocksdbStore::PutIfAbsent(absl::Span<const NewRecord> rec
   return std::move(batch).Commit();
 }
 
+absl::Status RocksdbStore::CheckFits(SeriesId id, const RecordForm& form) {
+  // Without lifecycle_mu_, which is held while a reset or deletion is written.
+  const std::shared_ptr<LiveSeries> series = series_.Find(id);
+  if (series == nullptr || series->run->deleted) return SeriesGone();
+  return series->CheckFits(form);
+}
+
+absl::StatusOr<SeriesFacts> RocksdbStore::Facts(SeriesId id) {
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  const std::shared_ptr<LiveSeries> series = Find(id);
+  if (series == nullptr) return SeriesGone();
+  absl::StatusOr<SeriesFacts> facts = FetchFacts(*database_, *series);
+  return facts.ok() ? *std::move(facts) : series->FactsWith(facts.status());
+}
+
 absl::StatusOr<std::unique_ptr<SeriesReader>> RocksdbStore::Read(SeriesId id, BatchIndex from) {
   absl::ReaderMutexLock lock(&lifecycle_mu_);
   std::shared_ptr<LiveSeries> series = Find(id);
@@ -249,7 +263,7 @@ std::vector<absl::StatusOr<std::int64_t>> RocksdbStore::SealAll(absl::Span<const
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const std::shared_ptr<LiveSeries> series = Find(ids[i]);
     results.push_back(DecideSeal(series.get(), count));
-    if (!results[i].ok() || series->sealed_count) continue;
+    if (!results[i].ok() || series->sealed_count()) continue;
     PutSession(batch, series->run->id, {series->identity, series->id, *results[i]});
     sealed[i] = series;
   }
@@ -258,7 +272,7 @@ std::vector<absl::StatusOr<std::int64_t>> RocksdbStore::SealAll(absl::Span<const
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (sealed[i] == nullptr) continue;
     if (written.ok()) {
-      sealed[i]->sealed_count = *results[i];
+      sealed[i]->Seal(*results[i]);
     } else {
       results[i] = written;
     }
@@ -269,8 +283,8 @@ std::vector<absl::StatusOr<std::int64_t>> RocksdbStore::SealAll(absl::Span<const
 absl::StatusOr<std::int64_t> RocksdbStore::DecideSeal(LiveSeries* series,
                                                       std::optional<std::int64_t> count) {
   if (series == nullptr) return SeriesGone();
-  RETURN_IF_ERROR(LoadIndices(*database_, *series));
-  return CountToSealAt(*series->indices, series->sealed_count, count);
+  RETURN_IF_ERROR(LoadFacts(*database_, *series));
+  return series->DecideSeal(count);
 }
 
 absl::Status RocksdbStore::WriteCheckpoint(SeriesId id, const Checkpoint& checkpoint,

@@ -19,7 +19,7 @@
 #include "server/storage/rocksdb/database.h"
 #include "server/storage/rocksdb/directory_lock.h"
 #include "server/storage/rocksdb/id_allocator.h"
-#include "server/storage/rocksdb/series_index.h"
+#include "server/storage/rocksdb/live_series.h"
 #include "server/storage/series_map.h"
 #include "server/storage/store.h"
 
@@ -38,8 +38,8 @@ struct RocksdbOptions {
 };
 
 /// Everything in a RocksDB in a data directory, laid out as docs/durability.md says.
-/// Memory has the sessions there are, and of the series that are written to which
-/// indices they hold. One process at a time.
+/// Memory has the sessions there are, and the facts of the series that were written to or
+/// asked for. One process at a time.
 class RocksdbStore final : public Store {
  public:
   /// FAILED_PRECONDITION if the directory is in use, of a newer format, or no data
@@ -58,6 +58,8 @@ class RocksdbStore final : public Store {
   absl::Status DeleteRun(const RunName& run) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
   std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
+  absl::Status CheckFits(SeriesId series, const RecordForm& form) override;
+  absl::StatusOr<SeriesFacts> Facts(SeriesId series) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
   std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
@@ -100,7 +102,8 @@ class RocksdbStore final : public Store {
   // Shared by whoever uses a session that is there; held alone to take one away, so that
   // nothing is written to what is gone.
   mutable absl::Mutex lifecycle_mu_;
-  // Of what a series holds, and whether it is sealed: from a decision to when it is kept.
+  // Of which records a series holds, and whether it is sealed: from a decision to when it is
+  // kept.
   absl::Mutex put_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
   absl::Mutex checkpoint_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
   absl::Mutex backup_mu_;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "server/storage/rocksdb/database.h"
-#include "server/storage/rocksdb/series_index.h"
+#include "server/storage/rocksdb/live_series.h"
 #include "server/storage/rows.h"
 #include "server/storage/store.h"
 

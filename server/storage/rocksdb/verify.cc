@@ -31,6 +31,8 @@ absl::Status VerifyBody(absl::string_view key, absl::string_view body) {
       return DecodeObserved(body).status();
     case RowKind::kCheckpoint:
       return DecodeCheckpoint(body).status();
+    case RowKind::kFacts:
+      return DecodeFacts(body).status();
     case RowKind::kRemoval:
       return CheckRemoval(key, body);
   }

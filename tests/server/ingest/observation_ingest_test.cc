@@ -2,14 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "core/limits.h"
 #include "server/storage/memory/memory_store.h"
+#include "tests/crash/store_wrapper.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/stream_parts.h"
 
@@ -274,6 +280,66 @@ TEST_F(IngestTest, AReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
   const std::string tensor = Floats({1, 2, -3});
   ingest_.Data({reinterpret_cast<const std::byte*>(tensor.data()), tensor.size()});
   EXPECT_EQ(Only().outcome, Outcome::kDuplicate);
+}
+
+// A store whose device may take long: a stream's thread must not ask it anything that waits.
+class SlowStore final : public crash::StoreWrapper {
+ public:
+  explicit SlowStore(std::unique_ptr<Store> base) : StoreWrapper(std::move(base)) {}
+
+  bool IsImmediate() const override { return false; }
+  std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override {
+    Wait();
+    return StoreWrapper::PutIfAbsent(records);
+  }
+  absl::StatusOr<SeriesFacts> Facts(SeriesId series) override {
+    Wait();
+    return StoreWrapper::Facts(series);
+  }
+  absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
+    Wait();
+    return StoreWrapper::Read(series, from);
+  }
+  absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override {
+    Wait();
+    return StoreWrapper::ReadCheckpoint(series);
+  }
+
+  // From here on this thread must not wait.
+  void WatchThisThread() { watched_ = std::this_thread::get_id(); }
+
+ private:
+  void Wait() const { EXPECT_NE(std::this_thread::get_id(), watched_.load()); }
+
+  std::atomic<std::thread::id> watched_{};
+};
+
+TEST(ObservationIngestTest, AStreamsThreadWaitsForNoDevice) {
+  auto memory = std::make_unique<MemoryStore>(1 << 20);
+  {
+    // A session that an earlier server left.
+    SessionTable before(memory.get(), 10);
+    ASSERT_OK(before.Create(*SessionName::Parse(kInput), {}));
+  }
+  SlowStore store(std::move(memory));
+  SessionTable table(&store, 10);
+  ASSERT_OK(table.Restore());
+  InflightBudget budget(1 << 16);
+  const auto acks = std::make_shared<AckQueue>();
+  absl::Notification acknowledged;
+  acks->NotifyReady([&] {
+    if (acks->HasReady()) acknowledged.Notify();
+  });
+  StreamParts parts(&store, &table, &budget);
+  ObservationIngest ingest(parts.shared(), acks, "w");
+  store.WatchThisThread();
+  const std::vector<std::int64_t> shape = {1, 2};
+  const std::vector<std::byte> data(8);
+  ingest.Begin({kInput, 0, "F32", shape, std::nullopt});
+  ingest.Data(data);
+  ingest.Commit();
+  acknowledged.WaitForNotification();
+  EXPECT_EQ(acks->Drain(1).at(0).outcome, Outcome::kStored);
 }
 
 TEST_F(IngestTest, TheWorkersNameHasALimit) {

@@ -65,5 +65,21 @@ TEST(IndexSetTest, TakesTheGreatestIndex) {
   EXPECT_EQ(set.Missing(1), (std::vector<IndexRange>{{0, kMaxBatchIndex}}));
 }
 
+TEST(IndexSetTest, RangesMakeTheSameSet) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 100; ++round) {
+    IndexSet set;
+    for (int i = 0; i < 40; ++i) set.Insert(static_cast<BatchIndex>(random() % 60));
+    IndexSet again;
+    for (const IndexRange& range : set.Ranges()) again.Append(range);
+    EXPECT_EQ(again.Ranges(), set.Ranges());
+    for (BatchIndex index = 0; index < 61; ++index) {
+      EXPECT_EQ(again.Contains(index), set.Contains(index));
+      EXPECT_EQ(again.Insert(index), set.Insert(index));
+    }
+    EXPECT_EQ(again.Ranges(), (std::vector<IndexRange>{{0, 61}}));
+  }
+}
+
 }  // namespace
 }  // namespace calipers::server

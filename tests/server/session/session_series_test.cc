@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/session/session_table.h"
 #include "server/storage/memory/memory_store.h"
 #include "tests/support/add_record.h"
@@ -44,19 +43,12 @@ class SessionSeriesTest : public ::testing::Test {
     for (BatchIndex i = 0; i < end; ++i) Add(session, i, absl::StrCat("w", i % 3));
   }
 
-  // A record on its way into the store, and what becomes of it.
-  struct OnItsWay {
-    SeriesId series;
-    std::shared_ptr<const SeriesRecord> observed;
-  };
-  OnItsWay Stage(Session& session) {
-    const auto record = MakeRecord(-1, 1);
-    const absl::StatusOr<SeriesId> series = session.Stage(kOne, *record);
-    EXPECT_OK(series);
-    return {*series, SeriesRecord::Make(*record, kOne, std::make_shared<const std::string>("w"))};
-  }
-  PutResult Store(const OnItsWay& staged, BatchIndex index) {
-    const NewRecord added{staged.series, index, staged.observed};
+  // What the store makes of a record under the index.
+  PutResult Store(const Session& session, BatchIndex index) {
+    const NewRecord added{
+        *session.CurrentSeries(), index,
+        SeriesRecord::Make(*MakeRecord(-1, 1), kOne, std::make_shared<const std::string>("w")),
+        kOne};
     return store_.PutIfAbsent({&added, 1}).at(0);
   }
   static PutResult Fail(BatchIndex index) {
@@ -69,7 +61,7 @@ class SessionSeriesTest : public ::testing::Test {
     EXPECT_OK(store_.ForEachSession([&](StoredSession stored) {
       if (stored.identity->name.full() == session.name().full()) found = std::move(stored);
     }));
-    return std::make_unique<Session>(*found, /*is_new=*/false, &store_, &feed_);
+    return std::make_unique<Session>(*found, &store_, &feed_);
   }
 
   MemoryStore store_{1 << 24};
@@ -198,10 +190,9 @@ TEST_F(SessionSeriesTest, WhatIsStoredAfterAWriteThatFailedIsCounted) {
   const auto session = Create("m/input");
   AddAll(*session, 10);
   ASSERT_OK(session->CheckpointNow());
-  const OnItsWay lost = Stage(*session);
-  const OnItsWay kept = Stage(*session);
-  EXPECT_EQ(session->Commit(lost.series, *lost.observed, Fail(10)).outcome, Outcome::kRejected);
-  session->Commit(kept.series, *kept.observed, Store(kept, 11));
+  const SeriesId series = *session->CurrentSeries();
+  EXPECT_EQ(session->Acknowledge(series, Fail(10)).outcome, Outcome::kRejected);
+  session->Acknowledge(series, Store(*session, 11));
   EXPECT_EQ(session->Snapshot().progress.count, 11);
   EXPECT_EQ(session->Snapshot().progress.contiguous_prefix, 10);
   EXPECT_EQ(session->Coverage().total.batches, 11);
@@ -209,33 +200,39 @@ TEST_F(SessionSeriesTest, WhatIsStoredAfterAWriteThatFailedIsCounted) {
   EXPECT_EQ(*session->Seal(12), 12);
 }
 
-TEST_F(SessionSeriesTest, ASealOutlivesAWriteThatFails) {
+// Whatever the store holds is sealed and answered for, whether or not its stream was told.
+TEST_F(SessionSeriesTest, ASealWaitsForNoAcknowledgement) {
   const auto session = Create("m/input");
-  const OnItsWay stored = Stage(*session);
-  const OnItsWay lost = Stage(*session);
-  const PutResult result = Store(stored, 0);
-  // It has to wait until the record is counted.
-  std::thread sealing([&] { EXPECT_EQ(*session->Seal(1), 1); });
-  absl::SleepFor(absl::Milliseconds(20));
-  session->Commit(lost.series, *lost.observed, Fail(1));
-  sealing.join();
-  session->Commit(stored.series, *stored.observed, result);
+  const SeriesId series = *session->CurrentSeries();
+  const PutResult stored = Store(*session, 0);
+  EXPECT_EQ(*session->Seal(1), 1);
+  EXPECT_EQ(session->Snapshot().progress.count, 1);
+  EXPECT_EQ(session->Snapshot().sealed_count, 1);
+  session->Acknowledge(series, Fail(1));
+  session->Acknowledge(series, stored);
   EXPECT_EQ(session->Snapshot().progress.count, 1);
 }
 
 TEST_F(SessionSeriesTest, AWaitOutlivesAWriteThatFails) {
   const auto session = Create("m/input");
-  const OnItsWay stored = Stage(*session);
-  const OnItsWay lost = Stage(*session);
-  const PutResult result = Store(stored, 0);
+  const SeriesId series = *session->CurrentSeries();
   std::thread waiting([&] {
     EXPECT_OK(session->WaitForCount(1, absl::InfiniteFuture(), [] { return absl::OkStatus(); }));
   });
-  absl::SleepFor(absl::Milliseconds(20));
-  session->Commit(lost.series, *lost.observed, Fail(1));
+  session->Acknowledge(series, Fail(1));
+  session->Acknowledge(series, Store(*session, 0));
   waiting.join();
-  session->Commit(stored.series, *stored.observed, result);
   EXPECT_EQ(session->Snapshot().progress.count, 1);
+}
+
+// Put by another server: no result of a put tells of it here.
+TEST_F(SessionSeriesTest, AWaitSeesWhatNobodyToldItOf) {
+  const auto session = Create("m/input");
+  std::thread waiting([&] {
+    EXPECT_OK(session->WaitForCount(1, absl::InfiniteFuture(), [] { return absl::OkStatus(); }));
+  });
+  Store(*session, 0);
+  waiting.join();
 }
 
 class ReopenTest : public SessionSeriesTest, public ::testing::WithParamInterface<Retention> {};

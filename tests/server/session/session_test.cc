@@ -40,11 +40,12 @@ class SessionTest : public ::testing::Test {
     return AddRecord(store_, session, index, kOne, MakeRecord(min, max), "w");
   }
 
-  static absl::StatusOr<SeriesId> Admit(Session& session, Dtype dtype,
-                                        absl::Span<const std::int64_t> shape) {
+  // As a stream asks before the data come.
+  static absl::Status CheckFits(Session& session, Dtype dtype,
+                                absl::Span<const std::int64_t> shape) {
     const absl::StatusOr<View> view = session.ViewOf(dtype, shape);
     if (!view.ok()) return view.status();
-    return session.Admit(dtype, *view);
+    return session.CheckFits(*session.CurrentSeries(), dtype, *view);
   }
 
   MemoryStore store_{1 << 22};
@@ -182,18 +183,18 @@ TEST_F(SessionTest, IndicesHaveAnEnd) {
 
 TEST_F(SessionTest, TheFirstRecordFixesDtypeAndShape) {
   const auto session = Create();
-  ASSERT_OK(Admit(*session, Dtype::kBF16, {1, 2}));
+  ASSERT_OK(CheckFits(*session, Dtype::kBF16, {1, 2}));
   Add(*session, 0, 0, 1);
-  EXPECT_THAT(Admit(*session, Dtype::kBF16, {1, 2}),
+  EXPECT_THAT(CheckFits(*session, Dtype::kBF16, {1, 2}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("dtype is BF16")));
-  EXPECT_OK(Admit(*session, Dtype::kF32, {1, 2}));
+  EXPECT_OK(CheckFits(*session, Dtype::kF32, {1, 2}));
   SessionSpec token;
   token.args.strategy = Strategy::kToken;
   const auto tokens = Create(token, "t/input");
   AddRecord(store_, *tokens, 0, {3}, MakeRecord(0, 1), "w");
-  EXPECT_THAT(Admit(*tokens, Dtype::kF32, {1, 4, 2}),
+  EXPECT_THAT(CheckFits(*tokens, Dtype::kF32, {1, 4, 2}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("[4]")));
-  EXPECT_OK(Admit(*tokens, Dtype::kF32, {1, 0, 2}));
+  EXPECT_OK(CheckFits(*tokens, Dtype::kF32, {1, 0, 2}));
 }
 
 TEST_F(SessionTest, AnEmptyRecordFixesTheDtypeToo) {
@@ -232,11 +233,11 @@ TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
   SessionSpec spec;
   spec.dtype = Dtype::kBF16;
   const auto session = Create(spec);
-  EXPECT_THAT(Admit(*session, Dtype::kF32, {1}),
+  EXPECT_THAT(CheckFits(*session, Dtype::kF32, {1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16 only")));
   SessionSpec reference;
   reference.arithmetic = Arithmetic::kReference;
-  EXPECT_THAT(Admit(*Create(reference, "n/input"), Dtype::kF8E5M2, {1}),
+  EXPECT_THAT(CheckFits(*Create(reference, "n/input"), Dtype::kF8E5M2, {1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("F8_E5M2")));
 }
 

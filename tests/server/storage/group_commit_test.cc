@@ -36,6 +36,10 @@ class WaitingStore final : public Store {
   }
   absl::Status DeleteSession(SeriesId series) override { return store_.DeleteSession(series); }
   absl::Status DeleteRun(const RunName& run) override { return store_.DeleteRun(run); }
+  absl::Status CheckFits(SeriesId series, const RecordForm& form) override {
+    return store_.CheckFits(series, form);
+  }
+  absl::StatusOr<SeriesFacts> Facts(SeriesId series) override { return store_.Facts(series); }
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
     return store_.Read(series, from);
   }
@@ -70,9 +74,11 @@ std::shared_ptr<const SessionIdentity> Identity() {
 std::vector<NewRecord> Records(SeriesId series, BatchIndex begin, BatchIndex end) {
   std::vector<NewRecord> records;
   for (BatchIndex i = begin; i < end; ++i) {
-    records.push_back({series, i,
+    records.push_back({series,
+                       i,
                        SeriesRecord::Make(*MakeRecord(0, static_cast<double>(i)), {1},
-                                          std::make_shared<const std::string>("w"))});
+                                          std::make_shared<const std::string>("w")),
+                       {1}});
   }
   return records;
 }

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "core/limits.h"
 #include "storage/rows.pb.h"
 #include "tests/support/records.h"
 #include "tests/support/status_matchers.h"
@@ -16,6 +20,8 @@ namespace {
 using calipers::testing::MakeRecord;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
+
+const std::vector<std::int64_t> kOne = {1};
 
 std::shared_ptr<const SeriesRecord> Sample() {
   return SeriesRecord::Make(*MakeRecord(-1.5, 2.25, 7), {3, 5},
@@ -108,11 +114,11 @@ TEST(RowsTest, AStateComesBack) {
   state.last = Sample();
   state.qparam_shape = {1};
   state.dtype = Dtype::kF16;
-  state.counts.count = 5;
-  state.counts.folded_count = 4;
-  state.counts.num_observations = 99;
-  state.counts.empty_batches = 1;
-  state.counts.workers["w"] = {5, 99};
+  state.coverage.count = 5;
+  state.coverage.folded_count = 4;
+  state.coverage.num_observations = 99;
+  state.coverage.empty_batches = 1;
+  state.coverage.workers["w"] = {5, 99};
   const Checkpoint checkpoint{12, EncodeState(state)};
   const auto stored = DecodeCheckpoint(EncodeCheckpoint(checkpoint));
   ASSERT_OK(stored);
@@ -123,12 +129,63 @@ TEST(RowsTest, AStateComesBack) {
   ExpectEqual(*back->last, *state.last);
   EXPECT_EQ(back->qparam_shape, state.qparam_shape);
   EXPECT_EQ(back->dtype, Dtype::kF16);
-  EXPECT_EQ(back->counts.count, 5);
-  EXPECT_EQ(back->counts.folded_count, 4);
-  EXPECT_EQ(back->counts.num_observations, 99);
-  EXPECT_EQ(back->counts.empty_batches, 1);
-  EXPECT_EQ(back->counts.workers.at("w").tokens, 99);
+  EXPECT_EQ(back->coverage.count, 5);
+  EXPECT_EQ(back->coverage.folded_count, 4);
+  EXPECT_EQ(back->coverage.num_observations, 99);
+  EXPECT_EQ(back->coverage.empty_batches, 1);
+  EXPECT_EQ(back->coverage.workers.at("w").tokens, 99);
   EXPECT_TRUE(absl::IsDataLoss(DecodeCheckpoint(EncodeCheckpoint({-1, ""})).status()));
+}
+
+SeriesFacts SampleFacts() {
+  SeriesFacts facts;
+  const SessionSpec spec;
+  const auto observed = Sample();
+  for (const BatchIndex index : {BatchIndex{3}, BatchIndex{4}, BatchIndex{0}, kMaxBatchIndex}) {
+    facts.Add(spec, index, *observed, kOne);
+  }
+  facts.checkpoint_end = 1;
+  return facts;
+}
+
+TEST(RowsTest, FactsComeBack) {
+  const SeriesFacts given = SampleFacts();
+  for (const SeriesFacts& facts : {given, SeriesFacts()}) {
+    const auto back = DecodeFacts(EncodeFacts(facts));
+    ASSERT_OK(back);
+    EXPECT_EQ(back->indices.Ranges(), facts.indices.Ranges());
+    EXPECT_EQ(back->Summary(), facts.Summary());
+    EXPECT_EQ(back->dtype, facts.dtype);
+    EXPECT_EQ(back->qparam_shape, facts.qparam_shape);
+    EXPECT_EQ(back->coverage.workers.size(), facts.coverage.workers.size());
+  }
+  EXPECT_EQ(DecodeFacts(EncodeFacts(given))->coverage.workers.at("worker \xff").tokens, 4 * 7);
+}
+
+TEST(RowsTest, FactsThatDoNotAddUpAreNone) {
+  storage::v1::FactsRow row;
+  ASSERT_TRUE(row.ParseFromString(EncodeFacts(SampleFacts())));
+  const auto refused = [](const storage::v1::FactsRow& changed) {
+    return absl::IsDataLoss(DecodeFacts(changed.SerializeAsString()).status());
+  };
+  EXPECT_FALSE(refused(row));
+  storage::v1::FactsRow changed = row;
+  changed.set_count(row.count() + 1);
+  EXPECT_TRUE(refused(changed));
+  changed = row;
+  changed.clear_dtype();
+  EXPECT_TRUE(refused(changed));
+  changed = row;
+  changed.set_dtype(99);
+  EXPECT_TRUE(refused(changed));
+  // Indices beyond the last, a range without indices, and one that touches the one before.
+  for (const auto& [place, value] :
+       {std::pair<int, std::uint64_t>(0, ~std::uint64_t{0}), std::pair<int, std::uint64_t>(5, 2),
+        std::pair<int, std::uint64_t>(1, 0), std::pair<int, std::uint64_t>(2, 0)}) {
+    changed = row;
+    changed.set_indices(place, value);
+    EXPECT_TRUE(refused(changed)) << place;
+  }
 }
 
 }  // namespace

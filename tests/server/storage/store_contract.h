@@ -22,12 +22,43 @@
 
 namespace calipers::server {
 
-/// What every Store has to do. An implementation instantiates it with a type
-/// that has `Store& store()`, of an empty one that lives as long.
+/// What every Store has to do. An implementation instantiates it with a type that has
+/// `Store& store()`, of an empty one that lives as long, and `Store& another()`: what another
+/// server has of the same records, or the same store where one process alone may have them.
 template <typename Holder>
 class StoreContract : public ::testing::Test {
  protected:
   Store& store() { return holder_.store(); }
+  Store& another() { return holder_.another(); }
+
+  SeriesFacts FactsOf(SeriesId series) {
+    const absl::StatusOr<SeriesFacts> facts = store().Facts(series);
+    EXPECT_OK(facts);
+    return facts.value_or(SeriesFacts());
+  }
+
+  // A float32 record of two parameters under the index, on its way.
+  static NewRecord OfTwoParameters(SeriesId series, BatchIndex index) {
+    const std::vector<std::byte> zeros(8);
+    const auto values = absl::MakeConstSpan(zeros);
+    return {series,
+            index,
+            SeriesRecord::Make(
+                *Record::Make(Dtype::kF32, 1, values, values, values.first(4), values.first(4)),
+                {2}, std::make_shared<const std::string>("w0")),
+            {2}};
+  }
+
+  // An empty one of this dtype.
+  static NewRecord Empty(SeriesId series, BatchIndex index, Dtype dtype) {
+    return {series,
+            index,
+            SeriesRecord::Make(Record::Empty(dtype, 0), {0, 4},
+                               std::make_shared<const std::string>("w0")),
+            {1}};
+  }
+
+  PutResult Put(const NewRecord& record) { return store().PutIfAbsent({&record, 1}).at(0); }
 
   SeriesId Create(const std::string& run = "r", const std::string& session = "layer/input") {
     const absl::StatusOr<SeriesId> series =
@@ -39,7 +70,7 @@ class StoreContract : public ::testing::Test {
   void Fill(SeriesId series, BatchIndex end) {
     std::vector<NewRecord> records;
     for (BatchIndex i = 0; i < end; ++i) {
-      records.push_back({series, i, testing::MakeObserved(double(i))});
+      records.push_back(testing::MakeNew(series, i, double(i)));
     }
     for (const PutResult& result : store().PutIfAbsent(records)) {
       EXPECT_EQ(result.outcome, PutResult::kStored) << result.status;
@@ -54,6 +85,7 @@ class StoreContract : public ::testing::Test {
     EXPECT_EQ(put.outcome, PutResult::kRefused);
     EXPECT_EQ(put.index, 7);
     EXPECT_THAT(put.status, gone);
+    EXPECT_THAT(store().Facts(series), gone);
     EXPECT_THAT(store().Read(series, 0), gone);
     EXPECT_THAT(store().Seal(series, 1), gone);
     EXPECT_THAT(store().ReadCheckpoint(series), gone);
@@ -129,16 +161,20 @@ TYPED_TEST_P(StoreContract, KeepsWhateverRecordThereIs) {
       SeriesRecord::Make(*testing::MakeRecord(nan, nan), {1}, worker),
       SeriesRecord::Make(*testing::MakeRecord(-infinity, infinity, 0), {2, 3, 4, 5, 6}, worker),
       SeriesRecord::Make(*testing::MakeRecord(-0.0, 0.0, std::int64_t{1} << 62), {}, worker),
-      SeriesRecord::Make(Record::Empty(Dtype::kBF16, 17), {0, 128}, worker)};
+      SeriesRecord::Make(Record::Empty(Dtype::kF32, 17), {0, 128}, worker)};
   const SeriesId series = this->Create();
   std::vector<NewRecord> records;
-  for (const auto& observed : given) records.push_back({series, std::nullopt, observed});
+  for (const auto& observed : given) records.push_back({series, std::nullopt, observed, {1}});
   this->store().PutIfAbsent(records);
   const auto kept = testing::ReadSeries(this->store(), series);
   ASSERT_EQ(kept.size(), given.size());
   for (const auto& [index, observed] : kept) {
     EXPECT_TRUE(testing::Same(*observed, *given[std::size_t(index)])) << index;
   }
+  const SeriesId of_another_dtype = this->Create("r", "other/input");
+  const auto empty = SeriesRecord::Make(Record::Empty(Dtype::kBF16, 17), {0, 128}, worker);
+  EXPECT_EQ(this->Put({of_another_dtype, 0, empty, {1}}).outcome, PutResult::kStored);
+  EXPECT_TRUE(testing::Same(*testing::ReadSeries(this->store(), of_another_dtype).at(0), *empty));
 }
 
 TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
@@ -151,7 +187,7 @@ TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
   EXPECT_EQ(other.outcome, PutResult::kConflict);
   EXPECT_EQ(other.index, 3);
   // The worker is not part of what a record is.
-  const NewRecord from_other{series, 3, testing::MakeObserved(1, "w1")};
+  const NewRecord from_other{series, 3, testing::MakeObserved(1, "w1"), {1}};
   EXPECT_EQ(this->store().PutIfAbsent({&from_other, 1})[0].outcome, PutResult::kDuplicate);
   const auto kept = testing::ReadSeries(this->store(), series);
   ASSERT_EQ(kept.size(), 1U);
@@ -161,10 +197,9 @@ TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
 TYPED_TEST_P(StoreContract, ABatchMayHoldAnIndexTwice) {
   const SeriesId a = this->Create("r", "a/input");
   const SeriesId b = this->Create("r", "b/input");
-  const std::vector<NewRecord> records = {
-      {a, 4, testing::MakeObserved(1)}, {b, 4, testing::MakeObserved(2)},
-      {a, 4, testing::MakeObserved(1)}, {a, 4, testing::MakeObserved(2)},
-      {b, 4, testing::MakeObserved(2)}, {b, 0, testing::MakeObserved(3)}};
+  const std::vector<NewRecord> records = {testing::MakeNew(a, 4, 1), testing::MakeNew(b, 4, 2),
+                                          testing::MakeNew(a, 4, 1), testing::MakeNew(a, 4, 2),
+                                          testing::MakeNew(b, 4, 2), testing::MakeNew(b, 0, 3)};
   const auto results = this->store().PutIfAbsent(records);
   ASSERT_EQ(results.size(), records.size());
   const std::vector<PutResult::Outcome> expected = {PutResult::kStored,    PutResult::kStored,
@@ -181,11 +216,10 @@ TYPED_TEST_P(StoreContract, ABatchMayHoldAnIndexTwice) {
 TYPED_TEST_P(StoreContract, ARecordWithoutAnIndexGoesToTheEnd) {
   const SeriesId series = this->Create();
   EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 0).index, 0);
-  const std::vector<NewRecord> records = {{series, std::nullopt, testing::MakeObserved(1)},
-                                          {series, 7, testing::MakeObserved(2)},
-                                          {series, std::nullopt, testing::MakeObserved(3)},
-                                          {series, 3, testing::MakeObserved(4)},
-                                          {series, std::nullopt, testing::MakeObserved(4)}};
+  const std::vector<NewRecord> records = {
+      testing::MakeNew(series, std::nullopt, 1), testing::MakeNew(series, 7, 2),
+      testing::MakeNew(series, std::nullopt, 3), testing::MakeNew(series, 3, 4),
+      testing::MakeNew(series, std::nullopt, 4)};
   std::vector<BatchIndex> indices;
   for (const PutResult& result : this->store().PutIfAbsent(records)) {
     EXPECT_EQ(result.outcome, PutResult::kStored);
@@ -217,10 +251,9 @@ TYPED_TEST_P(StoreContract, OneThatIsRefusedTakesNoOtherAlong) {
   const SeriesId gone = this->Create("r", "gone/input");
   const SeriesId series = this->Create();
   EXPECT_OK(this->store().DeleteSession(gone));
-  const std::vector<NewRecord> records = {{gone, 0, testing::MakeObserved(1)},
-                                          {series, 0, testing::MakeObserved(1)},
-                                          {gone, std::nullopt, testing::MakeObserved(1)},
-                                          {series, 1, testing::MakeObserved(1)}};
+  const std::vector<NewRecord> records = {
+      testing::MakeNew(gone, 0, 1), testing::MakeNew(series, 0, 1),
+      testing::MakeNew(gone, std::nullopt, 1), testing::MakeNew(series, 1, 1)};
   const auto results = this->store().PutIfAbsent(records);
   EXPECT_EQ(results[0].outcome, PutResult::kRefused);
   EXPECT_EQ(results[1].outcome, PutResult::kStored);
@@ -330,6 +363,150 @@ TYPED_TEST_P(StoreContract, ADeletedRunIsGoneForGood) {
   EXPECT_TRUE(testing::IndicesOf(this->store(), again).empty());
   EXPECT_EQ(testing::PutOne(this->store(), again, 1, 5).outcome, PutResult::kStored);
   EXPECT_EQ(testing::IndicesOf(this->store(), again), (std::vector<BatchIndex>{1}));
+}
+
+TYPED_TEST_P(StoreContract, ARecordHasToFitTheOthers) {
+  using testing::StatusIs;
+  const SeriesId series = this->Create();
+  const auto refused = [&](const NewRecord& record, const std::string& why) {
+    const SeriesSummary before = this->FactsOf(series).Summary();
+    const PutResult result = this->Put(record);
+    EXPECT_EQ(result.outcome, PutResult::kRefused);
+    EXPECT_EQ(result.index, record.index.value_or(-1));
+    EXPECT_THAT(result.status,
+                StatusIs(absl::StatusCode::kInvalidArgument, ::testing::HasSubstr(why)));
+    EXPECT_EQ(this->FactsOf(series).Summary(), before);
+  };
+  // An empty record fixes the dtype and no shape.
+  EXPECT_EQ(this->Put(this->Empty(series, 0, Dtype::kF32)).outcome, PutResult::kStored);
+  refused(this->Empty(series, 1, Dtype::kBF16), "holds F32");
+  EXPECT_EQ(this->Put(this->OfTwoParameters(series, 1)).outcome, PutResult::kStored);
+  refused(testing::MakeNew(series, 2, 1), "holds records of [2]");
+  // Whether or not its index is free.
+  refused(testing::MakeNew(series, 1, 1), "holds records of [2]");
+  EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF32)).outcome, PutResult::kStored);
+}
+
+TYPED_TEST_P(StoreContract, WhatIsRefusedFixesNothing) {
+  const SeriesId series = this->Create();
+  EXPECT_EQ(this->Put(testing::MakeNew(series, -1, 1)).outcome, PutResult::kRefused);
+  const auto other = this->OfTwoParameters(series, 0);
+  EXPECT_EQ(this->Put(other).outcome, PutResult::kStored);
+  // The first of a call fixes what the others need.
+  const SeriesId second = this->Create("r", "second/input");
+  const std::vector<NewRecord> records = {testing::MakeNew(second, 0, 1),
+                                          this->OfTwoParameters(second, 1),
+                                          testing::MakeNew(second, 2, 1)};
+  const auto results = this->store().PutIfAbsent(records);
+  EXPECT_EQ(results[0].outcome, PutResult::kStored);
+  EXPECT_EQ(results[1].outcome, PutResult::kRefused);
+  EXPECT_EQ(results[2].outcome, PutResult::kStored);
+}
+
+TYPED_TEST_P(StoreContract, WhatIsRefusedEarlyWouldBeRefused) {
+  using testing::StatusIs;
+  const SeriesId series = this->Create();
+  const std::vector<std::int64_t> one = {1};
+  const std::vector<std::int64_t> two = {2};
+  for (const auto& shape : {one, two}) {
+    EXPECT_OK(this->store().CheckFits(series, {Dtype::kF32, false, shape}));
+  }
+  this->Fill(series, 1);
+  EXPECT_OK(this->store().CheckFits(series, {Dtype::kF32, false, one}));
+  EXPECT_OK(this->store().CheckFits(series, {Dtype::kF32, true, two}));
+  // It may not know; then the put tells.
+  for (const RecordForm& form :
+       {RecordForm{Dtype::kF32, false, two}, RecordForm{Dtype::kBF16, false, one}}) {
+    const absl::Status early = this->store().CheckFits(series, form);
+    if (!early.ok()) {
+      EXPECT_THAT(early, StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
+    }
+  }
+}
+
+TYPED_TEST_P(StoreContract, APutReturnsTheSeriesSummary) {
+  const SeriesId a = this->Create("r", "a/input");
+  const SeriesId b = this->Create("r", "b/input");
+  const std::vector<NewRecord> records = {testing::MakeNew(a, 0, 1), testing::MakeNew(b, 5, 1),
+                                          testing::MakeNew(a, 3, 1), testing::MakeNew(a, 0, 1),
+                                          testing::MakeNew(a, 3, 2), this->Empty(a, 1, Dtype::kF32),
+                                          testing::MakeNew(a, -1, 1)};
+  const auto results = this->store().PutIfAbsent(records);
+  for (const std::size_t of_a : {0, 2, 3, 4, 5}) {
+    const SeriesSummary& summary = results[of_a].summary;
+    EXPECT_EQ(summary.count, 3) << of_a;
+    EXPECT_EQ(summary.folded_count, 2);
+    EXPECT_EQ(summary.empty_batches, 1);
+    EXPECT_EQ(summary.num_observations, 2);
+    EXPECT_EQ(summary.contiguous_prefix, 2);
+    EXPECT_EQ(summary.end_index, 4);
+    EXPECT_EQ(summary.missing_range_count, 1);
+    EXPECT_EQ(summary.conflict_count, 1);
+    EXPECT_EQ(summary.sealed_count, std::nullopt);
+    EXPECT_EQ(summary, this->FactsOf(a).Summary());
+  }
+  EXPECT_EQ(results[1].summary.count, 1);
+  EXPECT_EQ(results[1].summary.end_index, 6);
+  EXPECT_EQ(results[1].summary.conflict_count, 0);
+  const PutResult last = this->Put(testing::MakeNew(a, 2, 1));
+  EXPECT_EQ(last.summary.contiguous_prefix, 4);
+  ASSERT_OK(this->store().Seal(a, 4));
+  EXPECT_EQ(this->Put(testing::MakeNew(a, 0, 1)).summary.sealed_count, 4);
+}
+
+TYPED_TEST_P(StoreContract, FactsAreWhatTheRecordsComeTo) {
+  const SeriesId series = this->Create();
+  const SeriesFacts none = this->FactsOf(series);
+  EXPECT_OK(none.problem);
+  EXPECT_EQ(none.Summary(), SeriesSummary());
+  EXPECT_EQ(none.dtype, std::nullopt);
+  EXPECT_EQ(none.qparam_shape, std::nullopt);
+  Coverage expected;
+  const SessionSpec spec;
+  for (const BatchIndex index : {7, 0, 1, 300, 9, 8}) {
+    const auto observed = testing::MakeObserved(double(index), "w" + std::to_string(index % 3));
+    EXPECT_EQ(this->Put({series, index, observed, {1}}).outcome, PutResult::kStored);
+    expected.Add(spec, *observed);
+  }
+  const SeriesFacts facts = this->FactsOf(series);
+  EXPECT_OK(facts.problem);
+  EXPECT_EQ(facts.indices.Ranges(), (std::vector<IndexRange>{{0, 2}, {7, 10}, {300, 301}}));
+  EXPECT_EQ(facts.dtype, Dtype::kF32);
+  EXPECT_EQ(facts.qparam_shape, (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(facts.coverage.count, expected.count);
+  EXPECT_EQ(facts.coverage.folded_count, expected.folded_count);
+  EXPECT_EQ(facts.coverage.num_observations, expected.num_observations);
+  ASSERT_EQ(facts.coverage.workers.size(), expected.workers.size());
+  for (const auto& [worker, tally] : expected.workers) {
+    EXPECT_EQ(facts.coverage.workers.at(worker).batches, tally.batches);
+    EXPECT_EQ(facts.coverage.workers.at(worker).tokens, tally.tokens);
+  }
+}
+
+TYPED_TEST_P(StoreContract, WhatOneServerPutsAnotherKnows) {
+  using testing::StatusIs;
+  const SeriesId series = this->Create();
+  Store& another = this->another();
+  this->Fill(series, 3);
+  EXPECT_EQ(testing::PutOne(another, series, 1, 1).outcome, PutResult::kDuplicate);
+  EXPECT_EQ(testing::PutOne(another, series, 1, 9).outcome, PutResult::kConflict);
+  EXPECT_EQ(this->Put({series, 0, this->OfTwoParameters(series, 0).observed, {2}}).outcome,
+            PutResult::kRefused);
+  const PutResult appended = testing::PutOne(another, series, std::nullopt, 3);
+  EXPECT_EQ(appended.index, 3);
+  EXPECT_EQ(appended.summary.count, 4);
+  EXPECT_EQ(this->FactsOf(series).coverage.count, 4);
+  EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 4).index, 4);
+  EXPECT_EQ(testing::IndicesOf(another, series).size(), 5U);
+  EXPECT_OK(another.WriteCheckpoint(series, {4, "state"}, true));
+  EXPECT_EQ((*this->store().ReadCheckpoint(series))->prefix_end, 4);
+  ASSERT_OK(another.Seal(series, 5));
+  EXPECT_EQ(this->FactsOf(series).sealed_count, 5);
+  EXPECT_THAT(testing::PutOne(this->store(), series, 5, 5).status,
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("sealed")));
+  ASSERT_OK(another.ResetSession(series));
+  this->ExpectGone(series);
+  EXPECT_THAT(another.Facts(series), StatusIs(absl::StatusCode::kNotFound, ::testing::_));
 }
 
 TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
@@ -476,9 +653,10 @@ TYPED_TEST_P(StoreContract, OfManyWritersOneStores) {
   std::atomic<int> duplicates{0};
   std::vector<std::thread> writers;
   for (int w = 0; w < kWriters; ++w) {
-    writers.emplace_back([&] {
+    writers.emplace_back([&, w] {
+      Store& store = w % 2 == 0 ? this->store() : this->another();
       for (BatchIndex i = 0; i < kRecords; ++i) {
-        const PutResult result = testing::PutOne(this->store(), series, i, double(i));
+        const PutResult result = testing::PutOne(store, series, i, double(i));
         (result.outcome == PutResult::kStored ? stored : duplicates) += 1;
         EXPECT_NE(result.outcome, PutResult::kConflict);
       }
@@ -496,10 +674,11 @@ TYPED_TEST_P(StoreContract, OfManyWithoutAnIndexEachHasItsOwn) {
   constexpr int kRecords = 100;
   std::vector<std::vector<BatchIndex>> indices(kWriters);
   std::vector<std::thread> writers;
-  for (auto& mine : indices) {
-    writers.emplace_back([&] {
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back([&, w] {
+      Store& store = w % 2 == 0 ? this->store() : this->another();
       for (int i = 0; i < kRecords; ++i) {
-        mine.push_back(testing::PutOne(this->store(), series, std::nullopt, 1).index);
+        indices[std::size_t(w)].push_back(testing::PutOne(store, series, std::nullopt, 1).index);
       }
     });
   }
@@ -578,7 +757,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     NoRecordsAreNone, OneThatIsRefusedTakesNoOtherAlong, SeriesAreApart,
     AReaderHasTheMomentAtWhichItWasMade, AReaderGoesOnWhenItsSessionGoes,
     ADeletedSessionIsGoneForGood, AResetSessionBeginsAgain, ALongSeriesGoesLikeAShortOne,
-    ADeletedRunIsGoneForGood, ASealClosesTheSeries, ManyAreSealedAtOnceAndEachByItself,
+    ADeletedRunIsGoneForGood, ARecordHasToFitTheOthers, WhatIsRefusedFixesNothing,
+    WhatIsRefusedEarlyWouldBeRefused, APutReturnsTheSeriesSummary, FactsAreWhatTheRecordsComeTo,
+    WhatOneServerPutsAnotherKnows, ASealClosesTheSeries, ManyAreSealedAtOnceAndEachByItself,
     ASealedSeriesStillKnowsWhatItHolds, ACheckpointLeavesTheSeriesAsItIs,
     ACheckpointMayStandForValues, NoCheckpointGoesWithValuesThatNothingElseHas,
     OfManyWritersOneStores, OfManyWithoutAnIndexEachHasItsOwn, ManyCreateAtOnce,

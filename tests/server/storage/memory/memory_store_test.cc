@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 class MemoryHolder {
  public:
   Store& store() { return store_; }
+  Store& another() { return store_; }
 
  private:
   MemoryStore store_{std::int64_t{1} << 30};

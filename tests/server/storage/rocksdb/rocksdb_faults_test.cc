@@ -19,6 +19,7 @@ namespace {
 using calipers::testing::FaultyFiles;
 using calipers::testing::IndicesOf;
 using calipers::testing::MakeIdentity;
+using calipers::testing::MakeNew;
 using calipers::testing::MakeObserved;
 using calipers::testing::PutOne;
 using calipers::testing::ReadSeries;
@@ -163,9 +164,9 @@ TEST_F(FaultTest, AnswersThatRestOnAFailedBatchAreRefused) {
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   PutOne(*store_, series, 0, 0);
   files_->Fail(What::kSync, ".log", 0, 1);
-  const std::vector<NewRecord> records = {
-      {series, 0, MakeObserved(0)}, {series, 0, MakeObserved(5)}, {series, 1, MakeObserved(1)},
-      {series, 1, MakeObserved(1)}, {series, 1, MakeObserved(2)}, {series, {}, MakeObserved(3)}};
+  const std::vector<NewRecord> records = {MakeNew(series, 0, 0), MakeNew(series, 0, 5),
+                                          MakeNew(series, 1, 1), MakeNew(series, 1, 1),
+                                          MakeNew(series, 1, 2), MakeNew(series, {}, 3)};
   const auto results = store_->PutIfAbsent(records);
   EXPECT_EQ(results[0].outcome, PutResult::kDuplicate);
   EXPECT_EQ(results[1].outcome, PutResult::kConflict);

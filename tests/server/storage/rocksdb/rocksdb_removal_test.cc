@@ -18,7 +18,7 @@ namespace {
 
 using calipers::testing::IndicesOf;
 using calipers::testing::MakeIdentity;
-using calipers::testing::MakeObserved;
+using calipers::testing::MakeNew;
 using calipers::testing::PutOne;
 using calipers::testing::SessionsOf;
 
@@ -63,7 +63,7 @@ class RemovalTest : public testing::RocksdbTest {
 
   void PutMany(SeriesId series, BatchIndex count) {
     std::vector<NewRecord> records;
-    for (BatchIndex i = 0; i < count; ++i) records.push_back({series, i, MakeObserved(double(i))});
+    for (BatchIndex i = 0; i < count; ++i) records.push_back(MakeNew(series, i, double(i)));
     for (const PutResult& result : store_->PutIfAbsent(records)) {
       ASSERT_EQ(result.outcome, PutResult::kStored);
     }

@@ -14,6 +14,7 @@ namespace {
 
 using calipers::testing::IndicesOf;
 using calipers::testing::MakeIdentity;
+using calipers::testing::MakeNew;
 using calipers::testing::MakeObserved;
 using calipers::testing::PutOne;
 using calipers::testing::ReadSeries;
@@ -28,6 +29,7 @@ class RocksdbHolder {
   RocksdbHolder()
       : store_(*RocksdbStore::Open({.directory = directory_.path(), .durability = kDurability})) {}
   Store& store() { return *store_; }
+  Store& another() { return *store_; }
 
  private:
   testing::TempDirectory directory_;
@@ -213,7 +215,7 @@ TEST_F(RocksdbStoreTest, SeriesMayBeFarLargerThanTheCache) {
   for (BatchIndex begin = 0; begin < kRecords; begin += 1000) {
     std::vector<NewRecord> records;
     for (BatchIndex i = begin; i < begin + 1000; ++i) {
-      records.push_back({series, i, MakeObserved(double(i))});
+      records.push_back(MakeNew(series, i, double(i)));
     }
     for (const PutResult& result : store_->PutIfAbsent(records)) {
       ASSERT_EQ(result.outcome, PutResult::kStored);
@@ -242,8 +244,8 @@ TEST_F(RocksdbStoreTest, DropsTheValuesOfALongPrefix) {
       *Record::Make(Dtype::kF32, 1, values, values, absl::MakeSpan(values).first(4),
                     absl::MakeSpan(values).first(4));
   for (BatchIndex i = 0; i < kRecords; ++i) {
-    const NewRecord one{series, i,
-                        SeriesRecord::Make(record, {1}, std::make_shared<const std::string>("w"))};
+    const NewRecord one{
+        series, i, SeriesRecord::Make(record, {1}, std::make_shared<const std::string>("w")), {1}};
     ASSERT_EQ(store_->PutIfAbsent({&one, 1})[0].outcome, PutResult::kStored);
   }
   EXPECT_OK(store_->WriteCheckpoint(series, {kRecords - 1, "state"}, true));

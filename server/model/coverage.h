@@ -1,5 +1,5 @@
-#ifndef CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_
-#define CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_
+#ifndef CALIPERS_SERVER_MODEL_COVERAGE_H_
+#define CALIPERS_SERVER_MODEL_COVERAGE_H_
 
 #include <cstdint>
 #include <optional>
@@ -24,7 +24,7 @@ struct Tally {
 
 /// What can be said of records without folding them; does not depend on their order.
 /// Not thread-safe.
-struct SeriesCounts {
+struct Coverage {
   std::int64_t count = 0;
   std::int64_t folded_count = 0;
   std::int64_t num_observations = 0;
@@ -36,4 +36,4 @@ struct SeriesCounts {
 
 }  // namespace calipers::server
 
-#endif  // CALIPERS_SERVER_MODEL_SERIES_COUNTS_H_
+#endif  // CALIPERS_SERVER_MODEL_COVERAGE_H_

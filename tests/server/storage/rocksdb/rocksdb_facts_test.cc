@@ -1,0 +1,210 @@
+// What the store knows of a series after it was opened again.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "rocksdb/db.h"
+#include "server/storage/rocksdb/keys.h"
+#include "server/storage/rows.h"
+#include "tests/server/storage/rocksdb/faulty_files.h"
+#include "tests/server/storage/rocksdb/rocksdb_fixture.h"
+
+namespace calipers::server {
+namespace {
+
+using calipers::testing::FaultyFiles;
+using calipers::testing::MakeIdentity;
+using calipers::testing::MakeNew;
+using calipers::testing::MakeObserved;
+using calipers::testing::PutOne;
+using calipers::testing::ReadSeries;
+using calipers::testing::StatusIs;
+using ::testing::HasSubstr;
+
+class FactsTest : public testing::RocksdbTest {
+ protected:
+  std::unique_ptr<rocksdb::DB> OpenRows() {
+    rocksdb::DB* db = nullptr;
+    EXPECT_TRUE(rocksdb::DB::Open({}, path() + "/db", &db).ok());
+    return std::unique_ptr<rocksdb::DB>(db);
+  }
+
+  // Of a directory that no store has open.
+  std::vector<std::string> KeysOf(RowKind kind) {
+    const auto db = OpenRows();
+    std::vector<std::string> keys;
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator({}));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      if (it->key()[0] == static_cast<char>(kind)) keys.push_back(it->key().ToString());
+    }
+    return keys;
+  }
+
+  // As an earlier server, which wrote no rows of facts, left it.
+  void DropRowsOfFacts() {
+    store_.reset();
+    const std::vector<std::string> keys = KeysOf(RowKind::kFacts);
+    const auto db = OpenRows();
+    for (const std::string& key : keys) EXPECT_TRUE(db->Delete({}, key).ok());
+  }
+
+  void Put(SeriesId series, BatchIndex index) {
+    const NewRecord record{
+        series, index, MakeObserved(double(index), absl::StrCat("w", index % 3)), {1}};
+    ASSERT_EQ(store_->PutIfAbsent({&record, 1})[0].outcome, PutResult::kStored);
+  }
+
+  // What a session would have as the checkpoint of its first records.
+  Checkpoint CheckpointOf(SeriesId series, BatchIndex end) {
+    SeriesState state;
+    for (const auto& [index, observed] : ReadSeries(*store_, series)) {
+      if (index < end) state.coverage.Add({}, *observed);
+    }
+    state.qparam_shape = {1};
+    return {end, EncodeState(state)};
+  }
+
+  static void ExpectSame(const SeriesFacts& one, const SeriesFacts& two) {
+    EXPECT_OK(one.problem);
+    EXPECT_EQ(one.indices.Ranges(), two.indices.Ranges());
+    EXPECT_EQ(one.Summary(), two.Summary());
+    EXPECT_EQ(one.dtype, two.dtype);
+    EXPECT_EQ(one.qparam_shape, two.qparam_shape);
+    ASSERT_EQ(one.coverage.workers.size(), two.coverage.workers.size());
+    for (const auto& [worker, tally] : one.coverage.workers) {
+      EXPECT_EQ(tally.batches, two.coverage.workers.at(worker).batches);
+      EXPECT_EQ(tally.tokens, two.coverage.workers.at(worker).tokens);
+    }
+  }
+};
+
+TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  BatchIndex next = 0;
+  for (const BatchIndex count : {0, 1, 62, 1, 1, 200, 5}) {
+    for (BatchIndex i = 0; i < count; ++i) Put(series, next++);
+    const SeriesFacts before = *store_->Facts(series);
+    EXPECT_EQ(before.coverage.count, next);
+    Reopen();
+    ExpectSame(*store_->Facts(series), before);
+  }
+  EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, next);
+}
+
+TEST_F(FactsTest, RecordsInGapsOfTheirRowAreFound) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  // Fewer gaps than are searched one by one, and more.
+  for (const BatchIndex gaps : {BatchIndex{5}, BatchIndex{90}}) {
+    const BatchIndex begin = gaps * 1000;
+    for (BatchIndex i = 0; i < 300; ++i) {
+      if (i % (300 / gaps) != 1) Put(series, begin + i);
+    }
+    Put(series, begin + 1);
+    Put(series, begin + 500);
+    const SeriesFacts before = *store_->Facts(series);
+    Reopen();
+    ExpectSame(*store_->Facts(series), before);
+  }
+}
+
+TEST_F(FactsTest, AreReadFromADirectoryWithoutRowsOfThem) {
+  Open();
+  const SeriesId plain = *store_->CreateSession(MakeIdentity("a"));
+  const SeriesId folded = *store_->CreateSession(MakeIdentity("b"));
+  const SeriesId sealed = *store_->CreateSession(MakeIdentity("c"));
+  for (BatchIndex i = 0; i < 100; ++i) {
+    for (const SeriesId series : {plain, folded, sealed}) Put(series, i);
+  }
+  Put(plain, 200);
+  ASSERT_OK(store_->WriteCheckpoint(folded, CheckpointOf(folded, 70), /*drop_values=*/true));
+  ASSERT_OK(store_->Seal(sealed, 100));
+  std::vector<SeriesFacts> before;
+  for (const SeriesId series : {plain, folded, sealed}) {
+    before.push_back(*store_->Facts(series));
+  }
+  DropRowsOfFacts();
+  Open();
+  std::size_t i = 0;
+  for (const SeriesId series : {plain, folded, sealed}) {
+    ExpectSame(*store_->Facts(series), before[i++]);
+  }
+  // From then on there are rows: what comes next is written with one.
+  Put(plain, 201);
+  store_.reset();
+  EXPECT_EQ(KeysOf(RowKind::kFacts).size(), 1U);
+}
+
+TEST_F(FactsTest, AreReadWithoutTheRecords) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  for (BatchIndex i = 0; i < 128; ++i) Put(series, i);
+  store_.reset();
+  {
+    const std::vector<std::string> keys = KeysOf(RowKind::kObserved);
+    const auto db = OpenRows();
+    for (const std::string& key : keys) EXPECT_TRUE(db->Put({}, key, "damaged").ok());
+  }
+  Open();
+  EXPECT_EQ(store_->Facts(series)->coverage.count, 128);
+  EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, 128);
+  EXPECT_THAT(PutOne(*store_, series, 5, 5).status,
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 5")));
+}
+
+TEST_F(FactsTest, ADamagedRowIsSaidToBeOneAndKeepsTheSeal) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  for (BatchIndex i = 0; i < 64; ++i) Put(series, i);
+  ASSERT_OK(store_->Seal(series, 64));
+  store_.reset();
+  {
+    const std::vector<std::string> keys = KeysOf(RowKind::kFacts);
+    ASSERT_EQ(keys.size(), 1U);
+    EXPECT_TRUE(OpenRows()->Put({}, keys[0], "damaged").ok());
+  }
+  Open();
+  const auto loss = StatusIs(absl::StatusCode::kDataLoss,
+                             AllOf(HasSubstr("runs/r/sessions/layer/input"), HasSubstr("account"),
+                                   HasSubstr("restore a backup")));
+  const auto facts = store_->Facts(series);
+  ASSERT_OK(facts);
+  EXPECT_THAT(facts->problem, loss);
+  EXPECT_EQ(facts->sealed_count, 64);
+  EXPECT_EQ(facts->coverage.count, 0);
+  EXPECT_THAT(PutOne(*store_, series, 1, 1).status, loss);
+  EXPECT_THAT(store_->Seal(series, 64), loss);
+  EXPECT_EQ(PutOne(*store_, *store_->ResetSession(series), 1, 1).outcome, PutResult::kStored);
+}
+
+TEST_F(FactsTest, AWriteThatFailedChangesNoneOfThem) {
+  const auto files = std::make_shared<FaultyFiles>();
+  options_.file_system = files;
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  for (BatchIndex i = 0; i < 70; ++i) Put(series, i);
+  EXPECT_EQ(PutOne(*store_, series, 0, 99).outcome, PutResult::kConflict);
+  const SeriesFacts before = *store_->Facts(series);
+  EXPECT_EQ(before.conflict_count, 1);
+  files->Fail(FaultyFiles::What::kSync, ".log", 0, 1);
+  const std::vector<NewRecord> records = {MakeNew(series, 0, 0), MakeNew(series, 70, 1),
+                                          MakeNew(series, 70, 2), MakeNew(series, 0, 98)};
+  const auto results = store_->PutIfAbsent(records);
+  EXPECT_EQ(results[0].outcome, PutResult::kDuplicate);
+  EXPECT_EQ(results[0].summary.count, 70);
+  EXPECT_EQ(results[1].outcome, PutResult::kUncertain);
+  EXPECT_EQ(results[2].outcome, PutResult::kUncertain);
+  EXPECT_EQ(results[3].outcome, PutResult::kConflict);
+  SeriesFacts expected = before;
+  expected.conflict_count = 2;
+  ExpectSame(*store_->Facts(series), expected);
+}
+
+}  // namespace
+}  // namespace calipers::server
