@@ -16,11 +16,10 @@
 namespace calipers::server {
 namespace {
 
-// A series with more gaps is read from its first gap on, which takes one search instead of one
-// a gap.
+// A series with more gaps is read from its first gap on: one search, instead of one for each gap.
 constexpr std::size_t kMaxGapsSearched = 64;
 
-// What the checkpoint, if there is one, counts.
+// The facts that the checkpoint contains; empty if there is no checkpoint.
 absl::StatusOr<SeriesFacts> FactsOfCheckpoint(const Database& database, const LiveSeries& series) {
   SeriesFacts facts;
   ASSIGN_OR_RETURN(const std::optional<std::string> row,
@@ -30,7 +29,7 @@ absl::StatusOr<SeriesFacts> FactsOfCheckpoint(const Database& database, const Li
   if (checkpoint.prefix_end == 0) return facts;
   ASSIGN_OR_RETURN(SeriesState state, DecodeState(checkpoint.state));
   if (state.coverage.count != checkpoint.prefix_end) {
-    return absl::DataLossError("a stored checkpoint counts other records than it stands for");
+    return absl::DataLossError("the checkpoint counts other records than it covers");
   }
   facts.indices.Append({0, checkpoint.prefix_end});
   facts.coverage = std::move(state.coverage);
@@ -40,17 +39,17 @@ absl::StatusOr<SeriesFacts> FactsOfCheckpoint(const Database& database, const Li
   return facts;
 }
 
-// Counts the record unless it is counted already.
+// Adds a record that is not in the facts.
 absl::Status Count(const SessionIdentity& identity, BatchIndex index, const SeriesRecord& observed,
                    SeriesFacts& facts) {
   if (observed.dropped) {
-    return absl::DataLossError(absl::StrCat("the values of record ", index,
-                                            " were dropped, and what was counted of them is not "
-                                            "there"));
+    return absl::DataLossError(
+        absl::StrCat("the values of record ", index, " were dropped, and no row has their counts"));
   }
   const Record& record = observed.record;
   if (facts.dtype && *facts.dtype != record.dtype()) {
-    return absl::DataLossError(absl::StrCat("record ", index, " has another dtype than others"));
+    return absl::DataLossError(
+        absl::StrCat("record ", index, " has another dtype than the records before it"));
   }
   std::vector<std::int64_t> qparam_shape;
   if (!record.empty()) {
@@ -69,7 +68,7 @@ absl::Status Count(const SessionIdentity& identity, BatchIndex index, const Seri
   return absl::OkStatus();
 }
 
-// Counts the records of a range that are not counted yet.
+// Adds the records of a range that are not in the facts.
 absl::Status CountRange(const Database& database, const LiveSeries& series, IndexRange range,
                         SeriesRecordDecoder& decoder, SeriesFacts& facts) {
   KeyRange rows = RecordsFrom(series.run->id, series.id, range.start);
@@ -95,7 +94,7 @@ absl::Status CountRange(const Database& database, const LiveSeries& series, Inde
   }
 }
 
-// Where records may be that are not counted.
+// The ranges of indices that are not in the facts.
 std::vector<IndexRange> Uncounted(const IndexSet& indices) {
   constexpr BatchIndex kEnd = kMaxBatchIndex + 1;
   if (indices.MissingRangeCount() > static_cast<std::int64_t>(kMaxGapsSearched)) {
@@ -146,7 +145,7 @@ absl::Status LoadFacts(const Database& database, LiveSeries& series) {
 absl::StatusOr<SeriesFacts> FetchFactsLocked(const Database& database, LiveSeries& series) {
   while (true) {
     RETURN_IF_ERROR(LoadFactsLocked(database, series));
-    // Unless a write failed since.
+    // A failed write may have dropped the facts again.
     if (std::optional<SeriesFacts> facts = series.Facts()) return *std::move(facts);
   }
 }

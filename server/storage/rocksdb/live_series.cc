@@ -9,12 +9,12 @@
 namespace calipers::server {
 namespace {
 
-// Records that are put before the row of facts is written again: as many as may have to be
-// read after a restart.
+// Number of records after which the facts row is written again. So many records may have to be read
+// after a restart.
 constexpr std::int64_t kRecordsARow = 64;
 
-// A row of many ranges and workers is written less often, so that a record costs no more than
-// about one of either.
+// A row with many ranges and workers is large. It is written less often, so that its cost for each
+// record stays constant.
 std::int64_t RecordsBetweenRows(const SeriesFacts& facts) {
   return std::max(kRecordsARow, facts.indices.MissingRangeCount() +
                                     static_cast<std::int64_t>(facts.coverage.workers.size()));
