@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/formats/as_bytes.h"
@@ -27,9 +29,16 @@ absl::StatusOr<Record> ToRecord(const v1::SeriesRecord& record) {
     return absl::InvalidArgumentError(
         absl::StrCat("the values of record ", header.index(), " were dropped"));
   }
-  return Record::Make(dtype, header.num_observations(), AsBytes(observation.min()),
-                      AsBytes(observation.max()), AsBytes(observation.global_min()),
-                      AsBytes(observation.global_max()));
+  std::vector<StatisticValue> values;
+  for (const v1::Statistic& statistic : observation.statistics()) {
+    values.push_back({statistic.name(), statistic.value()});
+  }
+  ASSIGN_OR_RETURN(StatisticValues statistics, StatisticValues::Make(std::move(values)));
+  ASSIGN_OR_RETURN(Record made,
+                   Record::Make(dtype, header.num_observations(), AsBytes(observation.min()),
+                                AsBytes(observation.max()), AsBytes(observation.global_min()),
+                                AsBytes(observation.global_max())));
+  return std::move(made).WithStatistics(std::move(statistics));
 }
 
 }  // namespace calipers::client

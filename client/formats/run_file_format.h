@@ -30,6 +30,9 @@ inline constexpr char kMin[] = "min";
 inline constexpr char kMax[] = "max";
 inline constexpr char kGlobalMin[] = "global_min";
 inline constexpr char kGlobalMax[] = "global_max";
+// Followed by a slash and the name of a statistic; the second also by a slash and kEnd.
+inline constexpr char kStatistics[] = "statistics";
+inline constexpr char kEnd[] = "end";
 inline constexpr char kRangeMin[] = "range_min";
 inline constexpr char kRangeMax[] = "range_max";
 

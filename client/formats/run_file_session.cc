@@ -49,6 +49,13 @@ v1::SeriesRecord RunFileCursor::Next() {
     observation.set_max(row(1));
     observation.set_global_min(row(2));
     observation.set_global_max(row(3));
+    for (const auto& [name, values, ends] : session_->statistics_) {
+      const auto begin = static_cast<std::size_t>(with_values_ == 0 ? 0 : ends[with_values_ - 1]);
+      const auto end = static_cast<std::size_t>(ends[with_values_]);
+      v1::Statistic& statistic = *observation.add_statistics();
+      statistic.set_name(name);
+      statistic.set_value(Row(values.subspan(begin), end - begin, 0));
+    }
     ++with_values_;
   }
   ++at_;

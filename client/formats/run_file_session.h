@@ -44,6 +44,13 @@ class RunFileSession {
   // them takes.
   std::array<absl::Span<const std::byte>, 4> values_;
   std::array<std::size_t, 4> value_bytes_ = {};
+  // Of the records that have values: one behind the other, and where each ends.
+  struct StatisticColumns {
+    std::string name;
+    absl::Span<const std::byte> values;
+    Int64Column ends;
+  };
+  std::vector<StatisticColumns> statistics_;
 };
 
 /// Goes through a session's records in the order of their indices. The session and its

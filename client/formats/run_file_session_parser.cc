@@ -76,7 +76,7 @@ absl::Status RunFileSessionParser::ParseWorkers(const json& workers) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TensorView> RunFileSessionParser::Find(const char* name,
+absl::StatusOr<TensorView> RunFileSessionParser::Find(absl::string_view name,
                                                       absl::string_view dtype) const {
   const auto found = tensors_->find(absl::StrCat(session_.id_, "/", name));
   if (found == tensors_->end()) {
@@ -90,7 +90,7 @@ absl::StatusOr<TensorView> RunFileSessionParser::Find(const char* name,
 }
 
 absl::StatusOr<absl::Span<const std::byte>> RunFileSessionParser::Find(
-    const char* name, Dtype dtype, const std::vector<std::int64_t>& shape) const {
+    absl::string_view name, Dtype dtype, const std::vector<std::int64_t>& shape) const {
   ASSIGN_OR_RETURN(const TensorView tensor, Find(name, DtypeName(dtype)));
   if (tensor.shape != shape) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -99,7 +99,7 @@ absl::StatusOr<absl::Span<const std::byte>> RunFileSessionParser::Find(
   return tensor.data;
 }
 
-absl::StatusOr<Int64Column> RunFileSessionParser::FindNumbers(const char* name,
+absl::StatusOr<Int64Column> RunFileSessionParser::FindNumbers(absl::string_view name,
                                                               std::int64_t size) const {
   ASSIGN_OR_RETURN(const auto bytes, Find(name, Dtype::kI64, {size}));
   return Int64Column(bytes);
@@ -141,6 +141,29 @@ absl::Status RunFileSessionParser::ParseValues(Dtype dtype, std::int64_t count) 
   ASSIGN_OR_RETURN(session_.values_[3], Find(names::kGlobalMax, dtype, {count}));
   for (std::size_t i = 0; i < session_.values_.size(); ++i) {
     session_.value_bytes_[i] = session_.values_[i].size() / static_cast<std::size_t>(count);
+  }
+  return ParseStatistics(count);
+}
+
+absl::Status RunFileSessionParser::ParseStatistics(std::int64_t count) {
+  for (const std::string& name : session_.session_.statistics()) {
+    const std::string tensor = absl::StrCat(names::kStatistics, "/", name);
+    ASSIGN_OR_RETURN(const TensorView values, Find(tensor, DtypeName(Dtype::kU8)));
+    ASSIGN_OR_RETURN(const Int64Column ends,
+                     FindNumbers(absl::StrCat(tensor, "/", names::kEnd), count));
+    std::int64_t end = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (ends[i] < end) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(tensor, "/", names::kEnd, " ", i, " is below the one before it"));
+      }
+      end = ends[i];
+    }
+    if (static_cast<std::size_t>(end) != values.data.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor, " has ", values.data.size(),
+                                                     " bytes; its last value ends at ", end));
+    }
+    session_.statistics_.push_back({name, values.data, ends});
   }
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "client/formats/int64_column.h"
 #include "client/formats/run_file_session.h"
 #include "client/formats/safetensors.h"
@@ -35,13 +36,14 @@ class RunFileSessionParser {
   absl::Status ParseWorkers(const nlohmann::json& workers);
   absl::Status ParseColumns();
   absl::Status ParseValues(Dtype dtype, std::int64_t count);
+  absl::Status ParseStatistics(std::int64_t count);
   absl::Status CheckNumbers() const;
 
   // The tensor of this name, which must be of this dtype, and of this shape if one is given.
-  absl::StatusOr<TensorView> Find(const char* name, absl::string_view dtype) const;
-  absl::StatusOr<absl::Span<const std::byte>> Find(const char* name, Dtype dtype,
+  absl::StatusOr<TensorView> Find(absl::string_view name, absl::string_view dtype) const;
+  absl::StatusOr<absl::Span<const std::byte>> Find(absl::string_view name, Dtype dtype,
                                                    const std::vector<std::int64_t>& shape) const;
-  absl::StatusOr<Int64Column> FindNumbers(const char* name, std::int64_t size) const;
+  absl::StatusOr<Int64Column> FindNumbers(absl::string_view name, std::int64_t size) const;
 
   const TensorsByName* tensors_;
   RunFileSession session_;

@@ -64,15 +64,52 @@ absl::Status SeriesColumns::AddValues(const v1::ReducedObservation& observation)
     for (Column& column : values_) {
       ASSIGN_OR_RETURN(column, file_->Begin(dtype));
     }
+    for (const v1::Statistic& statistic : observation.statistics()) {
+      ASSIGN_OR_RETURN(const Column values, file_->Begin(Dtype::kU8));
+      ASSIGN_OR_RETURN(const Column ends, file_->Begin(Dtype::kI64));
+      statistics_.push_back({statistic.name(), values, ends});
+    }
   }
   ++size_with_values_;
+  RETURN_IF_ERROR(AddStatistics(observation));
   RETURN_IF_ERROR(file_->Append(values_[0], AsBytes(observation.min())));
   RETURN_IF_ERROR(file_->Append(values_[1], AsBytes(observation.max())));
   RETURN_IF_ERROR(file_->Append(values_[2], AsBytes(observation.global_min())));
   return file_->Append(values_[3], AsBytes(observation.global_max()));
 }
 
-absl::Status SeriesColumns::EndColumn(Column column, const char* name,
+absl::Status SeriesColumns::AddStatistics(const v1::ReducedObservation& observation) {
+  const int given = observation.statistics_size();
+  for (std::size_t i = 0; i < statistics_.size(); ++i) {
+    StatisticColumns& columns = statistics_[i];
+    const int at = static_cast<int>(i);
+    if (at >= given || observation.statistics(at).name() != columns.name) {
+      return absl::InvalidArgumentError(absl::StrCat("record ", observation.header().index(),
+                                                     " of ", session_id_, " lacks the statistic ",
+                                                     columns.name));
+    }
+    const std::string& value = observation.statistics(at).value();
+    RETURN_IF_ERROR(file_->Append(columns.values, AsBytes(value)));
+    columns.bytes += static_cast<std::int64_t>(value.size());
+    RETURN_IF_ERROR(AddNumber(columns.ends, columns.bytes));
+  }
+  if (given <= static_cast<int>(statistics_.size())) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("record ", observation.header().index(), " of ", session_id_, " has ", given,
+                   " statistics; those before it have ", statistics_.size()));
+}
+
+absl::Status SeriesColumns::EndStatistics() {
+  for (const StatisticColumns& columns : statistics_) {
+    const std::string name = absl::StrCat(names::kStatistics, "/", columns.name);
+    RETURN_IF_ERROR(EndColumn(columns.values, name, {columns.bytes}));
+    RETURN_IF_ERROR(
+        EndColumn(columns.ends, absl::StrCat(name, "/", names::kEnd), {size_with_values_}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SeriesColumns::EndColumn(Column column, absl::string_view name,
                                       const std::vector<std::int64_t>& shape) {
   return file_->End(column, absl::StrCat(session_id_, "/", name), shape);
 }
@@ -86,6 +123,7 @@ absl::Status SeriesColumns::End(const std::vector<std::int64_t>& qparam_shape) {
   RETURN_IF_ERROR(EndColumn(digest_, names::kDigest, {size_, names::kDigestBytes}));
   RETURN_IF_ERROR(EndColumn(has_values_, names::kHasValues, {size_}));
   if (size_with_values_ == 0) return absl::OkStatus();
+  RETURN_IF_ERROR(EndStatistics());
   std::vector<std::int64_t> rows = {size_with_values_};
   rows.insert(rows.end(), qparam_shape.begin(), qparam_shape.end());
   RETURN_IF_ERROR(EndColumn(values_[0], names::kMin, rows));

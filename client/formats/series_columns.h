@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "calipers/v1/observation.pb.h"
 #include "client/formats/safetensors_writer.h"
 
@@ -43,7 +44,10 @@ class SeriesColumns {
       : file_(file), session_id_(std::move(session_id)) {}
   absl::Status AddNumber(Column column, std::int64_t number);
   absl::Status AddValues(const v1::ReducedObservation& observation);
-  absl::Status EndColumn(Column column, const char* name, const std::vector<std::int64_t>& shape);
+  absl::Status AddStatistics(const v1::ReducedObservation& observation);
+  absl::Status EndStatistics();
+  absl::Status EndColumn(Column column, absl::string_view name,
+                         const std::vector<std::int64_t>& shape);
 
   SafetensorsWriter* file_;
   std::string session_id_;
@@ -56,6 +60,15 @@ class SeriesColumns {
   Column has_values_ = nullptr;
   // min, max, global_min, global_max; begun with the first record that has them.
   std::array<Column, 4> values_ = {};
+  // The values of one statistic, one behind the other, and where each of them ends.
+  struct StatisticColumns {
+    std::string name;
+    Column values;
+    Column ends;
+    std::int64_t bytes = 0;
+  };
+  // By name; begun with the first record that has values.
+  std::vector<StatisticColumns> statistics_;
   std::string dtype_;
   std::int64_t size_ = 0;
   std::int64_t size_with_values_ = 0;

@@ -7,6 +7,7 @@
 #include "hwy/highway.h"
 #include "core/fold/simd/combine-inl.h"
 #include "core/fold/simd/load-inl.h"
+#include "core/fold/simd/moving_average-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();

@@ -9,9 +9,10 @@
 
 namespace calipers {
 
-// The moving average of single values, plainly: core/fold/simd computes it on vectors, and tests
-// compare the vectors with these. A state is held in float64 in both arithmetics: float64 holds
-// every value of every dtype that a fold ends in.
+// The moving average of single values, and the weights of records. Folds use the vector code in
+// core/fold/simd/moving_average-inl.h; the tests compare it with the two classes here. A state is
+// held in float64 in both arithmetics: float64 holds every value of every dtype that a fold ends
+// in.
 
 /// past * (1 - c) + current * c, every operation rounded to float64.
 class ExactAverage {

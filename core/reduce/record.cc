@@ -1,6 +1,7 @@
 #include "core/reduce/record.h"
 
 #include <array>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -87,6 +88,12 @@ Record Record::FromReduced(Dtype dtype, std::int64_t num_observations,
   record.saw_nan_ = specials.nan;
   record.saw_inf_ = specials.inf;
   return record;
+}
+
+Record Record::WithStatistics(StatisticValues statistics) && {
+  assert(statistics.empty() || !empty());
+  statistics_ = std::move(statistics);
+  return std::move(*this);
 }
 
 absl::Status Record::CheckOrder(const RangeSummary& summary) const {

@@ -11,14 +11,15 @@
 #include "core/reduce/geometry.h"
 #include "core/reduce/range_summary.h"
 #include "core/reduce/simd/specials.h"
+#include "core/reduce/statistic_values.h"
 #include "core/tensor/dtype.h"
 #include "core/tensor/element.h"
 
 namespace calipers {
 
-/// What an observation is reduced to. A pure function of the tensor's bytes,
-/// its view and its num_observations: equal tensors give equal records,
-/// however they were cut, and whoever reduced them.
+/// What an observation is reduced to: the range, and the other statistics that the session keeps.
+/// The range is a pure function of the tensor's bytes, its view and its num_observations: equal
+/// tensors give equal ranges, however they were cut, and whoever reduced them.
 ///
 /// Values are of the observed dtype, NaN canonical; a parameter whose elements
 /// hold a NaN has NaN for both ends, as torch.amin/amax have it. -0.0 is below
@@ -39,8 +40,11 @@ class Record {
                                      absl::Span<const std::byte> global_min,
                                      absl::Span<const std::byte> global_max);
 
+  /// The same record with these statistics in place of its own. An empty record has none.
+  Record WithStatistics(StatisticValues statistics) &&;
+
   /// INVALID_ARGUMENT, naming the parameter, if no tensor of `view` can have this
-  /// record: the global range is the parameters' extremes but where padding, which is
+  /// range: the global range is the parameters' extremes but where padding, which is
   /// zeros, belongs to them; a padded parameter's range holds zero.
   absl::Status CheckAgainst(const View& view) const;
 
@@ -59,6 +63,9 @@ class Record {
   /// All of these, one behind the other, in this order.
   absl::Span<const std::byte> values() const { return values_; }
 
+  /// The statistics beside the range.
+  const StatisticValues& statistics() const { return statistics_; }
+
   /// Some parameter's range is NaN.
   bool saw_nan() const { return saw_nan_; }
   /// Some parameter's range that is not NaN ends at an infinity. (A NaN hides
@@ -66,7 +73,7 @@ class Record {
   bool saw_inf() const { return saw_inf_; }
 
   /// Bytes on the heap, for budgets.
-  std::size_t heap_bytes() const { return values_.capacity(); }
+  std::size_t heap_bytes() const { return values_.capacity() + statistics_.heap_bytes(); }
 
   friend bool operator==(const Record&, const Record&) = default;
 
@@ -91,6 +98,7 @@ class Record {
   std::int64_t num_observations_ = 0;
   // min[n], max[n], global_min, global_max; nothing for an empty record.
   std::vector<std::byte> values_;
+  StatisticValues statistics_;
 };
 
 }  // namespace calipers

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,16 +30,33 @@ View InOneRow(View view) {
 
 }  // namespace
 
-std::int64_t Reducer::StateBytes(Dtype dtype, const View& view) {
+std::int64_t Reducer::StateBytes(Dtype dtype, const View& view, const StatisticSet& statistics) {
   constexpr std::int64_t kFixed = 256;
   const auto each = static_cast<std::int64_t>(2 * ByteSize(dtype));
   const std::int64_t params = view.num_elements() == 0 ? 0 : view.num_params();
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  return params > (kMost - kFixed) / each ? kMost : params * each + kFixed;
+  std::int64_t bytes = params > (kMost - kFixed) / each ? kMost : params * each + kFixed;
+  for (const Statistic* const statistic : statistics) {
+    const std::int64_t more = statistic->StateBytes(dtype, view);
+    bytes = more > kMost - bytes ? kMost : bytes + more;
+  }
+  return bytes;
 }
 
-Reducer::Reducer(Dtype dtype, View view, std::int64_t num_observations)
+std::vector<Reducer::Part> Reducer::NewParts(Dtype dtype, const View& view,
+                                             const StatisticSet& statistics) {
+  std::vector<Part> parts;
+  if (view.num_elements() == 0) return parts;
+  for (const Statistic* const statistic : statistics) {
+    parts.push_back({statistic, statistic->NewReducer(dtype, view)});
+  }
+  return parts;
+}
+
+Reducer::Reducer(Dtype dtype, View view, std::int64_t num_observations,
+                 const StatisticSet& statistics)
     : dtype_(dtype),
+      parts_(NewParts(dtype, view, statistics)),
       view_(InOneRow(std::move(view))),
       num_observations_(num_observations),
       total_bytes_(view_.num_elements() * ElementBytes(dtype)),
@@ -76,6 +94,11 @@ absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
 }
 
 void Reducer::ReduceElements(const std::byte* data, std::int64_t count) {
+  for (const Part& part : parts_) part.reducer->Update(data, count);
+  ReduceRange(data, count);
+}
+
+void Reducer::ReduceRange(const std::byte* data, std::int64_t count) {
   while (count > 0) {
     const std::int64_t row = next_element_ / view_.row_length;
     const std::int64_t column = next_element_ % view_.row_length;
@@ -105,8 +128,15 @@ absl::StatusOr<Record> Reducer::Finish() && {
   for (std::int64_t p = 0; view_.IsPadded() && p < view_.num_params(); ++p) {
     if (view_.IsPadded(p)) AddPadding(p, finished.values);
   }
-  return Record::FromReduced(dtype_, num_observations_, std::move(finished.values),
-                             finished.specials);
+  Record record =
+      Record::FromReduced(dtype_, num_observations_, std::move(finished.values), finished.specials);
+  if (parts_.empty()) return record;
+  std::vector<StatisticValue> values;
+  for (const Part& part : parts_) {
+    values.push_back({std::string(part.statistic->name()), part.reducer->Finish()});
+  }
+  ASSIGN_OR_RETURN(StatisticValues statistics, StatisticValues::Make(std::move(values)));
+  return std::move(record).WithStatistics(std::move(statistics));
 }
 
 // Padding is zeros. It comes after the tensor's own range, which knows nothing of it.

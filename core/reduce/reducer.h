@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,6 +12,8 @@
 #include "core/reduce/accumulators.h"
 #include "core/reduce/geometry.h"
 #include "core/reduce/record.h"
+#include "core/reduce/statistic.h"
+#include "core/reduce/statistics/registry.h"
 #include "core/tensor/dtype.h"
 
 namespace calipers {
@@ -22,9 +25,12 @@ class Reducer {
  public:
   /// Bytes that a Reducer over `view` takes while it works and its record after
   /// that, so that a caller can budget before it makes one. Saturates.
-  static std::int64_t StateBytes(Dtype dtype, const View& view);
+  static std::int64_t StateBytes(Dtype dtype, const View& view,
+                                 const StatisticSet& statistics = {});
 
-  Reducer(Dtype dtype, View view, std::int64_t num_observations);
+  /// The record will have these statistics beside its range.
+  Reducer(Dtype dtype, View view, std::int64_t num_observations,
+          const StatisticSet& statistics = {});
 
   /// Bytes that the tensor has, and that are still to come.
   std::int64_t total_bytes() const { return total_bytes_; }
@@ -42,10 +48,20 @@ class Reducer {
   absl::StatusOr<Record> Finish() &&;
 
  private:
+  struct Part {
+    const Statistic* statistic;
+    std::unique_ptr<StatisticReducer> reducer;
+  };
+
+  static std::vector<Part> NewParts(Dtype dtype, const View& view, const StatisticSet& statistics);
+  // The whole elements of a piece go to the range and to each statistic.
   void ReduceElements(const std::byte* data, std::int64_t count);
+  void ReduceRange(const std::byte* data, std::int64_t count);
   void AddPadding(std::int64_t param, std::vector<std::byte>& values) const;
 
   Dtype dtype_;
+  // Empty for most sessions. Made before view_, which changes the view.
+  std::vector<Part> parts_;
   View view_;
   std::int64_t num_observations_;
   std::int64_t total_bytes_;

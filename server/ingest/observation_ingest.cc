@@ -121,22 +121,24 @@ absl::Status ObservationIngest::Start(const ObservationHeader& header, std::int6
   // Bytes on their way to a series that cannot take them would be in vain.
   ASSIGN_OR_RETURN(const SeriesId series, expected.session->CurrentSeries());
   RETURN_IF_ERROR(expected.session->CheckFits(series, expected.dtype, expected.view));
+  const StatisticSet& statistics = expected.session->spec().statistics;
   // Before the reducer: it takes what it needs when it is made.
-  ASSIGN_OR_RETURN(InflightBudget::Lease lease,
-                   shared_.budget->Reserve(Reducer::StateBytes(expected.dtype, expected.view)));
+  ASSIGN_OR_RETURN(InflightBudget::Lease lease, shared_.budget->Reserve(Reducer::StateBytes(
+                                                    expected.dtype, expected.view, statistics)));
   std::vector<std::int64_t> qparam_shape = expected.view.qparam_shape;
-  tensor_.emplace(
-      Tensor{ordinal, header.index, std::move(expected.session), series, std::move(qparam_shape),
-             Shape(header.shape.begin(), header.shape.end()), std::move(lease),
-             Reducer(expected.dtype, std::move(expected.view), expected.num_observations)});
+  Reducer reducer(expected.dtype, std::move(expected.view), expected.num_observations, statistics);
+  tensor_.emplace(Tensor{ordinal, header.index, std::move(expected.session), series,
+                         std::move(qparam_shape), Shape(header.shape.begin(), header.shape.end()),
+                         std::move(lease), std::move(reducer)});
   return absl::OkStatus();
 }
 
 absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
                                                      const ReducedObservation& observation) const {
   if (expected.view.num_elements() == 0) {
-    if (!observation.min.empty() || !observation.max.empty()) {
-      return absl::InvalidArgumentError("min and max must be empty for an empty tensor");
+    if (!observation.min.empty() || !observation.max.empty() || !observation.statistics.empty()) {
+      return absl::InvalidArgumentError(
+          "min, max and statistics must be empty for an empty tensor");
     }
     return Record::Empty(expected.dtype, expected.num_observations);
   }
@@ -162,7 +164,33 @@ absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
                                 AsBytes(observation.global_max)));
   // A derived range is the parameters' extremes, and nothing is padded there.
   if (!observation.global_min.empty()) RETURN_IF_ERROR(record.CheckAgainst(expected.view));
-  return record;
+  ASSIGN_OR_RETURN(StatisticValues statistics, CheckedStatistics(expected, observation));
+  return std::move(record).WithStatistics(std::move(statistics));
+}
+
+absl::StatusOr<StatisticValues> ObservationIngest::CheckedStatistics(
+    const Expected& expected, const ReducedObservation& observation) const {
+  const StatisticSet& kept = expected.session->spec().statistics;
+  std::vector<StatisticValue> values;
+  for (const ReducedObservation::Statistic& given : observation.statistics) {
+    values.push_back({std::string(given.name), std::string(given.value)});
+  }
+  ASSIGN_OR_RETURN(StatisticValues statistics, StatisticValues::Make(std::move(values)));
+  for (const Statistic* const statistic : kept) {
+    const std::string* const value = statistics.Find(statistic->name());
+    if (value == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the session keeps the statistic ", statistic->name(), ", and the observation lacks it"));
+    }
+    const absl::Status valid = statistic->Check(expected.dtype, expected.view, *value);
+    if (!valid.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("statistic ", statistic->name(), ": ", valid.message()));
+    }
+  }
+  if (statistics.values().size() == kept.size()) return statistics;
+  return absl::InvalidArgumentError(absl::StrCat("the observation has ", statistics.values().size(),
+                                                 " statistics; the session keeps ", kept.size()));
 }
 
 void ObservationIngest::Complete() {

@@ -31,6 +31,11 @@ struct ReducedObservation {
   absl::string_view max;
   absl::string_view global_min;  // empty: the extremes of min and max
   absl::string_view global_max;
+  struct Statistic {
+    absl::string_view name;
+    absl::string_view value;
+  };
+  std::vector<Statistic> statistics = {};
 };
 
 /// A record on its way into the store, and what is to be done once it is there.
@@ -118,6 +123,8 @@ class ObservationIngest {
   absl::Status Start(const ObservationHeader& header, std::int64_t ordinal);
   absl::StatusOr<Record> MakeRecord(const Expected& expected,
                                     const ReducedObservation& observation) const;
+  absl::StatusOr<StatisticValues> CheckedStatistics(const Expected& expected,
+                                                    const ReducedObservation& observation) const;
   // Takes a record into its series, with what it leased until it is there.
   void Add(std::int64_t ordinal, std::optional<BatchIndex> index,
            const std::shared_ptr<Session>& session, std::vector<std::int64_t> qparam_shape,

@@ -12,8 +12,9 @@ namespace calipers::server {
 /// the way in which they are computed must not change.
 using Digest = std::array<std::byte, 16>;
 
-/// The digest of dtype, num_observations and values: equal records have equal
-/// digests, and records that differ have others.
+/// The digest of dtype, num_observations, the range, and the statistics with in_digest: records
+/// that are equal in these have equal digests, and records that differ have others. Statistics that
+/// are not registered are left out.
 Digest DigestOf(const Record& record);
 
 }  // namespace calipers::server

@@ -1,11 +1,7 @@
 #ifndef CALIPERS_SERVER_MODEL_SESSION_PROTO_H_
 #define CALIPERS_SERVER_MODEL_SESSION_PROTO_H_
 
-#include <optional>
-
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "calipers/v1/qparams.pb.h"
 #include "calipers/v1/session.pb.h"
 #include "core/args/quantization_args.h"
@@ -16,13 +12,6 @@ namespace calipers::server {
 
 // The only place where calipers.v1 messages of a session's spec meet the server's own types. The
 // stores keep a session as such a message; server/rpc sends and receives it.
-
-/// INVALID_ARGUMENT for an enum value that this server does not know; `field` names the field.
-absl::Status UnknownEnum(absl::string_view field, int value);
-
-/// STRATEGY_UNSPECIFIED becomes nullopt.
-absl::StatusOr<std::optional<Strategy>> FromProto(v1::Strategy strategy);
-v1::Strategy ToProto(Strategy strategy);
 
 /// INVALID_ARGUMENT names the field, the value and the allowed values.
 absl::StatusOr<QuantizationArgsInput> InputFromProto(const v1::QuantizationArgs& args);

@@ -47,11 +47,20 @@ std::string Text(double d) {
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), d).ptr};
 }
 std::string Text(const std::vector<std::int64_t>& v) { return ShapeText(v); }
+std::string Text(const StatisticSet& statistics) {
+  const auto name = [](std::string* out, const Statistic* statistic) {
+    absl::StrAppend(out, statistic->name());
+  };
+  return absl::StrCat("[", absl::StrJoin(statistics, ", ", name), "]");
+}
 
 }  // namespace
 
 absl::Status CheckSpec(BaseName base_name, const SessionSpec& spec) {
   RETURN_IF_ERROR(CheckStrategy(base_name, spec.args.strategy));
+  for (const Statistic* const statistic : spec.statistics) {
+    RETURN_IF_ERROR(statistic->CheckSession(base_name, spec.args));
+  }
   return spec.dtype ? CheckFoldable(*spec.dtype, spec.arithmetic) : absl::OkStatus();
 }
 
@@ -87,6 +96,7 @@ std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given
   compare("weighting", have.weighting, given.weighting);
   compare("dtype", have.dtype, given.dtype);
   compare("retention", have.retention, given.retention);
+  compare("statistics", have.statistics, given.statistics);
   return absl::StrJoin(parts, "; ");
 }
 

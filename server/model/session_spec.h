@@ -11,6 +11,7 @@
 #include "core/args/quantization_args.h"
 #include "core/fold/non_finite_policy.h"
 #include "core/fold/observer.h"
+#include "core/reduce/statistics/registry.h"
 #include "core/tensor/dtype.h"
 
 namespace calipers::server {
@@ -28,6 +29,8 @@ struct SessionSpec {
   /// The only dtype taken; without one, the first record's.
   std::optional<Dtype> dtype;
   Retention retention = Retention::kSeries;
+  /// The statistics that each record holds beside its range.
+  StatisticSet statistics = {};
 
   friend bool operator==(const SessionSpec&, const SessionSpec&) = default;
 };

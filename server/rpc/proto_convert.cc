@@ -30,6 +30,11 @@ v1::ObservationAck::Outcome ToProto(Outcome outcome) {
   return v1::ObservationAck::OUTCOME_UNSPECIFIED;
 }
 
+void ToProto(const StatisticValue& value, v1::Statistic& proto) {
+  proto.set_name(value.name);
+  proto.set_value(value.value);
+}
+
 v1::Range ToProto(const ElementRange& range, const std::vector<std::int64_t>& shape) {
   v1::Range proto;
   *proto.mutable_min() = server::ToProto(range.min, shape);
@@ -100,6 +105,9 @@ v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
     *proto.mutable_global_of_range() = ToProto(answer.folded.global_of_range, one);
   }
   if (wanted("progress")) *proto.mutable_progress() = ToProto(answer.progress);
+  if (wanted("statistics")) {
+    for (const StatisticValue& value : answer.statistics) ToProto(value, *proto.add_statistics());
+  }
   return proto;
 }
 
@@ -135,6 +143,9 @@ void ToProto(absl::string_view session, const SeriesReader::Entry& entry, v1::Se
   set(record.max(), *observation.mutable_max());
   set(record.global_min(), *observation.mutable_global_min());
   set(record.global_max(), *observation.mutable_global_max());
+  for (const StatisticValue& value : record.statistics().values()) {
+    ToProto(value, *observation.add_statistics());
+  }
   set(observed.digest, *proto.mutable_digest());
   proto.set_worker(*observed.worker);
 }
@@ -195,8 +206,12 @@ ObservationHeader FromProto(const v1::ObservationHeader& proto) {
 }
 
 ReducedObservation FromProto(const v1::ReducedObservation& proto) {
-  return {FromProto(proto.header()), proto.min(), proto.max(), proto.global_min(),
-          proto.global_max()};
+  ReducedObservation observation{FromProto(proto.header()), proto.min(), proto.max(),
+                                 proto.global_min(), proto.global_max()};
+  for (const v1::Statistic& statistic : proto.statistics()) {
+    observation.statistics.push_back({statistic.name(), statistic.value()});
+  }
+  return observation;
 }
 
 absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options) {
@@ -227,8 +242,8 @@ absl::StatusOr<std::vector<IndexRange>> ExcludeFromProto(
 }
 
 absl::Status CheckReadMask(const google::protobuf::FieldMask& read_mask) {
-  static constexpr absl::string_view kMembers[] = {"range",          "current",         "global",
-                                                   "current_global", "global_of_range", "progress"};
+  static constexpr absl::string_view kMembers[] = {
+      "range", "current", "global", "current_global", "global_of_range", "progress", "statistics"};
   for (const std::string& path : read_mask.paths()) {
     if (std::find(std::begin(kMembers), std::end(kMembers), path) == std::end(kMembers)) {
       return absl::InvalidArgumentError(absl::StrCat("read_mask has \"", path.substr(0, 100),

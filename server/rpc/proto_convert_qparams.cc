@@ -8,6 +8,7 @@
 #include "core/args/preset_schemes.h"
 #include "core/args/quantization_args_json.h"
 #include "core/status_macros.h"
+#include "server/model/proto_enums.h"
 #include "server/model/session_proto.h"
 #include "server/rpc/proto_convert.h"
 

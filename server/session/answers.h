@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "core/fold/folded_range.h"
 #include "core/reduce/coarsening.h"
+#include "core/reduce/statistic_values.h"
 #include "core/tensor/dtype.h"
 #include "core/tensor/element.h"
 #include "server/model/coverage.h"
@@ -48,6 +49,8 @@ struct MinMaxAnswer {
   ElementRange current;
   ElementRange current_global;
   Progress progress;
+  /// The folds of the session's statistics, by name.
+  std::vector<StatisticValue> statistics = {};
 };
 
 struct SessionCoverage {

@@ -12,17 +12,26 @@ FoldSpec FoldSpec::Of(const SessionSpec& spec) {
           .options = {.averaging_constant = spec.args.averaging_constant,
                       .arithmetic = spec.arithmetic,
                       .weighting = spec.weighting},
-          .non_finite_policy = spec.non_finite_policy};
+          .non_finite_policy = spec.non_finite_policy,
+          .statistics = spec.statistics};
 }
 
 SeriesFold::SeriesFold(const FoldSpec& spec)
     : non_finite_policy_(spec.non_finite_policy),
-      observer_(*MakeObserver(spec.observer, spec.options)) {}
+      observer_(*MakeObserver(spec.observer, spec.options)) {
+  for (const Statistic* const statistic : spec.statistics) {
+    parts_.push_back({statistic, statistic->NewFold()});
+  }
+}
 
 SeriesFold::SeriesFold(const SeriesFold& other)
     : non_finite_policy_(other.non_finite_policy_),
       observer_(other.observer_->Clone()),
-      last_(other.last_) {}
+      last_(other.last_) {
+  for (const Part& part : other.parts_) {
+    parts_.push_back({part.statistic, part.fold->Clone()});
+  }
+}
 
 absl::Status SeriesFold::Add(BatchIndex index, std::shared_ptr<const SeriesRecord> observed) {
   if (observed->dropped) {
@@ -32,14 +41,55 @@ absl::Status SeriesFold::Add(BatchIndex index, std::shared_ptr<const SeriesRecor
                      "backup, or reset the session and send its batches again"));
   }
   if (LeftOut(non_finite_policy_, observed->record)) return absl::OkStatus();
+  RETURN_IF_ERROR(AddStatistics(index, observed->record));
   observer_->Add(observed->record);
   last_ = std::move(observed);
   return absl::OkStatus();
 }
 
-absl::Status SeriesFold::RestoreState(const std::string& state,
+absl::Status SeriesFold::AddStatistics(BatchIndex index, const Record& record) {
+  for (const Part& part : parts_) {
+    if (record.statistics().Find(part.statistic->name()) != nullptr) continue;
+    return absl::DataLossError(
+        absl::StrCat("record ", index, " lacks the statistic ", part.statistic->name(),
+                     ": restore a backup, or reset the session and send its batches again"));
+  }
+  for (const Part& part : parts_) {
+    part.fold->Add(*record.statistics().Find(part.statistic->name()));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<StatisticValue> SeriesFold::StatisticAnswers() const {
+  std::vector<StatisticValue> answers;
+  for (const Part& part : parts_) {
+    answers.push_back({std::string(part.statistic->name()), part.fold->Answer()});
+  }
+  return answers;
+}
+
+SeriesFold::State SeriesFold::SaveState() const {
+  State state{.observer = observer_->SaveState()};
+  for (const Part& part : parts_) {
+    state.statistics.push_back({std::string(part.statistic->name()), part.fold->SaveState()});
+  }
+  return state;
+}
+
+absl::Status SeriesFold::RestoreState(const State& state,
                                       std::shared_ptr<const SeriesRecord> last) {
-  RETURN_IF_ERROR(observer_->RestoreState(state));
+  RETURN_IF_ERROR(observer_->RestoreState(state.observer));
+  if (state.statistics.size() != parts_.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("the state has ", state.statistics.size(),
+                                                   " statistics; the session has ", parts_.size()));
+  }
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (state.statistics[i].name != parts_[i].statistic->name()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the state lacks the statistic ", parts_[i].statistic->name()));
+    }
+    RETURN_IF_ERROR(parts_[i].fold->RestoreState(state.statistics[i].value));
+  }
   if (observer_->empty() != (last == nullptr)) {
     return absl::InvalidArgumentError("the state and the last record contradict each other");
   }
@@ -50,7 +100,9 @@ absl::Status SeriesFold::RestoreState(const std::string& state,
 std::size_t SeriesFold::bytes() const {
   // The fold, in float64: min, max and the tensor's own two, and the record.
   if (last_ == nullptr) return sizeof(*this);
-  return sizeof(*this) + (2 * last_->record.num_params() + 2) * sizeof(double) +
+  std::size_t statistics = 0;
+  for (const Part& part : parts_) statistics += sizeof(part) + part.fold->bytes();
+  return sizeof(*this) + statistics + (2 * last_->record.num_params() + 2) * sizeof(double) +
          last_->record.heap_bytes();
 }
 

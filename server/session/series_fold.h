@@ -3,10 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/fold/observer.h"
+#include "core/reduce/statistic_values.h"
+#include "core/reduce/statistics/registry.h"
 #include "server/model/index_set.h"
 #include "server/model/series_record.h"
 #include "server/model/session_spec.h"
@@ -18,11 +21,13 @@ struct FoldSpec {
   std::string observer;
   ObserverOptions options;
   NonFinitePolicy non_finite_policy = NonFinitePolicy::kPropagate;
+  StatisticSet statistics = {};
 
   static FoldSpec Of(const SessionSpec& spec);
 };
 
-/// An observer that folds a series record by record. Copies are independent. Not thread-safe.
+/// Folds a series record by record: an observer folds the range, and each statistic of the spec its
+/// values. Copies are independent. Not thread-safe.
 class SeriesFold {
  public:
   /// `spec.observer` is a registered name.
@@ -37,21 +42,35 @@ class SeriesFold {
   bool empty() const { return last_ == nullptr; }
   /// The folded range; empty() must be false.
   FoldedRange Answer() const { return observer_->Answer(); }
+  /// The folded statistics, by name.
+  std::vector<StatisticValue> StatisticAnswers() const;
   /// The last folded record; null if no record was folded.
   const std::shared_ptr<const SeriesRecord>& last() const { return last_; }
 
-  /// Saves and restores the observer's state. A state is restored into a fold of the same spec,
-  /// together with the last folded record. INVALID_ARGUMENT, without a change, for a malformed
-  /// state.
-  std::string SaveState() const { return observer_->SaveState(); }
-  absl::Status RestoreState(const std::string& state, std::shared_ptr<const SeriesRecord> last);
+  /// The state: that of the observer, and those of the statistics' folds by name.
+  struct State {
+    std::string observer;
+    std::vector<StatisticValue> statistics = {};
+  };
+  State SaveState() const;
+  /// Restores a state of a fold of the same spec, together with the last folded record.
+  /// INVALID_ARGUMENT for a malformed state; then drop this fold.
+  absl::Status RestoreState(const State& state, std::shared_ptr<const SeriesRecord> last);
 
   /// Size in bytes, for memory budgets.
   std::size_t bytes() const;
 
  private:
+  struct Part {
+    const Statistic* statistic;
+    std::unique_ptr<StatisticFold> fold;
+  };
+
+  absl::Status AddStatistics(BatchIndex index, const Record& record);
+
   NonFinitePolicy non_finite_policy_;
   std::unique_ptr<Observer> observer_;
+  std::vector<Part> parts_;
   std::shared_ptr<const SeriesRecord> last_;
 };
 

@@ -12,8 +12,8 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
                                                    const Checkpoint& checkpoint) {
   ASSIGN_OR_RETURN(SeriesState state, DecodeState(checkpoint.state));
   SeriesPrefix prefix(spec);
-  const absl::Status restored =
-      prefix.fold_.RestoreState(state.observer_state, std::move(state.last));
+  const absl::Status restored = prefix.fold_.RestoreState(
+      {std::move(state.observer_state), std::move(state.statistics)}, std::move(state.last));
   if (!restored.ok()) {
     return absl::DataLossError(absl::StrCat("a stored checkpoint: ", restored.message()));
   }
@@ -28,7 +28,9 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
 }
 
 Checkpoint SeriesPrefix::Save(const std::optional<std::vector<std::int64_t>>& qparam_shape) const {
-  return {end_, EncodeState({.observer_state = fold_.SaveState(),
+  SeriesFold::State state = fold_.SaveState();
+  return {end_, EncodeState({.observer_state = std::move(state.observer),
+                             .statistics = std::move(state.statistics),
                              .last = fold_.last(),
                              .qparam_shape = qparam_shape,
                              .dtype = dtype_.value_or(Dtype::kF32),

@@ -278,7 +278,8 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax() {
   const SeriesFold& fold = beyond ? *beyond : prefix_->fold();
   MinMaxAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
                       .folded = fold.Answer(),
-                      .progress = std::move(moment.progress)};
+                      .progress = std::move(moment.progress),
+                      .statistics = fold.StatisticAnswers()};
   SetCurrent(fold, answer);
   return answer;
 }
@@ -295,6 +296,8 @@ absl::StatusOr<FoldSpec> Session::SpecOf(const FoldRequest& request) const {
   FoldSpec fold = FoldSpec::Of(spec());
   fold.observer = args.observer;
   fold.options.averaging_constant = args.averaging_constant;
+  // A coarser record has the range alone.
+  if (request.coarsening) fold.statistics.clear();
   return fold;
 }
 
@@ -322,7 +325,8 @@ absl::StatusOr<MinMaxAnswer> Session::GetMinMax(const FoldRequest& request) {
   if (request.coarsening) moment.qparam_shape = request.coarsening->qparam_shape();
   MinMaxAnswer answer{.qparam_shape = std::move(moment.qparam_shape),
                       .folded = fold.Answer(),
-                      .progress = std::move(moment.progress)};
+                      .progress = std::move(moment.progress),
+                      .statistics = fold.StatisticAnswers()};
   SetCurrent(fold, answer);
   return answer;
 }

@@ -43,6 +43,18 @@ absl::StatusOr<Dtype> ToDtype(std::uint32_t number) {
   return Damaged(absl::StrCat("record has a dtype of number ", number));
 }
 
+void AddStatistic(const StatisticValue& value, storage::v1::StatisticRow& row) {
+  row.set_name(value.name);
+  row.set_value(value.value);
+}
+
+std::vector<StatisticValue> StatisticsIn(
+    const google::protobuf::RepeatedPtrField<storage::v1::StatisticRow>& rows) {
+  std::vector<StatisticValue> values;
+  for (const storage::v1::StatisticRow& row : rows) values.push_back({row.name(), row.value()});
+  return values;
+}
+
 void ToRow(const SeriesRecord& observed, ObservedRow& row) {
   const Record& record = observed.record;
   row.set_dtype(static_cast<std::uint32_t>(record.dtype()));
@@ -52,6 +64,9 @@ void ToRow(const SeriesRecord& observed, ObservedRow& row) {
   row.set_digest(observed.digest.data(), observed.digest.size());
   row.set_values(record.values().data(), record.values().size());
   row.set_dropped(observed.dropped);
+  for (const StatisticValue& value : record.statistics().values()) {
+    AddStatistic(value, *row.add_statistics());
+  }
 }
 
 absl::StatusOr<Digest> DigestIn(const ObservedRow& row) {
@@ -77,7 +92,11 @@ absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
       Record::Make(dtype, row.num_observations(), values.first(end), values.subspan(end, end),
                    values.subspan(2 * end, size), values.subspan(2 * end + size, size));
   if (!record.ok()) return Damaged(absl::StrCat("record: ", record.status().message()));
-  return record;
+  if (row.statistics().empty()) return record;
+  absl::StatusOr<StatisticValues> statistics =
+      StatisticValues::Make(StatisticsIn(row.statistics()));
+  if (!statistics.ok()) return Damaged(absl::StrCat("record: ", statistics.status().message()));
+  return (*std::move(record)).WithStatistics(*std::move(statistics));
 }
 
 // With `worker`, which says what the row says of that.
@@ -258,6 +277,7 @@ std::string EncodeState(const SeriesState& state) {
     row.mutable_qparam_shape()->Assign(state.qparam_shape->begin(), state.qparam_shape->end());
   }
   row.set_dtype(static_cast<std::uint32_t>(state.dtype));
+  for (const StatisticValue& fold : state.statistics) AddStatistic(fold, *row.add_statistics());
   CoverageToRow(state.coverage, row);
   return row.SerializeAsString();
 }
@@ -271,6 +291,7 @@ absl::StatusOr<SeriesState> DecodeState(absl::string_view bytes) {
   }
   state.qparam_shape = QparamShapeIn(row);
   ASSIGN_OR_RETURN(state.dtype, ToDtype(row.dtype()));
+  state.statistics = StatisticsIn(row.statistics());
   state.coverage = CoverageIn(row);
   return state;
 }

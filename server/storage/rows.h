@@ -58,6 +58,8 @@ absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view row);
 /// What a session knows of a prefix of its series.
 struct SeriesState {
   std::string observer_state;
+  /// The states of the statistics' folds.
+  std::vector<StatisticValue> statistics = {};
   std::shared_ptr<const SeriesRecord> last;
   std::optional<std::vector<std::int64_t>> qparam_shape;
   Dtype dtype = Dtype::kF32;

@@ -143,9 +143,7 @@ absl::Status Database::OpenLocked() {
 absl::Status Database::Write(rocksdb::WriteBatch& batch, Keep keep) {
   RETURN_IF_ERROR(EnsureWritable());
   DoNotCount();
-  rocksdb::WriteOptions options;
-  options.sync = keep == Keep::kBeforeReturn && options_.durability == Durability::kSync;
-  options.disableWAL = options_.durability == Durability::kNone;
+  const rocksdb::WriteOptions options = WriteOptionsFor(options_.durability, keep);
   absl::Status status;
   {
     absl::ReaderMutexLock lock(&mu_);
@@ -181,8 +179,7 @@ absl::Status Database::DropTables(const KeyRange& range) {
   if (db_ == nullptr) return NotOpen();
   // A table is gone for good; so must be, before it, whatever says that its rows may go.
   absl::Status kept =
-      FromDisk(options_.durability == Durability::kNone ? db_->Flush({}) : db_->SyncWAL(),
-               "writing to", options_.directory);
+      FromDisk(MakeWrittenDurable(*db_, options_.durability), "writing to", options_.directory);
   if (!kept.ok()) {
     Fail(kept);
     return kept;

@@ -20,6 +20,7 @@
 #include "rocksdb/options.h"
 #include "rocksdb/write_batch.h"
 #include "server/model/durability.h"
+#include "server/storage/rocksdb/durable_write.h"
 #include "server/storage/rocksdb/keys.h"
 #include "server/storage/rocksdb/options.h"
 #include "server/storage/rocksdb/synced_wal_length.h"
@@ -50,11 +51,7 @@ class Database {
     std::shared_ptr<rocksdb::FileSystem> file_system = {};
   };
 
-  /// When a write has to be on the device.
-  enum class Keep {
-    kBeforeReturn,  // as far as the durability says
-    kSometime,      // with the next that has to be
-  };
+  using Keep = server::Keep;
 
   /// Opens the database in the directory's db/, or makes it. DATA_LOSS if it is damaged.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
