@@ -10,7 +10,11 @@
 namespace calipers::server {
 namespace {
 
-bool SawNothing(Session& session) { return session.Snapshot().progress.folded_count == 0; }
+// False if the records cannot be read: peers do not answer for a damaged session.
+bool SawNothing(Session& session) {
+  const SessionSnapshot snapshot = session.Snapshot();
+  return snapshot.problem.ok() && snapshot.progress.folded_count == 0;
+}
 
 bool IsOwnFold(const FoldRequest& fold) {
   return fold.observer.empty() && !fold.averaging_constant && fold.exclude.empty() &&
@@ -78,7 +82,11 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::OwnRangeOf(Session& session,
   fold.exclude = request_.exclude;
   // A session without records has no shape; its own answer says so.
   const std::optional<std::vector<std::int64_t>> shape = session.Snapshot().qparam_shape;
-  if (!shape) return session.GetMinMax().status();
+  if (!shape) {
+    RETURN_IF_ERROR(session.GetMinMax().status());
+    // A record was stored after the snapshot.
+    return OwnRangeOf(session, args);
+  }
   absl::StatusOr<Coarsening> coarsening = Coarsening::Make(
       session.name().base_name(), session.spec().args, *shape, GeometryOf(session, args));
   if (!coarsening.ok()) {

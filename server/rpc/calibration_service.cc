@@ -105,7 +105,7 @@ grpc::Status CalibrationService::BatchGetMinMax(grpc::ServerContext* context,
 
 absl::Status CalibrationService::Wait(const grpc::ServerContext& context, Session& session,
                                       std::int64_t count) {
-  if (session.HasCount(count)) return absl::OkStatus();
+  if (count <= 0 || session.HasCount(count)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const BlockingCallLimit::Slot slot, blocking_calls_.Acquire());
   return session.WaitForCount(count, WaitDeadline(context), [&] { return Interrupted(context); });
 }

@@ -18,14 +18,14 @@ void CountWaiter::End() {
   ended_ = true;
 }
 
-void CountWaiter::Waiting::Await(SeriesId series, std::int64_t count, absl::Time deadline) {
+bool CountWaiter::Waiting::Await(SeriesId series, std::int64_t count, absl::Time deadline) {
   CountWaiter& waiter = *waiter_;
   absl::MutexLock lock(&waiter.mu_);
   const auto over = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(waiter.mu_) {
     return waiter.ended_ || waiter.series_ > series ||
            (waiter.series_ == series && waiter.count_ >= count);
   };
-  waiter.mu_.AwaitWithDeadline(absl::Condition(&over), deadline);
+  return waiter.mu_.AwaitWithDeadline(absl::Condition(&over), deadline);
 }
 
 }  // namespace calipers::server

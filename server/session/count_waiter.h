@@ -32,8 +32,8 @@ class CountWaiter {
     Waiting& operator=(const Waiting&) = delete;
 
     /// Returns when, according to the puts, the series holds `count` records or the session has
-    /// another series; at the latest at `deadline`.
-    void Await(SeriesId series, std::int64_t count, absl::Time deadline);
+    /// another series; at the latest at `deadline`, then false.
+    bool Await(SeriesId series, std::int64_t count, absl::Time deadline);
 
    private:
     CountWaiter* const waiter_;

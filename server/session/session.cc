@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/fold/sweep.h"
 #include "core/status_macros.h"
 
@@ -22,6 +23,8 @@ constexpr BatchIndex kCheckpointEveryFolded = 64;
 // A gRPC call of the synchronous kind cannot be woken by its cancellation, so a
 // waiting one looks after it this often.
 constexpr absl::Duration kInterruptionPoll = absl::Milliseconds(100);
+// How often a waiting call looks whether the removal of its series is complete.
+constexpr absl::Duration kRemovalPoll = absl::Milliseconds(5);
 
 Elements Copy(Dtype dtype, absl::Span<const std::byte> bytes) {
   return Elements{dtype, std::vector<std::byte>(bytes.begin(), bytes.end())};
@@ -212,7 +215,11 @@ absl::StatusOr<Session::Moment> Session::Now(BatchIndex from) {
   ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
   SeriesFacts facts = FactsOf(series);
   RETURN_IF_ERROR(facts.problem);
-  if (facts.coverage.folded_count == 0) return NothingSeen(facts.coverage);
+  if (facts.coverage.folded_count == 0) {
+    // A series that is being deleted has no facts either. The store then returns NOT_FOUND.
+    RETURN_IF_ERROR(store_->Read(series, from).status());
+    return NothingSeen(facts.coverage);
+  }
   Moment moment{.series = series,
                 .progress = ProgressOf(facts, kMaxMissingRanges),
                 .qparam_shape = *std::move(facts.qparam_shape)};
@@ -409,6 +416,7 @@ bool Session::HasCount(std::int64_t count) const { return Facts().coverage.count
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                    const std::function<absl::Status()>& interrupted) {
   CountWaiter::Waiting waiting(&waiter_);
+  bool reached = false;
   while (true) {
     // Through resets, too.
     ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
@@ -421,8 +429,10 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                                       facts.coverage.count, " of the ", count,
                                                       " records to wait for"));
     }
-    // Another server may have put some of which no put here tells.
-    waiting.Await(series, count, std::min(deadline, absl::Now() + kInterruptionPoll));
+    // The puts reported more records than the store has: the series is being deleted or reset.
+    if (reached) absl::SleepFor(kRemovalPoll);
+    // Polls, because puts of other servers are not reported here.
+    reached = waiting.Await(series, count, std::min(deadline, absl::Now() + kInterruptionPoll));
   }
 }
 

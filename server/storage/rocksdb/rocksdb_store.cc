@@ -239,10 +239,17 @@ absl::Status RocksdbStore::CheckFits(SeriesId id, const RecordForm& form) {
 }
 
 absl::StatusOr<SeriesFacts> RocksdbStore::Facts(SeriesId id) {
-  absl::ReaderMutexLock lock(&lifecycle_mu_);
-  const std::shared_ptr<LiveSeries> series = Find(id);
-  if (series == nullptr) return SeriesGone();
+  std::shared_ptr<LiveSeries> series;
+  {
+    absl::ReaderMutexLock lock(&lifecycle_mu_);
+    series = Find(id);
+    if (series == nullptr) return SeriesGone();
+  }
+  // Without the lock: reading may take long, and a reset or deletion must not wait for it.
   absl::StatusOr<SeriesFacts> facts = FetchFacts(*database_, *series);
+  absl::ReaderMutexLock lock(&lifecycle_mu_);
+  // The rows may have been removed during the reading.
+  if (Find(id) == nullptr) return SeriesGone();
   return facts.ok() ? *std::move(facts) : series->FactsWith(facts.status());
 }
 

@@ -18,7 +18,7 @@ TEST(CountWaiterTest, EndsWhenTheCountIsReached) {
   std::thread putting([&] {
     for (std::int64_t count = 1; count <= 100; ++count) waiter.Reached(kSeries, count);
   });
-  waiting.Await(kSeries, 100, absl::InfiniteFuture());
+  EXPECT_TRUE(waiting.Await(kSeries, 100, absl::InfiniteFuture()));
   putting.join();
 }
 
@@ -28,18 +28,18 @@ TEST(CountWaiterTest, WhatCameBetweenTheLookAndTheWaitEndsIt) {
   waiter.Reached(kSeries, 5);
   // Results may come in another order than the puts were made.
   waiter.Reached(kSeries, 3);
-  waiting.Await(kSeries, 5, absl::InfiniteFuture());
+  EXPECT_TRUE(waiting.Await(kSeries, 5, absl::InfiniteFuture()));
 }
 
 TEST(CountWaiterTest, AnotherSeriesEndsEveryWaitForTheOneBefore) {
   CountWaiter waiter;
   CountWaiter::Waiting waiting(&waiter);
   waiter.Reached(SeriesId{8}, 0);
-  waiting.Await(kSeries, 5, absl::InfiniteFuture());
+  EXPECT_TRUE(waiting.Await(kSeries, 5, absl::InfiniteFuture()));
   // A late result for the old series says nothing of the new one.
   waiter.Reached(kSeries, 100);
   const absl::Time deadline = absl::Now() + absl::Milliseconds(5);
-  waiting.Await(SeriesId{8}, 5, deadline);
+  EXPECT_FALSE(waiting.Await(SeriesId{8}, 5, deadline));
   EXPECT_GE(absl::Now(), deadline);
 }
 
@@ -47,7 +47,7 @@ TEST(CountWaiterTest, TheEndEndsEveryWait) {
   CountWaiter waiter;
   CountWaiter::Waiting waiting(&waiter);
   std::thread ending([&] { waiter.End(); });
-  waiting.Await(kSeries, 1, absl::InfiniteFuture());
+  EXPECT_TRUE(waiting.Await(kSeries, 1, absl::InfiniteFuture()));
   ending.join();
 }
 

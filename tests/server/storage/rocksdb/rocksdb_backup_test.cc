@@ -139,7 +139,7 @@ TEST_F(BackupTest, IsRestoredIntoAnEmptyDirectoryAlone) {
   std::filesystem::create_directories(target_.path());
   testing::WriteFile(target_.path() + "/file", "mine");
   EXPECT_THAT(RestoreBackup(backup, target_.path()),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not empty")));
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("neither empty")));
   std::filesystem::remove(target_.path() + "/file");
   EXPECT_OK(RestoreBackup(backup, target_.path()));
   ExpectFilled(target_.path());
