@@ -27,7 +27,7 @@ void Tally::Add(const Tally& other) {
   tokens = SaturatingSum(tokens, other.tokens);
 }
 
-void Coverage::Add(const SessionSpec& spec, const SeriesRecord& observed) {
+void SeriesCoverage::Add(const SessionSpec& spec, const SeriesRecord& observed) {
   const Record& record = observed.record;
   count += 1;
   num_observations = SaturatingSum(num_observations, record.num_observations());

@@ -24,7 +24,7 @@ struct Tally {
 
 /// What can be said of records without folding them; does not depend on their order.
 /// Not thread-safe.
-struct Coverage {
+struct SeriesCoverage {
   std::int64_t count = 0;
   std::int64_t folded_count = 0;
   std::int64_t num_observations = 0;

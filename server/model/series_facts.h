@@ -53,7 +53,7 @@ struct SeriesForm {
 /// all others have copies, which show the series at one moment. Not thread-safe.
 struct SeriesFacts {
   IndexSet indices;
-  Coverage coverage;
+  SeriesCoverage coverage;
   /// The dtype of all records; absent if there are no records.
   std::optional<Dtype> dtype;
   /// Absent if every record is empty.

@@ -35,7 +35,7 @@ class SeriesPrefix {
 
   BatchIndex end() const { return end_; }
   const SeriesFold& fold() const { return fold_; }
-  const Coverage& coverage() const { return coverage_; }
+  const SeriesCoverage& coverage() const { return coverage_; }
   /// The shape in the restored checkpoint.
   const std::optional<std::vector<std::int64_t>>& qparam_shape() const { return qparam_shape_; }
   /// The dtype of the records; nullopt without records.
@@ -44,7 +44,7 @@ class SeriesPrefix {
  private:
   const SessionSpec* spec_;
   SeriesFold fold_;
-  Coverage coverage_;
+  SeriesCoverage coverage_;
   BatchIndex end_ = 0;
   std::optional<Dtype> dtype_;
   std::optional<std::vector<std::int64_t>> qparam_shape_;

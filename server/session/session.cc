@@ -189,7 +189,7 @@ absl::Status Session::Deleted() const {
   return absl::NotFoundError(absl::StrCat("session ", name().full(), " was deleted"));
 }
 
-absl::Status Session::NothingSeen(const Coverage& coverage) const {
+absl::Status Session::NothingSeen(const SeriesCoverage& coverage) const {
   if (coverage.count == 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         "session ", name().full(), " has seen no observation (observe, or wait for its count)"));

@@ -147,7 +147,7 @@ class Session {
   // The facts of the current series; empty if the session was deleted.
   SeriesFacts Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Deleted() const;
-  absl::Status NothingSeen(const Coverage& coverage) const;
+  absl::Status NothingSeen(const SeriesCoverage& coverage) const;
   // FAILED_PRECONDITION if there are no records to fold.
   absl::StatusOr<Moment> Now(BatchIndex from) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<FoldSpec> SpecOf(const FoldRequest& request) const;

@@ -118,7 +118,7 @@ absl::StatusOr<std::shared_ptr<const SeriesRecord>> FromRow(const ObservedRow& r
 
 // FactsRow and StateRow hold coverage and a qparam shape under the same names.
 template <typename Row>
-void CoverageToRow(const Coverage& coverage, Row& row) {
+void CoverageToRow(const SeriesCoverage& coverage, Row& row) {
   row.set_count(coverage.count);
   row.set_folded_count(coverage.folded_count);
   row.set_num_observations(coverage.num_observations);
@@ -132,8 +132,8 @@ void CoverageToRow(const Coverage& coverage, Row& row) {
 }
 
 template <typename Row>
-Coverage CoverageIn(const Row& row) {
-  Coverage coverage;
+SeriesCoverage CoverageIn(const Row& row) {
+  SeriesCoverage coverage;
   coverage.count = row.count();
   coverage.folded_count = row.folded_count();
   coverage.num_observations = row.num_observations();

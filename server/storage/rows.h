@@ -63,7 +63,7 @@ struct SeriesState {
   std::shared_ptr<const SeriesRecord> last;
   std::optional<std::vector<std::int64_t>> qparam_shape;
   Dtype dtype = Dtype::kF32;
-  Coverage coverage;
+  SeriesCoverage coverage;
 };
 std::string EncodeState(const SeriesState& state);
 absl::StatusOr<SeriesState> DecodeState(absl::string_view row);

@@ -461,7 +461,7 @@ TYPED_TEST_P(StoreContract, FactsAreWhatTheRecordsComeTo) {
   EXPECT_EQ(none.Summary(), SeriesSummary());
   EXPECT_EQ(none.dtype, std::nullopt);
   EXPECT_EQ(none.qparam_shape, std::nullopt);
-  Coverage expected;
+  SeriesCoverage expected;
   const SessionSpec spec;
   for (const BatchIndex index : {7, 0, 1, 300, 9, 8}) {
     const auto observed = testing::MakeObserved(double(index), "w" + std::to_string(index % 3));
