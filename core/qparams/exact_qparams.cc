@@ -60,10 +60,10 @@ absl::Status CheckFinite(double low, double high, std::size_t i) {
 
 // Of scales that a module holds in `kModule`.
 template <Dtype kModule>
-class Calculation {
+class ExactCalculation {
  public:
-  Calculation(const QuantizationArgs& args, const QuantizedRange& levels,
-              std::optional<float> global_scale)
+  ExactCalculation(const QuantizationArgs& args, const QuantizedRange& levels,
+                   std::optional<float> global_scale)
       : args_(args),
         levels_(levels),
         global_scale_(global_scale),
@@ -244,7 +244,7 @@ absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
   QParams qparams;
   absl::Status status;
   VisitModuleDtype(ModuleScaleDtype(observed_dtype), [&](auto module_dtype) {
-    status = Calculation<module_dtype>(args, levels, global_scale).Run(range, qparams);
+    status = ExactCalculation<module_dtype>(args, levels, global_scale).Run(range, qparams);
   });
   RETURN_IF_ERROR(status);
   qparams.scale.shape.assign(shape.begin(), shape.end());

@@ -45,9 +45,9 @@ struct Rule {
 // The scales and zero points of a range of `kDtype`, a tile at a time; scales are of
 // `kScale` in the end.
 template <Dtype kDtype, Dtype kScale>
-class Calculation {
+class ReferenceCalculation {
  public:
-  Calculation(const Rule& rule, QParams& qparams)
+  ReferenceCalculation(const Rule& rule, QParams& qparams)
       : rule_(rule),
         qparams_(qparams),
         powers_(rule.args->num_bits, LimitsOf(kDtype)),
@@ -296,7 +296,7 @@ void Run(const ElementRange& range, const Rule& rule, QParams& qparams) {
   qparams.scale.elements = {kScale, std::vector<std::byte>(n * ByteSize(kScale))};
   const Dtype zp_dtype = ZpDtype(*rule.args);
   qparams.zero_point.elements = {zp_dtype, std::vector<std::byte>(n * ByteSize(zp_dtype))};
-  Calculation<kDtype, kScale> calculation(rule, qparams);
+  ReferenceCalculation<kDtype, kScale> calculation(rule, qparams);
   calculation.Run(range);
   AddTensorNotes(rule, kDtype, static_cast<std::int64_t>(n), calculation.notes());
   qparams.notes = std::move(calculation.notes()).Release();

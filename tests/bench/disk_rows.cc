@@ -15,11 +15,11 @@
 #include "tests/bench/data_directory.h"
 #include "tests/bench/requests.h"
 #include "tests/bench/rows.h"
+#include "tests/bench/sessions.h"
 
 namespace calipers::bench {
 namespace {
 
-constexpr std::int64_t kSessions = 448;  // Llama-sized
 constexpr std::int64_t kColumns = 64;
 
 struct Disk {
@@ -54,7 +54,7 @@ grpc::ByteBuffer CreateChannelwise(std::int64_t session) {
 grpc::ByteBuffer BatchMessage(std::int64_t index, std::int64_t params, std::mt19937& random) {
   v1::ObserveRequest request;
   request.set_worker("rank 0");
-  for (std::int64_t s = 0; s < kSessions; ++s) {
+  for (std::int64_t s = 0; s < kLlamaSessions; ++s) {
     v1::ReducedObservation& record = *request.mutable_reduced()->add_observations();
     record.mutable_header()->set_session(absl::StrCat(kRun, "/sessions/", SessionId(s)));
     record.mutable_header()->set_index(index);
@@ -70,7 +70,7 @@ grpc::ByteBuffer BatchMessage(std::int64_t index, std::int64_t params, std::mt19
 void Fill(CalipersServer& server, std::int64_t batches, std::int64_t params) {
   std::mt19937 random(1);
   std::vector<grpc::ByteBuffer> sessions;
-  for (std::int64_t s = 0; s < kSessions; ++s) sessions.push_back(CreateChannelwise(s));
+  for (std::int64_t s = 0; s < kLlamaSessions; ++s) sessions.push_back(CreateChannelwise(s));
   server.client().Unaries("/calipers.v1.Calibration/CreateSession", sessions, /*window=*/64);
   std::vector<grpc::ByteBuffer> messages;
   for (std::int64_t i = 0; i < batches; ++i) messages.push_back(BatchMessage(i, params, random));
@@ -79,12 +79,13 @@ void Fill(CalipersServer& server, std::int64_t batches, std::int64_t params) {
 
 Disk Measure(const Programs& programs, std::int64_t records, std::int64_t params) {
   const DataDirectory directory;
-  const std::int64_t batches = records / kSessions;
+  const std::int64_t batches = records / kLlamaSessions;
   CalipersServer server(programs, CalipersServer::Durable(directory.path(), "sync"));
   Fill(server, batches, params);
   server.Stop();
   const auto each = [&] {
-    return static_cast<double>(directory.DiskBytes()) / static_cast<double>(batches * kSessions);
+    return static_cast<double>(directory.DiskBytes()) /
+           static_cast<double>(batches * kLlamaSessions);
   };
   Disk disk;
   disk.stopped = each();

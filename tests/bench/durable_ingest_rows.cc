@@ -23,11 +23,9 @@
 namespace calipers::bench {
 namespace {
 
-constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kPiece = 256 * kKiB;
 constexpr char kMemory[] = "memory";
-constexpr int kRounds = 5;
-constexpr std::int64_t kSessions = 448;  // Llama-sized: an input and a weight of each linear layer
+constexpr int kDurableRounds = 5;
 
 struct Figures {
   double speed = 0;
@@ -193,7 +191,7 @@ Work Records(std::int64_t sessions, int records_a_message) {
 }  // namespace
 
 std::vector<RowMaker> DurableIngestRows(const Programs& programs, Rounds at_most) {
-  const int rounds = std::min(at_most, kRounds);
+  const int rounds = std::min(at_most, kDurableRounds);
   std::vector<RowMaker> rows;
   const auto add = [&](const std::string& name, const char* unit,
                        const std::vector<std::string>& durabilities, auto make_work) {
@@ -215,7 +213,7 @@ std::vector<RowMaker> DurableIngestRows(const Programs& programs, Rounds at_most
   const std::vector<std::string> all = {"sync", "os", "none"};
   for (const int batch : {1, 10, 100, 1000}) {
     add(absl::StrCat("durable/records/batch=", batch), "records/s", all,
-        [=] { return Records(kSessions, batch); });
+        [=] { return Records(kLlamaSessions, batch); });
   }
   add("durable/records/batch=100/one session", "records/s", all, [] { return Records(1, 100); });
   return rows;

@@ -51,7 +51,7 @@ void Fold(benchmark::State& state, Dtype dtype, Arithmetic arithmetic, std::int6
   state.counters["load_only"] = total / loading.count();
 }
 
-const int kRegistered = [] {
+const int kFoldsRegistered = [] {
   for (const auto& [size, params] : {std::pair("L2", 8192), std::pair("DRAM", 80 << 20)}) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
       for (const auto& [name, arithmetic] : {std::pair("exact", Arithmetic::kExact),

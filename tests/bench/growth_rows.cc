@@ -16,8 +16,6 @@
 namespace calipers::bench {
 namespace {
 
-constexpr std::size_t kKiB = 1024;
-
 // --- sessions ---
 
 struct Latency {

@@ -11,8 +11,6 @@
 namespace calipers::bench {
 namespace {
 
-constexpr std::size_t kKiB = 1024;
-
 // Tensors of one size over one stream.
 Row Tensors(const Programs& programs, bool pinned, int rounds, std::size_t tensor_bytes,
             std::size_t piece_bytes) {

@@ -15,7 +15,7 @@
 namespace calipers::bench {
 namespace {
 
-constexpr int kSessions = 448;
+constexpr int kQParamsSessions = 448;
 
 // What every session holds, and is asked for.
 struct Case {
@@ -76,7 +76,7 @@ std::string Numbers(std::mt19937& random, std::int64_t count, std::uint16_t sign
 }
 
 void Create(RawClient& client, const Case& c) {
-  for (int i = 0; i < kSessions; ++i) {
+  for (int i = 0; i < kQParamsSessions; ++i) {
     v1::CreateSessionRequest request;
     request.set_parent(kRun);
     request.set_session_id(NameOf(c, i).substr(std::strlen(kRun) + std::strlen("/sessions/")));
@@ -93,7 +93,7 @@ void Create(RawClient& client, const Case& c) {
 void Observe(RawClient& client, const Case& c) {
   std::mt19937 random(1);
   std::vector<grpc::ByteBuffer> messages;
-  for (int i = 0; i < kSessions; ++i) {
+  for (int i = 0; i < kQParamsSessions; ++i) {
     v1::ObserveRequest request;
     v1::ReducedObservation& reduced = *request.mutable_reduced()->add_observations();
     v1::ObservationHeader& header = *reduced.mutable_header();
@@ -112,7 +112,7 @@ void Observe(RawClient& client, const Case& c) {
 grpc::ByteBuffer Question(const Case& c) {
   v1::BatchGetQParamsRequest request;
   request.set_parent(kRun);
-  for (int i = 0; i < kSessions; ++i) request.add_names(NameOf(c, i));
+  for (int i = 0; i < kQParamsSessions; ++i) request.add_names(NameOf(c, i));
   request.add_specs()->set_scheme(c.scheme);
   return Serialized(request);
 }
@@ -121,7 +121,7 @@ grpc::ByteBuffer Question(const Case& c) {
 void Check(const Case& c, const grpc::ByteBuffer& answer) {
   v1::BatchGetQParamsResponse response;
   Parse(answer, response);
-  if (response.results_size() != kSessions) Fail("answers are missing");
+  if (response.results_size() != kQParamsSessions) Fail("answers are missing");
   for (const v1::QParamsResult& result : response.results()) {
     if (!result.has_qparams()) Fail(result.status().message());
     const std::size_t expected = static_cast<std::size_t>(c.parameters) * 2;
@@ -154,7 +154,7 @@ Row Measure(const Programs& programs, const Case& c, Rounds rounds) {
 std::vector<RowMaker> QParamsRows(const Programs& programs, Rounds rounds) {
   std::vector<RowMaker> rows;
   for (const Case& c : kCases) {
-    rows.push_back({absl::StrCat("qparams/", kSessions, " sessions/", c.name),
+    rows.push_back({absl::StrCat("qparams/", kQParamsSessions, " sessions/", c.name),
                     [=] { return Measure(programs, c, rounds); }});
   }
   return rows;

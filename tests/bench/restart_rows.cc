@@ -24,7 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRounds = 3;
+constexpr int kRestartRounds = 3;
 
 // Medians, in ms.
 struct Restart {
@@ -89,7 +89,7 @@ Restarts Measure(const Programs& programs, int rounds, std::int64_t sessions,
 }  // namespace
 
 std::vector<RowMaker> RestartRows(const Programs& programs, Rounds at_most) {
-  const int rounds = std::min(at_most, kRounds);
+  const int rounds = std::min(at_most, kRestartRounds);
   std::vector<RowMaker> rows;
   for (const auto& [sessions, records] :
        std::vector<std::pair<std::int64_t, std::int64_t>>{{1000, 10'000},

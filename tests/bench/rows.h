@@ -1,12 +1,15 @@
 #ifndef CALIPERS_TESTS_BENCH_ROWS_H_
 #define CALIPERS_TESTS_BENCH_ROWS_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "tests/bench/row.h"
 #include "tests/bench/server_pair.h"
 
 namespace calipers::bench {
+
+inline constexpr std::size_t kKiB = 1024;
 
 /// How often a row is measured, where it is by turns of the two servers.
 using Rounds = int;

@@ -10,6 +10,9 @@
 
 namespace calipers::bench {
 
+/// Sessions of a model as large as Llama: an input and a weight of each linear layer.
+inline constexpr std::int64_t kLlamaSessions = 448;
+
 /// Many sessions of one run: what they are called, counted from 0.
 std::string SessionId(std::int64_t number);
 /// The same with the run.

@@ -116,7 +116,7 @@ void SweepAll(benchmark::State& state, int params) {
   state.counters["an_observer_each"] = static_cast<double>(folds) / observing;
 }
 
-const int kRegistered = [] {
+const int kSweepsRegistered = [] {
   for (const int params : {1, 64, 4096}) {
     const std::string name = "sweep/params=" + std::to_string(params);
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {

@@ -131,7 +131,7 @@ class Import {
   std::int64_t sent_ = 0;
 };
 
-absl::StatusOr<std::vector<RunFile>> OpenAll(const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<RunFile>> OpenRunFiles(const std::vector<std::string>& paths) {
   std::vector<RunFile> files;
   for (const std::string& path : paths) {
     ASSIGN_OR_RETURN(RunFile file, RunFile::Open(path));
@@ -167,7 +167,7 @@ void Print(const Global& global, const Import& import) {
 }
 
 int ImportFiles(const Global& global, const std::vector<std::string>& paths) {
-  const absl::StatusOr<std::vector<RunFile>> files = OpenAll(paths);
+  const absl::StatusOr<std::vector<RunFile>> files = OpenRunFiles(paths);
   if (!files.ok()) return Fail(files.status());
   const auto client = global.Connect();
   if (!client.ok()) return Fail(client.status());

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/command.h"
 #include "client/cli/commands/exclude_option.h"
+#include "client/cli/commands/range_text.h"
 #include "client/cli/commands/session_json.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/number_format.h"
@@ -39,7 +40,7 @@ struct MinMaxOptions {
   std::vector<std::string> exclude;
 };
 
-using Result = v1::BatchGetMinMaxResponse::Result;
+using MinMaxResult = v1::BatchGetMinMaxResponse::Result;
 
 // The fold that the flags select. nullopt stands for each session's own fold.
 absl::StatusOr<std::optional<v1::FoldOptions>> FoldOf(const MinMaxOptions& options) {
@@ -56,8 +57,8 @@ absl::StatusOr<std::optional<v1::FoldOptions>> FoldOf(const MinMaxOptions& optio
   return fold;
 }
 
-// The members of MinMax that are printed. A line of the table has the same size for any number
-// of parameters, and with these members the answer has too.
+// The members of MinMax that are printed. The table needs only members whose size does not depend
+// on the number of parameters, so the answer is small.
 std::vector<std::string> Members(const Global& global, const MinMaxOptions& options) {
   if (global.json) return {};
   if (options.full) return {"range"};
@@ -81,16 +82,7 @@ absl::StatusOr<std::map<std::string, v1::Session>> GetSessions(
   return sessions;
 }
 
-std::string OneNumber(const v1::Tensor& tensor) {
-  const Elements elements = ToElements(tensor);
-  return elements.size() == 1 ? NumberText(elements, 0) : "-";
-}
-
-nlohmann::ordered_json RangeJson(const v1::Range& range) {
-  return {{"min", ToJson(range.min())}, {"max", ToJson(range.max())}};
-}
-
-nlohmann::ordered_json ResultJson(const std::string& name, const Result& result) {
+nlohmann::ordered_json ResultJson(const std::string& name, const MinMaxResult& result) {
   nlohmann::ordered_json json = {{"session", name}};
   if (result.has_status()) {
     json["error"] = ToJson(result.status());
@@ -140,7 +132,7 @@ void PrintParameters(const std::string& name, const v1::MinMax& answer) {
   std::cout << table.ToString();
 }
 
-void PrintTable(const std::vector<std::string>& names, const std::vector<Result>& results,
+void PrintTable(const std::vector<std::string>& names, const std::vector<MinMaxResult>& results,
                 const std::map<std::string, v1::Session>& sessions) {
   Table table = MakeTable();
   bool any = false;
@@ -156,9 +148,10 @@ void PrintTable(const std::vector<std::string>& names, const std::vector<Result>
 }
 
 absl::Status Print(const Client& client, const Global& global, const MinMaxOptions& options,
-                   const std::vector<std::string>& names, const std::vector<Result>& results) {
+                   const std::vector<std::string>& names,
+                   const std::vector<MinMaxResult>& results) {
   if (!global.json && !options.full) {
-    // Asked for after the answers, when every answered session has its shape.
+    // Sessions are listed after the answers: then every answered session has its shape.
     ASSIGN_OR_RETURN(const auto sessions, GetSessions(client, global, options.sessions));
     PrintTable(names, results, sessions);
     return absl::OkStatus();
@@ -173,8 +166,8 @@ absl::Status Print(const Client& client, const Global& global, const MinMaxOptio
   return absl::OkStatus();
 }
 
-absl::Status FirstError(const std::vector<Result>& results) {
-  for (const Result& result : results) {
+absl::Status FirstError(const std::vector<MinMaxResult>& results) {
+  for (const MinMaxResult& result : results) {
     if (result.has_status()) {
       return {static_cast<absl::StatusCode>(result.status().code()), result.status().message()};
     }

@@ -57,7 +57,7 @@ bool Wanted(const ObserveOptions& options, const std::string& session_id) {
          (options.exclude.empty() || !matches(options.exclude));
 }
 
-absl::StatusOr<std::vector<CaptureFile>> OpenAll(const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<CaptureFile>> OpenCaptures(const std::vector<std::string>& paths) {
   std::vector<CaptureFile> files;
   for (const std::string& path : paths) {
     ASSIGN_OR_RETURN(CaptureFile file, OpenCaptureFile(path));
@@ -222,7 +222,7 @@ int Observe(const Global& global, const ObserveOptions& options) {
   if (const absl::Status usage = options.spec.Check(kAllBaseNames); !usage.ok()) {
     return FailUsage(usage);
   }
-  const auto files = OpenAll(options.files);
+  const auto files = OpenCaptures(options.files);
   if (!files.ok()) return Fail(files.status());
   const std::vector<const Capture*> captures = Select(options, *files);
   const std::size_t skipped = ReportSkipped(*files);

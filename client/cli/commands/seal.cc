@@ -23,9 +23,9 @@ Examples:
 
 Prints a line for each session. Exit status 1 if a session was not sealed.)";
 
-using Result = v1::SealRunResponse::Result;
+using SealResult = v1::SealRunResponse::Result;
 
-nlohmann::ordered_json ResultJson(const Result& result) {
+nlohmann::ordered_json ResultJson(const SealResult& result) {
   nlohmann::ordered_json json = {{"session", result.session()}};
   if (result.has_sealed_count()) {
     json["sealed_count"] = result.sealed_count();
@@ -42,7 +42,7 @@ int Seal(const Global& global, const std::string& glob, std::optional<std::int64
   if (!results.ok()) return Fail(results.status());
   Table table({{"session"}, {"sealed at", Table::Align::kRight}, {"not sealed, because"}});
   bool all = true;
-  for (const Result& result : *results) {
+  for (const SealResult& result : *results) {
     all = all && result.has_sealed_count();
     if (global.json) std::cout << ResultJson(result).dump() << '\n';
     table.AddRow({SessionId(result.session()),

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/command.h"
 #include "client/cli/commands/exclude_option.h"
+#include "client/cli/commands/range_text.h"
 #include "client/cli/commands/session_json.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/number_format.h"
@@ -30,20 +31,11 @@ struct SweepOptions {
   std::vector<std::string> exclude;
 };
 
-using Result = v1::SweepMinMaxResponse::Result;
-
-std::string OneNumber(const v1::Tensor& tensor) {
-  const Elements elements = ToElements(tensor);
-  return elements.size() == 1 ? NumberText(elements, 0) : "-";
-}
-
-nlohmann::ordered_json RangeJson(const v1::Range& range) {
-  return {{"min", ToJson(range.min())}, {"max", ToJson(range.max())}};
-}
+using SweepResult = v1::SweepMinMaxResponse::Result;
 
 void PrintJson(const std::string& name, const v1::SweepMinMaxResponse& sweep) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  for (const Result& result : sweep.results()) {
+  for (const SweepResult& result : sweep.results()) {
     results.push_back({{"averaging_constant", result.averaging_constant()},
                        {"range", RangeJson(result.range())},
                        {"global", RangeJson(result.global())},
@@ -61,7 +53,7 @@ void PrintTable(const v1::SweepMinMaxResponse& sweep) {
                {"max", Align::kRight},
                {"global min", Align::kRight},
                {"global max", Align::kRight}});
-  for (const Result& result : sweep.results()) {
+  for (const SweepResult& result : sweep.results()) {
     table.AddRow({absl::StrCat(result.averaging_constant()),
                   OneNumber(result.global_of_range().min()),
                   OneNumber(result.global_of_range().max()), OneNumber(result.global().min()),
