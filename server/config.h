@@ -30,7 +30,8 @@ struct Config {
   std::size_t max_calls = 256;
   std::size_t max_sessions = 2'000'000;
   int drain_seconds = 20;
-  /// Clients that ask for a sign of life more often are disconnected. No flag sets it.
+  /// The shortest interval between keepalive pings, in milliseconds. Clients that ping more often
+  /// are disconnected. No flag sets it.
   int shortest_ping_interval_ms = 5000;
   std::string log_level = "info";
   std::string log_format = "text";

@@ -24,8 +24,8 @@ using calipers::server::LogInfo;
 using calipers::server::RestoreBackup;
 using calipers::server::Server;
 
-// SIGTERM and SIGINT are waited for, not handled: blocked before any thread
-// starts, so that every thread inherits it.
+// The main thread waits for SIGTERM and SIGINT; no handler is set. The signals are blocked before
+// any thread starts, so that every thread inherits this.
 sigset_t BlockStopSignals() {
   sigset_t signals;
   sigemptyset(&signals);

@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
                                                       std::unique_ptr<Store> store) {
-  // It would write a line of its own for each message that a client gets wrong.
+  // Protobuf would log a line of its own for each malformed message of a client.
   google::protobuf::SetLogHandler(nullptr);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -58,12 +58,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
-  // Workers between two tensors and watchers of an idle run ask for signs of life;
-  // by itself gRPC would take that for abuse and hang up.
+  // Workers between two tensors and watchers of an idle run send keepalive pings. By default gRPC
+  // treats these as abuse and closes the connection.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              config.shortest_ping_interval_ms);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // Two servers on one port would share its connections without a word.
+  // If two servers could listen on one port, they would share its connections without an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &server->port_);
   builder.RegisterService(&server->service_);

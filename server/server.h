@@ -22,10 +22,10 @@ namespace calipers::server {
 /// reflection. Serves from Start until Stop.
 class Server {
  public:
-  /// With the store that `config` names. UNAVAILABLE if the address cannot be listened
-  /// on; what the store says if it cannot be opened.
+  /// Starts a server with the store that `config` names. UNAVAILABLE if it cannot listen on the
+  /// address; the status of the store if that cannot be opened.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config);
-  /// With a store of the caller's.
+  /// Starts a server with the store of the caller.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
                                                        std::unique_ptr<Store> store);
 
@@ -38,8 +38,8 @@ class Server {
   /// A channel to this server without a socket.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
-  /// Takes no new calls, finishes what is in flight for up to
-  /// `drain_seconds`, then cancels the rest. Returns when all is over.
+  /// Accepts no new calls, lets the calls in flight finish for up to `drain_seconds`, then cancels
+  /// the rest. Returns when all calls have ended.
   void Stop();
 
  private:
@@ -51,7 +51,7 @@ class Server {
   InflightBudget budget_;
   FoldCache folds_;
   Checkpointer checkpointer_;
-  // What is on its way into the store when the service ends still gets there.
+  // Destroyed after the service, so that records whose commit began are still stored.
   GroupCommit commit_;
   CalibrationService service_;
   int port_ = 0;

@@ -9,11 +9,11 @@
 
 namespace calipers::server {
 
-/// Names and values that go with an event.
+/// The names and values of an event's fields.
 using LogFields = std::vector<std::pair<absl::string_view, std::string>>;
 
-/// Sets up the log: stderr, from `level` (debug, info, warning, error) on, as
-/// `text` (time, level, event, name=value ...) or as `json` (one object a line:
+/// Sets up the log, on stderr. `level` is the lowest level that is logged: debug, info, warning or
+/// error. `format` is `text` (time, level, event, name=value ...) or `json` (one object per line:
 /// time in UTC, level, event and the fields).
 void SetUpLog(absl::string_view level, absl::string_view format);
 

@@ -3,10 +3,10 @@
 
 namespace calipers::server {
 
-/// Has malloc keep the memory of a message for the next one. By itself glibc gives what
-/// is free at a heap's end back to the system: a stream of messages of a megabyte each
-/// then pays for fresh pages with every one. For the whole process; to be called before
-/// there are threads. Up to 64 MiB a heap stay resident for it.
+/// Makes malloc keep the memory of a message for the next message. By default glibc returns free
+/// memory at the end of a heap to the system. A stream of messages of one megabyte each then needs
+/// new pages for every message. The setting is for the whole process; call this before threads
+/// exist. Up to 64 MiB of each heap stay resident.
 void KeepFreedMemory();
 
 }  // namespace calipers::server

@@ -14,8 +14,8 @@
 
 namespace calipers::server {
 
-/// A stream's acknowledgements on their way out, in the order of its observations,
-/// though they may become known in another. Thread-safe.
+/// The acknowledgements of a stream that are not yet sent, in the order of its observations. They
+/// may become known in another order. Thread-safe.
 class AckQueue {
  public:
   /// A place in the queue.
@@ -25,20 +25,21 @@ class AckQueue {
     Ack ack;
   };
 
-  /// From here on `on_ready` is called after each Fill, from its thread. Before the
-  /// first Reserve.
+  /// Sets the function that is called after each Fill, on the thread of the Fill. Call it before
+  /// the first Reserve.
   void NotifyReady(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
 
-  /// At the end, known already.
+  /// Appends an acknowledgement that is already known.
   void Push(Ack ack);
-  /// A place at the end for one that is not known yet.
+  /// Appends a slot for an acknowledgement that is not known yet.
   Slot Reserve();
-  /// Each slot once.
+  /// Enters acknowledgements into their slots. Each slot is filled once.
   void Fill(std::vector<Filled> acks);
 
-  /// Takes those that come next and are known, at most `limit`.
+  /// Removes and returns the next acknowledgements, at most `limit`, up to the first that is not
+  /// known.
   std::vector<Ack> Drain(std::size_t limit);
-  /// All, known or not, that were not taken.
+  /// The number of acknowledgements in the queue, known or not.
   std::size_t size() const;
   bool HasReady() const;
 

@@ -28,8 +28,8 @@ class InflightBudget {
 
   explicit InflightBudget(std::int64_t max_bytes) : bytes_(max_bytes) {}
 
-  /// RESOURCE_EXHAUSTED, with the figures, if they are not free. Never waits:
-  /// the caller runs on a thread that other streams need.
+  /// Reserves `bytes`. RESOURCE_EXHAUSTED, with the numbers, if they are not free. Never waits,
+  /// because the caller runs on a thread that other streams need.
   absl::StatusOr<Lease> Reserve(std::int64_t bytes);
 
   std::int64_t used() const { return bytes_.reserved(); }

@@ -13,7 +13,7 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-// What is to be said of each record.
+// The acknowledgements of the records. Sessions with a due checkpoint go to the checkpointer.
 std::vector<AckQueue::Filled> Committed(absl::Span<const Committing> committing,
                                         absl::Span<const PutResult> results,
                                         Checkpointer& checkpointer) {
@@ -71,7 +71,7 @@ void ObservationIngest::ExpectData(std::size_t bytes) {
 void ObservationIngest::Data(absl::Span<const std::byte> piece) {
   ExpectData(piece.size());
   if (piece.empty() || !tensor_) return;
-  tensor_->reducer.Update(piece).IgnoreError();  // It fits: ExpectData saw to it.
+  tensor_->reducer.Update(piece).IgnoreError();  // ExpectData checked the size.
   if (tensor_->reducer.remaining_bytes() == 0) Complete();
 }
 
@@ -118,11 +118,11 @@ absl::StatusOr<ObservationIngest::Expected> ObservationIngest::Expect(
 
 absl::Status ObservationIngest::Start(const ObservationHeader& header, std::int64_t ordinal) {
   ASSIGN_OR_RETURN(Expected expected, Expect(header));
-  // Bytes on their way to a series that cannot take them would be in vain.
+  // Refuse a tensor that does not fit now, before all its bytes arrive.
   ASSIGN_OR_RETURN(const SeriesId series, expected.session->CurrentSeries());
   RETURN_IF_ERROR(expected.session->CheckFits(series, expected.dtype, expected.view));
   const StatisticSet& statistics = expected.session->spec().statistics;
-  // Before the reducer: it takes what it needs when it is made.
+  // Reserve before making the reducer, because its constructor allocates the memory.
   ASSIGN_OR_RETURN(InflightBudget::Lease lease, shared_.budget->Reserve(Reducer::StateBytes(
                                                     expected.dtype, expected.view, statistics)));
   std::vector<std::int64_t> qparam_shape = expected.view.qparam_shape;
@@ -162,7 +162,8 @@ absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
                    Record::Make(expected.dtype, expected.num_observations, AsBytes(observation.min),
                                 AsBytes(observation.max), AsBytes(observation.global_min),
                                 AsBytes(observation.global_max)));
-  // A derived range is the parameters' extremes, and nothing is padded there.
+  // If no global range is given, it is the extremes of the parameters, and none of these is padded.
+  // Only a given range needs a check.
   if (!observation.global_min.empty()) RETURN_IF_ERROR(record.CheckAgainst(expected.view));
   ASSIGN_OR_RETURN(StatisticValues statistics, CheckedStatistics(expected, observation));
   return std::move(record).WithStatistics(std::move(statistics));

@@ -38,7 +38,7 @@ struct ReducedObservation {
   std::vector<Statistic> statistics = {};
 };
 
-/// A record on its way into the store, and what is to be done once it is there.
+/// A record that is being stored: the data for its acknowledgement, and its reserved memory.
 struct Committing {
   AckQueue::Slot slot;
   std::int64_t ordinal;
@@ -47,57 +47,56 @@ struct Committing {
   InflightBudget::Lease lease;
 };
 
-/// One worker's stream: takes headers and pieces in the order in which they
-/// come, and sees to an acknowledgement for each observation. Whatever is wrong
-/// with one observation ends that one alone. Not thread-safe: a stream is one
-/// sequence. Dropping an ObservationIngest drops the observation in progress; nothing of
-/// it is kept.
+/// Reads one stream of a worker: takes headers and pieces of data in the order in which they
+/// arrive, and gives an acknowledgement for each observation. An error in one observation rejects
+/// only this observation. Not thread-safe, because a stream is one sequence. The destructor drops
+/// the observation in progress, and stores nothing of it.
 class ObservationIngest {
  public:
-  /// What a server's streams share; outlives them, and the commits they began.
+  /// The objects that all streams of a server share. They must outlive the streams and the commits
+  /// that these began.
   struct Shared {
     SessionTable* sessions;
     InflightBudget* budget;
     GroupCommit* commit;
     Checkpointer* checkpointer;
   };
-  /// Acknowledgements go to `acks`.
+  /// `acks` receives the acknowledgements.
   ObservationIngest(const Shared& shared, std::shared_ptr<AckQueue> acks, std::string worker)
       : shared_(shared),
         acks_(std::move(acks)),
         worker_(std::make_shared<const std::string>(std::move(worker))) {}
 
-  /// Names the worker from here on. INVALID_ARGUMENT if it has over 256 bytes;
-  /// then the old name stays.
+  /// Sets the worker's name from now on. INVALID_ARGUMENT if it has more than 256 bytes; then the
+  /// old name stays.
   absl::Status SetWorker(absl::string_view worker);
 
   const std::string& worker() const { return *worker_; }
 
-  /// Starts a tensor; one in progress is REJECTED for what it lacks.
+  /// Starts a tensor. A tensor in progress is incomplete, and is REJECTED.
   void Begin(const ObservationHeader& header);
 
-  /// A message brings so many bytes of data, which come now. If the tensor in progress
-  /// lacks fewer it is REJECTED, wherever the bytes are cut.
+  /// Announces that the message has `bytes` bytes of data, which follow now. If the tensor in
+  /// progress needs fewer, it is REJECTED, however the data are divided into pieces.
   void ExpectData(std::size_t bytes);
 
-  /// The next bytes of the tensor in progress. What follows a rejected header
-  /// is dropped.
+  /// The next bytes of the tensor in progress. Bytes after a rejected header are dropped.
   void Data(absl::Span<const std::byte> piece);
 
   void Reduced(const ReducedObservation& observation);
 
-  /// A message could not be read, for this reason. What it held is unknown, so a
-  /// tensor in progress is REJECTED with it.
+  /// Reports a message that could not be read, with the reason. Its content is unknown, so a tensor
+  /// in progress is REJECTED, too.
   void Unreadable(absl::Status status);
 
-  /// The stream ends here in good order: a tensor in progress is REJECTED.
+  /// Reports the regular end of the stream. A tensor in progress is REJECTED.
   void End();
 
-  /// Puts the observations that are complete into the store, together. To be called
-  /// after each message; until then they wait.
+  /// Puts the complete observations into the store, together. Call it after each message; until
+  /// then they wait.
   void Commit();
 
-  /// True while a tensor's bytes are still to come.
+  /// True while bytes of a tensor are missing.
   bool in_progress() const { return tensor_.has_value(); }
 
  private:
@@ -111,7 +110,7 @@ class ObservationIngest {
     InflightBudget::Lease lease;
     Reducer reducer;
   };
-  // What a header comes to once it is checked against its session's spec.
+  // The result of checking a header against the spec of its session.
   struct Expected {
     std::shared_ptr<Session> session;
     Dtype dtype;
@@ -125,7 +124,8 @@ class ObservationIngest {
                                     const ReducedObservation& observation) const;
   absl::StatusOr<StatisticValues> CheckedStatistics(const Expected& expected,
                                                     const ReducedObservation& observation) const;
-  // Takes a record into its series, with what it leased until it is there.
+  // Adds a record to those of the next Commit, with the memory that it reserves until it is stored.
+  // `began_in` is the series in which its tensor began; nullopt if the worker reduced it.
   void Add(std::int64_t ordinal, std::optional<BatchIndex> index,
            const std::shared_ptr<Session>& session, std::vector<std::int64_t> qparam_shape,
            std::shared_ptr<const SeriesRecord> observed, std::optional<SeriesId> began_in,
@@ -139,9 +139,9 @@ class ObservationIngest {
   std::shared_ptr<const std::string> worker_;
   std::int64_t next_ordinal_ = 0;
   std::optional<Tensor> tensor_;
-  // Bytes that come now belong to an observation that was rejected.
+  // True if the next bytes belong to a rejected observation.
   bool dropping_ = false;
-  // Complete, and not in the store yet.
+  // Complete observations that are not in the store yet.
   std::vector<NewRecord> records_;
   std::vector<Committing> committing_;
 };

@@ -5,7 +5,8 @@
 namespace calipers::server {
 namespace {
 
-// Worker names that are kept apart; a name is a client's to choose.
+// Maximum number of workers that are counted separately. It is limited because clients choose the
+// names.
 constexpr std::size_t kMaxWorkers = 4096;
 constexpr char kOtherWorkers[] = "(others)";
 

@@ -13,17 +13,17 @@
 
 namespace calipers::server {
 
-/// What one worker brought.
+/// The numbers of batches and tokens of one worker.
 struct Tally {
   std::int64_t batches = 0;
   std::int64_t tokens = 0;
 
-  /// Saturates: tokens are what headers claim.
+  /// Saturates, because clients choose the numbers of tokens in headers.
   void Add(const Tally& other);
 };
 
-/// What can be said of records without folding them; does not depend on their order.
-/// Not thread-safe.
+/// The counts of records, which need no fold. They do not depend on the order of the records. Not
+/// thread-safe.
 struct SeriesCoverage {
   std::int64_t count = 0;
   std::int64_t folded_count = 0;

@@ -14,7 +14,7 @@
 namespace calipers::server {
 namespace {
 
-// What is not in the values.
+// A hash of the dtype and num_observations, which are not in the values.
 std::uint64_t SeedOf(const Record& record) {
   std::array<std::byte, 9> fixed;
   fixed[0] = static_cast<std::byte>(record.dtype());
@@ -28,8 +28,8 @@ bool IsInDigest(const StatisticValue& value) {
   return statistic.ok() && (*statistic)->in_digest();
 }
 
-// The values, then each statistic: both its strings behind their lengths, so that no two sets of
-// statistics have the same bytes. The length of the values is in the first number.
+// Hashes the values, and then the name and the value of each statistic. The length of each stands
+// before it, so that no two sets of statistics have the same bytes.
 XXH128_hash_t HashWithStatistics(const Record& record) {
   const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
                                                                        &XXH3_freeState);

@@ -8,13 +8,13 @@
 
 namespace calipers::server {
 
-/// XXH3-128 of a record, in its canonical, big-endian form. Values are stored;
-/// the way in which they are computed must not change.
+/// The XXH3-128 of a record, in canonical, big-endian form. Digests are stored, so their
+/// computation must not change.
 using Digest = std::array<std::byte, 16>;
 
-/// The digest of dtype, num_observations, the range, and the statistics with in_digest: records
-/// that are equal in these have equal digests, and records that differ have others. Statistics that
-/// are not registered are left out.
+/// The digest of the dtype, num_observations, the range, and the statistics with in_digest. Records
+/// that are equal in these have equal digests, and other records have different digests. Statistics
+/// that are not registered are left out.
 Digest DigestOf(const Record& record);
 
 }  // namespace calipers::server

@@ -3,11 +3,11 @@
 
 namespace calipers::server {
 
-/// What an acknowledged record survives; docs/durability.md says it in full.
+/// The failures that an acknowledged record survives. docs/durability.md describes them in full.
 enum class Durability {
-  kSync,  // a loss of power: the log was synced before
-  kOs,    // the end of the process: the operating system has it
-  kNone,  // nothing before the next flush
+  kSync,  // a loss of power: the log is synced before the acknowledgement
+  kOs,    // the end of the process: the operating system has the data
+  kNone,  // no failure before the next flush
 };
 
 }  // namespace calipers::server

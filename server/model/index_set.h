@@ -19,26 +19,27 @@ struct IndexRange {
   friend bool operator==(const IndexRange&, const IndexRange&) = default;
 };
 
-/// The indices of a series, kept as disjoint ranges: a complete series of any
-/// length takes one. Not thread-safe.
+/// The indices of a series, as disjoint ranges. A complete series of any length is one range. Not
+/// thread-safe.
 class IndexSet {
  public:
-  /// False if `index` (not negative) was there already.
+  /// Adds `index`, which must not be negative. False if the set already contains it.
   bool Insert(BatchIndex index);
-  /// All of a range that is not empty and begins behind End(), or at 0 in an empty set.
+  /// Adds a range that is not empty. It must begin after End(), or at 0 or later if the set is
+  /// empty.
   void Append(IndexRange range);
 
   bool Contains(BatchIndex index) const;
 
-  /// Indices 0 .. ContiguousPrefix() - 1 are all there.
+  /// The set contains all indices 0 .. ContiguousPrefix() - 1.
   BatchIndex ContiguousPrefix() const;
   /// The largest index plus one; 0 if empty.
   BatchIndex End() const;
-  /// Ranges below End() that are not there, ascending, at most `limit`.
+  /// The missing ranges below End(), ascending, at most `limit`.
   std::vector<IndexRange> Missing(std::size_t limit) const;
   /// The indices as ranges, ascending; no two touch.
   std::vector<IndexRange> Ranges() const;
-  /// How many ranges Missing has without a limit.
+  /// The number of missing ranges below End().
   std::int64_t MissingRangeCount() const;
 
  private:

@@ -11,17 +11,17 @@
 
 namespace calipers::server {
 
-/// Which sessions a list, a watch or a coverage is about: those of a run (or of
-/// all), whose module matches a glob. Immutable; thread-safe.
+/// Selects the sessions of a list, a watch, a coverage or a seal: those of one run, or of all runs,
+/// whose module matches a glob. Immutable; thread-safe.
 class NameFilter {
  public:
-  /// `parent` is runs/{run}, or runs/- for all. In `glob`, * stands for any
-  /// characters and ? for one; with a / in it, it is held against
-  /// {module}/{base_name}, otherwise against {module}; empty matches all. At
-  /// most 512 characters. INVALID_ARGUMENT says what is wrong.
+  /// `parent` is runs/{run}, or runs/- for all runs. In `glob`, * stands for any characters and ?
+  /// for one. A glob with a / is compared with {module}/{base_name}, and any other with {module}.
+  /// An empty glob matches all. A glob has at most 512 characters. INVALID_ARGUMENT, with the
+  /// reason, if an argument is invalid.
   static absl::StatusOr<NameFilter> Make(absl::string_view parent, absl::string_view glob);
 
-  /// What every matching full name begins with.
+  /// The beginning of every matching full name.
   const std::string& prefix() const { return prefix_; }
   bool Matches(const SessionName& name) const;
 
@@ -29,7 +29,7 @@ class NameFilter {
   NameFilter() = default;
   std::string prefix_;
   bool whole_id_ = false;
-  std::shared_ptr<const RE2> pattern_;  // null: all
+  std::shared_ptr<const RE2> pattern_;  // null: matches all
 };
 
 }  // namespace calipers::server

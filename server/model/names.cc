@@ -16,7 +16,7 @@ constexpr std::size_t kMaxRun = 128;
 constexpr std::size_t kMaxModule = 512;
 constexpr absl::string_view kSessions = "/sessions/";
 
-// Names come from outside and end up in messages and logs: quote and clip them.
+// Names come from clients and appear in messages and logs, so quote and clip them.
 std::string Shown(absl::string_view text) {
   constexpr std::size_t kShown = 200;
   std::string safe;

@@ -10,15 +10,15 @@
 
 namespace calipers::server {
 
-/// The resource name of a run, `runs/{run}`: checked, immutable.
+/// The resource name of a run, `runs/{run}`. Checked and immutable.
 class RunName {
  public:
-  /// {run} is 1 to 128 characters of [A-Za-z0-9._-] and not "-".
-  /// INVALID_ARGUMENT says what is wrong.
+  /// {run} is 1 to 128 characters of [A-Za-z0-9._-] and not "-". INVALID_ARGUMENT, with the reason,
+  /// for any other name.
   static absl::StatusOr<RunName> Parse(absl::string_view name);
 
   const std::string& full() const { return full_; }
-  /// What the full names of the run's sessions begin with.
+  /// The beginning of the full names of the run's sessions.
   std::string SessionPrefix() const { return full_ + "/sessions/"; }
 
  private:
@@ -26,12 +26,12 @@ class RunName {
   std::string full_;
 };
 
-/// The resource name of a session, `runs/{run}/sessions/{module}/{base_name}`:
-/// checked, immutable, ordered by its text.
+/// The resource name of a session, `runs/{run}/sessions/{module}/{base_name}`. Checked and
+/// immutable.
 class SessionName {
  public:
-  /// {module} is 1 to 512 characters of [A-Za-z0-9_.:/-], {base_name} one of
-  /// the six. INVALID_ARGUMENT says what is wrong.
+  /// {module} is 1 to 512 characters of [A-Za-z0-9_.:/-], {base_name} one of the six base names.
+  /// INVALID_ARGUMENT, with the reason, for any other name.
   static absl::StatusOr<SessionName> Parse(absl::string_view name);
   static absl::StatusOr<SessionName> Make(const RunName& run, absl::string_view session_id);
 

@@ -11,8 +11,7 @@
 
 namespace calipers::server {
 
-/// What is said of an observation before its data; nothing of it checked yet.
-/// A view of the message that it came in.
+/// The header of an observation, before any check. A view of the received message.
 struct ObservationHeader {
   absl::string_view session;  // full resource name
   std::optional<BatchIndex> index;
@@ -23,12 +22,12 @@ struct ObservationHeader {
 
 enum class Outcome { kStored, kDuplicate, kConflict, kRejected };
 
-/// What became of an observation.
+/// The acknowledgement of an observation.
 struct Ack {
   std::int64_t ordinal = 0;  // -1: data that belong to no observation
-  BatchIndex index = -1;     // -1: none given and none assigned
+  BatchIndex index = -1;     // -1: no index was given or assigned
   Outcome outcome = Outcome::kRejected;
-  absl::Status status;  // why, for kConflict and kRejected
+  absl::Status status;  // the reason, for kConflict and kRejected
 };
 
 }  // namespace calipers::server

@@ -18,14 +18,14 @@ using Shape = absl::InlinedVector<std::int64_t, 4>;
 
 /// An observation as it is stored in a series: the record and the facts that came with it.
 struct SeriesRecord {
-  /// With nothing but dtype and num_observations if `dropped`.
+  /// If `dropped`, it holds only the dtype and num_observations.
   Record record;
   Digest digest;
-  /// Of the tensor that was reduced.
+  /// The shape of the tensor that was reduced.
   Shape shape;
-  /// Shared by all that a stream brings.
+  /// The worker that sent the observation. The records of a stream share it.
   std::shared_ptr<const std::string> worker;
-  /// The record's values went once they were folded (Retention::kFolded).
+  /// True if the record's values were dropped after they were folded (Retention::kFolded).
   bool dropped = false;
 
   static std::shared_ptr<const SeriesRecord> Make(Record record,
@@ -36,7 +36,7 @@ struct SeriesRecord {
         std::move(record), digest, Shape(shape.begin(), shape.end()), std::move(worker)});
   }
 
-  /// This one without its record's values.
+  /// A copy without the values of its record.
   std::shared_ptr<const SeriesRecord> WithoutValues() const {
     return std::make_shared<const SeriesRecord>(SeriesRecord{
         Record::Empty(record.dtype(), record.num_observations()), digest, shape, worker,

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 
-// In the order of the names. A name that is given twice counts once.
+// The statistics, sorted by name. A name that is given twice counts once.
 absl::StatusOr<StatisticSet> StatisticsFromProto(
     const google::protobuf::RepeatedPtrField<std::string>& names) {
   StatisticSet statistics;

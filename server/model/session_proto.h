@@ -10,8 +10,8 @@
 
 namespace calipers::server {
 
-// The only place where calipers.v1 messages of a session's spec meet the server's own types. The
-// stores keep a session as such a message; server/rpc sends and receives it.
+// The only place that converts between calipers.v1 messages of a session's spec and the server's
+// own types. The stores keep a session as a calipers.v1.Session; server/rpc sends and receives it.
 
 /// INVALID_ARGUMENT names the field, the value and the allowed values.
 absl::StatusOr<QuantizationArgsInput> InputFromProto(const v1::QuantizationArgs& args);

@@ -41,7 +41,7 @@ std::string Text(const std::optional<Actorder>& actorder) {
 std::string Text(Retention r) { return r == Retention::kSeries ? "series" : "folded"; }
 std::string Text(Strategy s) { return std::string(StrategyName(s)); }
 std::string Text(const std::string& s) { return s; }
-// The shortest text that no other number has.
+// The shortest text that stands for this number only.
 std::string Text(double d) {
   std::array<char, 32> text;
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), d).ptr};

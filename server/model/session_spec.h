@@ -16,17 +16,17 @@
 
 namespace calipers::server {
 
-/// What is kept of a series; calipers.v1.Retention says what each means. Values are
-/// stored; they must not change.
+/// Which part of a series is stored; calipers.v1.Retention describes the values. The numbers are
+/// stored, so they must not change.
 enum class Retention : std::uint8_t { kSeries = 1, kFolded = 2 };
 
-/// What a session is created with; fixed from then on.
+/// Everything that a session is created with. It never changes afterwards.
 struct SessionSpec {
   QuantizationArgs args;
   Arithmetic arithmetic = Arithmetic::kExact;
   NonFinitePolicy non_finite_policy = NonFinitePolicy::kPropagate;
   Weighting weighting = Weighting::kUniform;
-  /// The only dtype taken; without one, the first record's.
+  /// The only dtype that the session accepts. Without it, the dtype of the first record.
   std::optional<Dtype> dtype;
   Retention retention = Retention::kSeries;
   /// The statistics that each record holds beside its range.
@@ -42,8 +42,8 @@ absl::Status CheckSpec(BaseName base_name, const SessionSpec& spec);
 /// `arithmetic`.
 absl::Status CheckFoldable(Dtype dtype, Arithmetic arithmetic);
 
-/// Names each member that differs with both values, e.g.
-/// "group_size is 128, given 64"; empty for equal specs.
+/// Lists each member that differs, with both values, such as "group_size is 128, given 64"; empty
+/// for equal specs.
 std::string DescribeDifference(const SessionSpec& have, const SessionSpec& given);
 
 }  // namespace calipers::server

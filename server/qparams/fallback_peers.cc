@@ -14,20 +14,20 @@ namespace {
 
 constexpr std::size_t kMaxPeersBehind = 16;
 
-// A name that is cut where one part of it may be another.
+// A name without the part in which its peers differ: the text before and after it.
 struct Gap {
   std::string before;
   std::string after;
 };
 
-// The gap behind the first part of the module that is `part`.
+// The gap behind the first part of the module that equals `part`; nullopt if there is none.
 std::optional<Gap> FindGap(const SessionName& session, absl::string_view part) {
   const absl::string_view name = session.full();
   const std::size_t begin_of_module = name.size() - session.session_id().size();
   const std::size_t end_of_module = begin_of_module + session.module().size();
   for (const absl::string_view begin : {"/", "."}) {
     const std::string wanted = absl::StrCat(begin, part, ".");
-    // From the slash before the module on; a run may have parts of the same name.
+    // Search from the slash before the module on, because the run may have parts of the same name.
     const std::size_t at = name.substr(0, end_of_module).find(wanted, begin_of_module - 1);
     if (at == absl::string_view::npos) continue;
     const std::size_t gap = at + wanted.size();
@@ -64,7 +64,7 @@ std::vector<std::shared_ptr<Session>> FallbackPeers::Of(const SessionTable& sess
   for (const std::string& part : behind_) {
     const std::optional<Gap> gap = FindGap(session, part);
     if (!gap) continue;
-    // Between the names with this beginning there may be others.
+    // Other sessions may have names with this beginning, too.
     std::string after = gap->before;
     const auto all = NameFilter::Make(session.run(), "");
     do {

@@ -10,15 +10,16 @@
 
 namespace calipers::server {
 
-/// Which sessions' ranges may stand for that of a session that saw nothing: those whose
-/// names differ from its own in nothing but the part of the module behind a given one.
-/// Immutable; thread-safe.
+/// Finds the peers of a session, whose ranges replace the range of a session without data. The name
+/// of a peer differs from the session's name only in one part of the module: the part that follows
+/// one of the given parts. Immutable; thread-safe.
 class FallbackPeers {
  public:
-  /// INVALID_ARGUMENT for more than 16 names, or one that is empty or has a dot or slash.
+  /// `behind` are the given parts. INVALID_ARGUMENT for more than 16 names, and for a name that is
+  /// empty or has a dot or slash.
   static absl::StatusOr<FallbackPeers> Make(std::vector<std::string> behind);
 
-  /// The peers that there are, in the order of their names, `session` not among them.
+  /// The existing peers, without `session`, in the order of their names.
   std::vector<std::shared_ptr<Session>> Of(const SessionTable& sessions,
                                            const SessionName& session) const;
 

@@ -29,7 +29,7 @@ absl::Status CheckGroup(const FusedGroups::Group& group) {
   return absl::OkStatus();
 }
 
-// The full name up to the last part of the module's, that part, and what follows it.
+// A full name in three pieces: up to the last part of the module, the last part, and the rest.
 struct Parts {
   absl::string_view before;
   absl::string_view last;

@@ -11,26 +11,25 @@
 
 namespace calipers::server {
 
-/// Which sessions share a global scale: those of modules whose names differ in nothing but
-/// the last part, where the last parts are a group. Immutable; thread-safe.
+/// Finds the sessions that share a global scale. The names of their modules differ only in the last
+/// part, and these last parts form a group. Immutable; thread-safe.
 class FusedGroups {
  public:
-  /// Last parts of modules' names.
+  /// Last parts of the names of modules.
   using Group = std::vector<std::string>;
   enum class Mode : std::uint8_t { kKnown, kDeclared, kNone };
 
-  /// The groups that llm-compressor fuses: attention's and the MLP's projections, with the
-  /// names that models give them.
+  /// The groups that llm-compressor fuses: the projections of attention and of the MLP, with the
+  /// names that models use for them.
   static const std::vector<Group>& Known();
 
-  /// INVALID_ARGUMENT for a declared group of fewer than two names or more than 16, for
-  /// more than 64 groups, an empty name or one with a dot or slash, and a name that is in
-  /// two of the declared. A declared group takes the place of the known ones that share a
-  /// name with it.
+  /// INVALID_ARGUMENT for more than 64 groups, a declared group of fewer than two names or more
+  /// than 16, a name that is empty or has a dot or slash, and a name that occurs twice. A declared
+  /// group replaces the known groups that share a name with it.
   static absl::StatusOr<FusedGroups> Make(Mode mode, const std::vector<Group>& declared);
 
-  /// Full names of the group that the session is in, its own among them, whether there are
-  /// such sessions or not; empty if it is in none. Weights alone are fused.
+  /// The full names of all members of the session's group, including the session. The members need
+  /// not exist. Empty if the session is in no group. Only weights are fused.
   std::vector<std::string> GroupOf(const SessionName& session) const;
 
  private:

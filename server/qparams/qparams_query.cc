@@ -25,7 +25,8 @@ bool HasConstant(const QuantizationArgs& args) {
   return args.observer_kwargs.contains("averaging_constant");
 }
 
-// With what the range is folded by: the session's own, where the args leave it out.
+// Fills in the observer and the averaging constant of the fold. Where the args do not name them,
+// the session's own are used; its constant only with its observer.
 QuantizationArgs WithFold(const Session& session, QuantizationArgs args) {
   const QuantizationArgs& own = session.spec().args;
   if (args.observer.empty()) args.observer = own.observer;
@@ -34,7 +35,7 @@ QuantizationArgs WithFold(const Session& session, QuantizationArgs args) {
   return args;
 }
 
-// The fold that the args ask for; one that differs from the session's own in nothing asks
+// The fold that the args request. If it equals the session's own fold, the result is the request
 // for that.
 FoldRequest FoldOf(const Session& session, const QuantizationArgs& given) {
   const QuantizationArgs args = WithFold(session, given);
@@ -54,8 +55,8 @@ ShapedElements AsTensor(float value) {
   return tensor;
 }
 
-// The args by which parameters are told apart. Where the global scale is all that is kept
-// and the observer's extremes are those of the whole tensor, that need not be done.
+// The args that decide which elements share a parameter. If only the global scale is stored, and
+// the observer does not average, the range of the whole tensor is enough.
 QuantizationArgs GeometryOf(const Session& session, const QuantizationArgs& args) {
   const std::string& observer =
       args.observer.empty() ? session.spec().args.observer : args.observer;
@@ -80,7 +81,7 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::OwnRangeOf(Session& session,
                                                              const QuantizationArgs& args) {
   FoldRequest fold = FoldOf(session, args);
   fold.exclude = request_.exclude;
-  // A session without records has no shape; its own answer says so.
+  // Without a qparam shape there is no range. GetMinMax returns the error for this session.
   const std::optional<std::vector<std::int64_t>> shape = session.Snapshot().qparam_shape;
   if (!shape) {
     RETURN_IF_ERROR(session.GetMinMax().status());
@@ -95,7 +96,7 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::OwnRangeOf(Session& session,
         absl::StrCat("session ", session.name().full(), ": ", coarsening.status().message()));
   }
   const bool is_tensor = coarsening->IsTensor();
-  // A tensor's own range is folded beside those of its parameters.
+  // The fold has the range of the whole tensor in any case.
   if (!coarsening->IsIdentity() && !is_tensor) fold.coarsening = *std::move(coarsening);
   ASSIGN_OR_RETURN(MinMaxAnswer answer,
                    IsOwnFold(fold) ? session.GetMinMax() : session.GetMinMax(fold));
@@ -118,7 +119,7 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::RangeOf(Session& session,
   if (!SawNothing(session)) return OwnRangeOf(session, args);
   absl::StatusOr<Range> of_peers = RangeOfPeers(session, args);
   if (!absl::IsNotFound(of_peers.status())) return of_peers;
-  // Nobody stands for it: what it says itself.
+  // No peer has data, so return the session's own error.
   const absl::Status status = session.GetMinMax().status();
   if (!status.ok()) return status;
   return OwnRangeOf(session, args);
@@ -160,7 +161,7 @@ absl::StatusOr<std::vector<std::shared_ptr<Session>>> QParamsQuery::FusedWith(
       missing.push_back(name);
     }
   }
-  // Alone it is no group.
+  // A single session is not a group.
   if (members.size() < 2) return std::vector<std::shared_ptr<Session>>();
   if (missing.empty()) return members;
   return absl::FailedPreconditionError(absl::StrCat(
@@ -195,8 +196,8 @@ absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec,
                                 const QuantizationArgs& args, Range& range, QParamsAnswer& answer) {
   ASSIGN_OR_RETURN(const auto members, FusedWith(session));
   if (members.empty()) return absl::OkStatus();
-  // As the group's other members found it in this question, or will: what is shared is one,
-  // whatever comes in meanwhile.
+  // Use the same range of this session for all members of the group in this query, even if records
+  // arrive in the meantime.
   const auto own = globals_.try_emplace(std::make_pair(session.name().full(), spec),
                                         Global{range.global, answer.fallback_sessions});
   std::vector<ElementRange> ranges;

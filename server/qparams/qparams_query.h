@@ -22,29 +22,29 @@
 
 namespace calipers::server {
 
-/// What a tensor is to be quantized to: args, or a scheme, which has args by base name, or
-/// the session's own args.
+/// Selects how a tensor is quantized: by args, by a scheme (which has args by base name), or by the
+/// session's own args.
 struct QParamsSpec {
   struct Own {};
   std::variant<Own, QuantizationArgs, QuantizationScheme> by;
 
-  /// None if the scheme leaves tensors of this base name as they are.
+  /// nullopt if the scheme does not quantize tensors of this base name.
   std::optional<QuantizationArgs> ArgsFor(const Session& session) const;
 };
 
-/// calipers.v1.GetQParamsRequest has the words.
+/// A request for qparams. calipers.v1.GetQParamsRequest describes the fields.
 struct QParamsRequest {
-  /// Each as it was understood, or why not.
+  /// Each spec, or the reason why it is invalid.
   std::vector<absl::StatusOr<QParamsSpec>> specs;
   FusedGroups fusion;
   FallbackPeers peers;
   std::vector<IndexRange> exclude;
 };
 
-/// calipers.v1.QParams has the words.
+/// The qparams of a session. calipers.v1.QParams describes the fields.
 struct QParamsAnswer {
-  /// With the observer and the constant of the fold that was asked. None, and nothing else,
-  /// if the session's tensors stay as they are.
+  /// The args, with the observer and the averaging constant of the requested fold. nullopt if the
+  /// session's tensors are not quantized; then the answer has nothing else.
   std::optional<QuantizationArgs> args;
   QParams qparams;
   StoredQParams stored = StoredQParams::kAll;
@@ -56,27 +56,28 @@ struct QParamsAnswer {
 /// Answers a request for one session after another. Not thread-safe.
 class QParamsQuery {
  public:
-  /// `sessions` outlives it. `wait` is called before a session's records are read.
+  /// `sessions` must outlive this object. `wait` is called before a session's records are read.
   QParamsQuery(const SessionTable* sessions, QParamsRequest request,
                std::function<absl::Status(Session&)> wait)
       : sessions_(*sessions), request_(std::move(request)), wait_(std::move(wait)) {}
 
   const QParamsRequest& request() const { return request_; }
 
-  /// For the spec at `i`. FAILED_PRECONDITION, with the reason, if the session, or a member of
-  /// its group, saw nothing and has no peers to stand for it; if its strategy cannot give
-  /// that of the spec, saying which could; if it has no scale (core/qparams/qparams.h).
+  /// Answers for the spec at `i`. FAILED_PRECONDITION, with the reason, in three cases. The
+  /// session, or a member of its group, has no data, and none of its peers has. The session's
+  /// strategy cannot give the strategy of the spec; the message says which strategies can. The
+  /// range gives no scale (core/qparams/qparams.h).
   absl::StatusOr<QParamsAnswer> Answer(Session& session, std::size_t i);
 
  private:
-  // A session's range under some args.
+  // The range of a session for some args.
   struct Range {
     ElementRange range;
     std::vector<std::int64_t> shape;
     ElementRange global;
     Dtype observed_dtype = Dtype::kF32;
     Progress progress;
-    // Whose range it is, if it is not the session's own.
+    // The peers whose range this is; empty if it is the session's own.
     std::vector<std::string> fallback_sessions;
   };
 
@@ -85,9 +86,10 @@ class QParamsQuery {
   absl::StatusOr<Range> RangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> OwnRangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> RangeOfPeers(const Session& session, const QuantizationArgs& args);
-  // The session and those that it shares a global scale with; empty if there are none.
+  // The existing sessions that share a global scale with this session, which is one of them; empty
+  // if there are no others.
   absl::StatusOr<std::vector<std::shared_ptr<Session>>> FusedWith(const Session& session) const;
-  // Widens range.global to all members', and notes who they are.
+  // Widens range.global to the global ranges of all members, and adds their names to the answer.
   absl::Status Fuse(const Session& session, std::size_t spec, const QuantizationArgs& args,
                     Range& range, QParamsAnswer& answer);
   absl::StatusOr<ElementRange> GlobalOf(Session& member, std::size_t spec,
@@ -96,8 +98,8 @@ class QParamsQuery {
   const SessionTable& sessions_;
   const QParamsRequest request_;
   const std::function<absl::Status(Session&)> wait_;
-  // Of members of groups, by name and spec: in a batch each is asked for by all others, and
-  // has to be the same for them.
+  // The global ranges of members of groups, by name and spec. In a batch, each member needs the
+  // ranges of all others, and these must be the same for all.
   struct Global {
     ElementRange range;
     std::vector<std::string> fallback_sessions;

@@ -8,11 +8,11 @@
 
 namespace calipers::server {
 
-/// How many calls may wait for something to happen. Each holds a thread meanwhile, so
-/// that without a bound they would keep out the calls that make it happen. Thread-safe.
+/// Limits how many calls may wait for an event. Each waiting call holds a thread. Without a limit,
+/// they could take all threads, and the calls that cause the event could not run. Thread-safe.
 class BlockingCallLimit {
  public:
-  /// One slot, given back when it goes. Movable.
+  /// One slot, which the destructor releases. Movable.
   class Slot {
    public:
     Slot(Slot&& other) noexcept : slots_(other.slots_) { other.slots_ = nullptr; }
@@ -25,10 +25,10 @@ class BlockingCallLimit {
     BlockingCallLimit* slots_;
   };
 
-  /// Half of `max_calls`, the server's --max-calls, and at least one.
+  /// The limit is half of `max_calls`, the server's --max-calls, and at least one.
   explicit BlockingCallLimit(std::size_t max_calls) : max_calls_(max_calls) {}
 
-  /// RESOURCE_EXHAUSTED, naming the flag, if none is free.
+  /// Takes a slot. RESOURCE_EXHAUSTED, naming the flag, if no slot is free.
   absl::StatusOr<Slot> Acquire();
 
  private:

@@ -27,15 +27,15 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), MessageText(status)};
 }
 
-// When a call has to stop waiting, so that what it knows by then, the answers of a batch
-// among it, reaches the client before the client's own deadline.
+// The time at which a call must stop waiting. It is before the client's deadline, so that the
+// answer still reaches the client. The answer of a batch contains results of other sessions.
 absl::Time WaitDeadline(const grpc::ServerContext& context) {
   const absl::Time deadline = absl::FromChrono(context.deadline());
   const absl::Duration left = deadline - absl::Now();
   return deadline - std::clamp(left / 4, absl::ZeroDuration(), kAnswerTime);
 }
 
-// Moves a result into a response, or turns its error into gRPC's.
+// Moves a result into a response, or converts its error into a gRPC status.
 template <typename Message>
 grpc::Status Answer(absl::StatusOr<Message> result, Message* response) {
   if (!result.ok()) return ToGrpc(result.status());

@@ -15,9 +15,8 @@
 
 namespace calipers::server {
 
-/// calipers.v1.Calibration over a session table. Observe is served by reactors,
-/// on raw messages; a query runs on a thread of its own, so that none waits
-/// behind the bulk. Thread-safe.
+/// Implements calipers.v1.Calibration for a session table. Reactors serve Observe, on raw messages.
+/// Each query runs on a thread of its own, so queries do not wait behind tensors. Thread-safe.
 class CalibrationService final
     : public v1::Calibration::WithRawCallbackMethod_Observe<v1::Calibration::Service> {
  public:
@@ -30,7 +29,8 @@ class CalibrationService final
         streams_(shared, max_streams),
         blocking_calls_(max_calls) {}
 
-  /// Ends streams, waits and watches as soon as nothing of theirs is half done.
+  /// Ends waits and watches, and each stream when its tensor in progress is complete and
+  /// acknowledged.
   void Drain();
 
   grpc::Status CreateSession(grpc::ServerContext* context, const v1::CreateSessionRequest* request,
@@ -73,11 +73,11 @@ class CalibrationService final
                             v1::Backup* response) override;
 
  private:
-  // Waits for the session's records, unless they are there.
+  // Waits until the session holds `count` records. Returns at once if it does.
   absl::Status Wait(const grpc::ServerContext& context, Session& session, std::int64_t count);
-  // Wait, for a call that waits for sessions as it comes to them.
+  // Wait as a function, for a handler that waits for one session after another.
   WaitForRecords Waiter(const grpc::ServerContext& context);
-  // Why a waiting call has to end now, if it has.
+  // An error, with the reason, if a waiting call must end now.
   absl::Status Interrupted(const grpc::ServerContext& context) const;
 
   Store* const store_;

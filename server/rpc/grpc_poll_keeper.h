@@ -12,14 +12,14 @@
 
 namespace calipers::server {
 
-/// Keeps gRPC's callback threads polling. In gRPC 1.51 a thread that had no event for a
-/// second sleeps for 100 ms, and a connection or a call that comes meanwhile waits for
-/// it. Twice a second this makes an event: a health check of the server by itself.
+/// Keeps gRPC's callback threads polling. In gRPC 1.51 a thread that had no event for a second
+/// sleeps for 100 ms, and a connection or call that arrives in this time waits for it. This class
+/// therefore makes an event twice a second: the server checks its own health.
 class GrpcPollKeeper {
  public:
-  /// `channel` leads to the server, within the process.
+  /// `channel` is a channel to the server within the process.
   explicit GrpcPollKeeper(const std::shared_ptr<grpc::Channel>& channel);
-  /// Waits for a check that is under way. To be destroyed before the server stops.
+  /// Waits for a running check. Destroy this object before the server stops.
   ~GrpcPollKeeper();
   GrpcPollKeeper(const GrpcPollKeeper&) = delete;
   GrpcPollKeeper& operator=(const GrpcPollKeeper&) = delete;
@@ -30,7 +30,7 @@ class GrpcPollKeeper {
   void Checked() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::GenericStub stub_;
-  // Of the check under way.
+  // The context of the running check.
   std::optional<grpc::ClientContext> context_;
   const grpc::Slice nothing_;
   const grpc::ByteBuffer request_{&nothing_, 1};
@@ -39,7 +39,7 @@ class GrpcPollKeeper {
   absl::Mutex mu_;
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  // Neither an alarm nor a check will call back any more.
+  // True if no alarm and no check will call back any more.
   bool quiet_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -9,8 +9,8 @@
 
 namespace calipers::server {
 
-// The calls of calipers.v1.Calibration that answer ranges, one function a call. calibration.proto
-// lists the errors of each call.
+// The calls of calipers.v1.Calibration that return ranges, one function for each call.
+// calibration.proto lists the errors of each call.
 
 absl::StatusOr<v1::MinMax> GetMinMax(const SessionTable& sessions, FoldCache& folds,
                                      const v1::GetMinMaxRequest& request,

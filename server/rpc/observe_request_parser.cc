@@ -26,17 +26,18 @@ constexpr std::uint32_t kObservationTag =
     LengthDelimitedTag(v1::ReducedBatch::kObservationsFieldNumber);
 constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
 
-// Tags and sizes that take more are refused by protobuf's parser, even where they are
-// padding; CodedInputStream does not mind.
+// Maximum number of bytes of a tag or size. Protobuf's parser refuses longer ones, even if the
+// extra bytes are padding. CodedInputStream accepts them.
 constexpr int kMaxVarint32Bytes = 5;
 
-// Where the last `data` field lies: as with any bytes field, the last one counts.
+// The position of the last `data` field. If a bytes field occurs more than once, the last one
+// counts.
 struct DataField {
   int offset = 0;
   std::uint32_t size = 0;
 };
 
-// One message's fields, read one after another from a buffer of known length.
+// Reads the fields of one message one after another, from a buffer of known length.
 class FieldReader {
  public:
   FieldReader(CodedInputStream& input, std::size_t length) : input_(input), length_(length) {}
@@ -48,7 +49,7 @@ class FieldReader {
     return input_.CurrentPosition() - start <= kMaxVarint32Bytes;
   }
 
-  // Reading stopped because there are more reduced observations than allowed.
+  // True if reading stopped because there are more reduced observations than allowed.
   bool too_many() const { return too_many_; }
 
   // Reads the field of `tag`; false if it is malformed.
@@ -85,8 +86,8 @@ class FieldReader {
     return member == end;
   }
 
-  // A size that the buffer holds: protobuf's own readers take the buffer's end for
-  // the end of a message that claims to be longer.
+  // Reads a size, and checks that the buffer holds that many bytes. Protobuf's own readers accept a
+  // message that claims to be longer than the buffer, and end it with the buffer.
   bool ReadSize(std::uint32_t& size) {
     const int start = input_.CurrentPosition();
     std::uint64_t wide = 0;
@@ -117,7 +118,7 @@ class FieldReader {
     return readable;
   }
 
-  // Counts observations before it makes them.
+  // Checks the number of observations before making each of them.
   bool ReadReduced(v1::ReducedBatch& batch) {
     std::uint32_t size = 0;
     if (!ReadSize(size)) return false;
@@ -179,7 +180,7 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
 void ObserveRequest::ForEachDataSlice(
     absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const {
   if (data_size_ == 0) return;
-  grpc::ByteBuffer buffer = buffer_;  // the reader wants it mutable; slices are shared
+  grpc::ByteBuffer buffer = buffer_;  // the reader needs a mutable buffer; slices are shared
   grpc::ProtoBufferReader reader(&buffer);
   if (data_offset_ > 0) reader.Skip(data_offset_);
   std::size_t left = data_size_;

@@ -14,25 +14,24 @@
 
 namespace calipers::server {
 
-/// Reduced observations that one message may hold: each takes a hundred times what
-/// an empty one has on the wire.
+/// Maximum number of reduced observations in a message. In memory, each takes a hundred times the
+/// size of an empty one on the wire.
 inline constexpr int kMaxReducedObservations = 16'384;
 
-/// A message of the Observe stream as it came from the wire: its small fields
-/// parsed, its tensor bytes left where they lie.
+/// A message of the Observe stream. Its small fields are parsed. Its tensor bytes stay in gRPC's
+/// buffer.
 class ObserveRequest {
  public:
-  /// Reads everything but the data. Fields may come in any order, more than
-  /// once, and unknown ones are skipped, as protobuf has it. INVALID_ARGUMENT if
-  /// the bytes are not an ObserveRequest or hold too many reduced observations. `buffer` is shared,
-  /// not copied.
+  /// Parses all fields except the data. As in protobuf, fields may be in any order and occur more
+  /// than once, and unknown fields are skipped. INVALID_ARGUMENT if the bytes are not an
+  /// ObserveRequest or hold too many reduced observations. `buffer` is shared, not copied.
   static absl::StatusOr<ObserveRequest> Parse(const grpc::ByteBuffer& buffer);
 
-  /// All fields but `data`.
+  /// All fields except `data`.
   const v1::ObserveRequest& fields() const { return *fields_; }
   std::size_t data_size() const { return data_size_; }
 
-  /// Hands over the data in order, slice by slice, without copying.
+  /// Visits the data in order, slice by slice, without copying them.
   void ForEachDataSlice(absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const;
 
  private:
@@ -42,7 +41,7 @@ class ObserveRequest {
         fields_(google::protobuf::Arena::CreateMessage<v1::ObserveRequest>(arena_.get())) {}
 
   grpc::ByteBuffer buffer_;
-  // A batch of records is thousands of small messages, all gone at once.
+  // A batch of records has thousands of small messages. The arena frees all of them at once.
   std::unique_ptr<google::protobuf::Arena> arena_;
   v1::ObserveRequest* fields_;
   int data_offset_ = 0;

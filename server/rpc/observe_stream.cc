@@ -13,15 +13,15 @@ namespace calipers::server {
 namespace {
 
 constexpr std::size_t kMaxPendingAcks = 4096;
-// A response of so many stays below the 4 MiB that a gRPC client takes by default,
-// whatever the messages say.
+// With this many acknowledgements, a response stays below the 4 MiB that a gRPC client accepts by
+// default, however long their error messages are.
 constexpr std::size_t kMaxAcksPerResponse = 1024;
 constexpr int kWriterBlock = 64 << 10;
 
 grpc::ByteBuffer Serialize(const v1::ObserveResponse& response) {
   grpc::ByteBuffer buffer;
   {
-    // Its destructor completes the buffer.
+    // The destructor of the writer completes the buffer.
     grpc::ProtoBufferWriter writer(&buffer, kWriterBlock,
                                    static_cast<int>(response.ByteSizeLong()));
     response.SerializeToZeroCopyStream(&writer);
@@ -59,7 +59,7 @@ ObserveStream::ObserveStream(std::function<void(ObserveStream*)> on_done,
       ingest_(shared, acks_, peer) {}
 
 void ObserveStream::Start() {
-  // A commit may outlast the call, which then has nothing more to do.
+  // A commit may end after the call. Then there is nothing more to do.
   acks_->NotifyReady([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnAcks();
   });
@@ -164,7 +164,7 @@ void ObserveStream::OnCancel() {
 }
 
 void ObserveStream::OnDone() {
-  // What the last steps did, on other threads, comes before the end.
+  // The lock makes this wait for the last steps on other threads.
   StreamTally tally;
   {
     absl::MutexLock lock(&mu_);

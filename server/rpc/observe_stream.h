@@ -18,10 +18,10 @@
 
 namespace calipers::server {
 
-/// UNAVAILABLE: ends a stream of a server that stops.
+/// UNAVAILABLE: the status of a stream if the server stops.
 grpc::Status ShuttingDown();
 
-/// What became of a stream's observations, for the log.
+/// Counts the outcomes of a stream's observations, for the log.
 struct StreamTally {
   std::int64_t stored = 0;
   std::int64_t duplicates = 0;
@@ -33,20 +33,20 @@ struct StreamTally {
   void Log(absl::string_view worker, std::int64_t messages) const;
 };
 
-/// The gRPC side of one Observe call: reads messages one at a time, feeds its
-/// ObservationIngest, writes the acknowledgements. Reading stops while acknowledgements
-/// pile up, so a worker that does not read them slows only itself.
+/// The gRPC side of one Observe call: reads messages one at a time, passes them to its
+/// ObservationIngest, and writes the acknowledgements. It stops reading while many acknowledgements
+/// are pending, so a worker that does not read them slows only itself.
 class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                             public std::enable_shared_from_this<ObserveStream> {
  public:
-  /// `on_done` is the last thing that is called; it may destroy the stream.
+  /// `on_done` is called last; it may destroy the stream.
   ObserveStream(std::function<void(ObserveStream*)> on_done,
                 const ObservationIngest::Shared& shared, const std::string& peer);
 
-  /// Begins to read. A shared pointer to this must be there.
+  /// Starts reading. A shared pointer to this object must exist.
   void Start();
-  /// Ends the call with UNAVAILABLE once no tensor is in progress and all that
-  /// is due has been acknowledged.
+  /// Ends the call with UNAVAILABLE when no tensor is in progress and all acknowledgements are
+  /// written.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -55,7 +55,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   void OnDone() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // What to do next; decided under the lock, done outside of it.
+  // The next actions. They are decided under the lock and done outside of it.
   struct Step {
     bool read = false;
     bool write = false;
@@ -63,7 +63,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
     grpc::Status status;
   };
 
-  // More acknowledgements may be ready.
+  // Called when more acknowledgements may be ready.
   void OnAcks() ABSL_LOCKS_EXCLUDED(mu_);
   void Handle(const grpc::ByteBuffer& message);
   grpc::ByteBuffer NextResponse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -72,18 +72,18 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 
   const std::function<void(ObserveStream*)> on_done_;
   const std::shared_ptr<AckQueue> acks_;
-  // Touched by OnReadDone alone, and reads come one after another; then by OnDone.
+  // Used only by OnReadDone, whose calls follow one another, and then by OnDone.
   ObservationIngest ingest_;
   std::int64_t messages_ = 0;
   grpc::ByteBuffer incoming_;
-  // Touched by whoever was told to write, and by nobody until OnWriteDone.
+  // Set when a write is decided, and not changed before its OnWriteDone.
   grpc::ByteBuffer outgoing_;
 
   absl::Mutex mu_;
   StreamTally tally_ ABSL_GUARDED_BY(mu_);
-  // The worker is gone: what else there is to say cannot reach it.
+  // True if a write failed, because the worker is gone. Nothing more is written.
   bool unheard_ ABSL_GUARDED_BY(mu_) = false;
-  bool reading_ ABSL_GUARDED_BY(mu_) = false;  // asked for a message, or at work on one
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;  // waiting for a message, or handling one
   bool at_work_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;

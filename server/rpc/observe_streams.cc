@@ -9,7 +9,7 @@
 namespace calipers::server {
 namespace {
 
-// Ends a call that is not to be served.
+// Ends a call that is refused.
 class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit RefusedStream(const grpc::Status& status) { Finish(status); }

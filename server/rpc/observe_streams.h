@@ -19,8 +19,8 @@ class ObserveStreams {
  public:
   ObserveStreams(const ObservationIngest::Shared& shared, std::size_t max_streams)
       : shared_(shared), max_streams_(max_streams) {}
-  /// Every call has ended by then. Its last steps, taken on gRPC's threads under this
-  /// lock, come before whatever is destroyed after it.
+  /// Every call must have ended before. The last steps of a call run on gRPC's threads under this
+  /// lock. Taking it here ensures that they are over before other objects are destroyed.
   ~ObserveStreams() { absl::MutexLock lock(&mu_); }
   ObserveStreams(const ObserveStreams&) = delete;
   ObserveStreams& operator=(const ObserveStreams&) = delete;
@@ -29,7 +29,7 @@ class ObserveStreams {
   /// `max_streams` calls are open, and with UNAVAILABLE after Drain.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Open(const std::string& peer);
 
-  /// Ends every call as soon as its tensor in progress is through.
+  /// Ends every call when its tensor in progress is complete and acknowledged.
   void Drain();
 
  private:

@@ -20,8 +20,8 @@
 
 namespace calipers::server {
 
-// The border between calipers.v1 and the server's own types: nothing else
-// converts, but for session specs (server/model/session_proto.h) and qparams
+// Conversions between the messages of calipers.v1 and the server's types. Other files convert
+// session specs and enums (server/model/session_proto.h, proto_enums.h) and qparams
 // (server/rpc/proto_convert_qparams.h).
 
 v1::Progress ToProto(const Progress& progress);
@@ -33,28 +33,28 @@ v1::MinMax ToProto(const Session& session, const MinMaxAnswer& answer,
                    const google::protobuf::FieldMask& read_mask);
 v1::SweepMinMaxResponse ToProto(absl::Span<const double> averaging_constants,
                                 const SweepAnswer& answer);
-/// A record at this index of a session of this full name, into `proto`, a new one.
+/// Converts a record of the session with this full name into `proto`, which must be empty.
 void ToProto(absl::string_view session, const SeriesReader::Entry& entry, v1::SeriesRecord& proto);
 v1::SessionCoverage ToProto(const Session& session, const SessionCoverage& coverage);
 v1::WorkerCoverage ToProto(const std::string& worker, const Tally& tally);
-/// The status's message as it may be sent: it may quote anything that came from
-/// outside, cut anywhere, so what is not printable ASCII is shown as "?"; clipped to
-/// 2,000 characters, since gRPC's trailers hold 8 KiB.
+/// The message of the status in a form that can be sent. It may quote any bytes of a client, cut at
+/// any place, so a byte that is not printable ASCII becomes "?". It is cut at 2,000 characters,
+/// because gRPC's trailers hold 8 KiB.
 std::string MessageText(const absl::Status& status);
 google::rpc::Status ToProto(const absl::Status& status);
-/// Into `proto`, a new one, which may lie in an arena.
+/// Converts into `proto`, which must be empty, and may be in an arena.
 void ToProto(const Ack& ack, v1::ObservationAck& proto);
 
-/// Its views point into `proto`.
+/// The views in the result point into `proto`.
 ObservationHeader FromProto(const v1::ObservationHeader& proto);
 ReducedObservation FromProto(const v1::ReducedObservation& proto);
 
-/// INVALID_ARGUMENT for ranges that are none, and for too many.
+/// INVALID_ARGUMENT for an invalid range in `exclude`, and for too many ranges.
 absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options);
 absl::StatusOr<std::vector<IndexRange>> ExcludeFromProto(
     const google::protobuf::RepeatedPtrField<v1::IndexRange>& exclude);
 
-/// INVALID_ARGUMENT, naming the members there are, for a path that is none.
+/// INVALID_ARGUMENT, naming the existing members, if a path is not the name of a member.
 absl::Status CheckReadMask(const google::protobuf::FieldMask& read_mask);
 
 }  // namespace calipers::server

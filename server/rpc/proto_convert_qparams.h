@@ -12,11 +12,11 @@
 
 namespace calipers::server {
 
-// The border of calipers.v1 where qparams cross it, as
-// server/rpc/proto_convert.h is that of all else.
+// Conversions between the messages of calipers.v1 and the server's types for qparams.
+// server/rpc/proto_convert.h has the other conversions.
 
-/// Of either request: each spec by itself, so that a bad one does not touch the others.
-/// INVALID_ARGUMENT for too many specs, and for bad fusion, fallback and exclude.
+/// Converts either request. Each spec is converted separately, so that a bad spec does not affect
+/// the others. INVALID_ARGUMENT for too many specs, and for bad fusion, fallback and exclude.
 absl::StatusOr<QParamsRequest> FromProto(const v1::GetQParamsRequest& request);
 absl::StatusOr<QParamsRequest> FromProto(const v1::BatchGetQParamsRequest& request);
 

@@ -34,13 +34,13 @@ absl::StatusOr<QParamsAnswer> AnswerOf(QParamsQuery& query,
   return query.Answer(**session, spec);
 }
 
-// Takes results in, until there are too many.
+// Collects results until the answer is full.
 template <typename Response>
 class Results {
  public:
   explicit Results(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // One a spec.
+  // Adds one result for each spec.
   void AddAll(QParamsQuery& query, const absl::StatusOr<std::shared_ptr<Session>>& session) {
     for (std::size_t spec = 0; spec < query.request().specs.size(); ++spec) {
       v1::QParamsResult& result = *response_.add_results();

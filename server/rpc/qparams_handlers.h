@@ -10,10 +10,10 @@
 
 namespace calipers::server {
 
-// The calls of calipers.v1.Calibration that answer quantization parameters, one function a call.
-// calibration.proto lists the errors of each call.
+// The calls of calipers.v1.Calibration that return quantization parameters, one function for each
+// call. calibration.proto lists the errors of each call.
 
-/// An answer of this size takes no more results; the limit of protobuf is 2 GiB.
+/// The size in bytes at which an answer accepts no more results. The limit of protobuf is 2 GiB.
 inline constexpr std::size_t kMaxQParamsBytes = std::size_t{256} << 20;
 
 absl::StatusOr<v1::GetQParamsResponse> GetQParams(const SessionTable& sessions,

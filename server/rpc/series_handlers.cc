@@ -19,10 +19,10 @@
 namespace calipers::server {
 namespace {
 
-// A message of records is sent once it has as much; a single record may have more.
+// A message is sent when its records have at least this many bytes. A single record may have more.
 constexpr std::size_t kMessageBytes = std::size_t{1} << 20;
 constexpr int kMessageRecords = 1000;
-// A sweep's answer stays below what protobuf and a client can take.
+// The largest answer of a sweep, in bytes. It is below the limits of protobuf and of clients.
 constexpr std::int64_t kMaxSweepBytes = std::int64_t{256} << 20;
 
 template <typename Request>

@@ -10,7 +10,7 @@
 
 namespace calipers::server {
 
-// The calls of calipers.v1.Calibration that concern whole series, one function a call.
+// The calls of calipers.v1.Calibration that concern whole series, one function for each call.
 // calibration.proto lists the errors of each call.
 
 absl::StatusOr<v1::Coverage> GetCoverage(const SessionTable& sessions,
@@ -25,8 +25,8 @@ absl::StatusOr<v1::SealRunResponse> SealRun(const SessionTable& sessions,
 absl::StatusOr<v1::SweepMinMaxResponse> SweepMinMax(const SessionTable& sessions,
                                                     const v1::SweepMinMaxRequest& request);
 
-/// Gives the series to `send`, some records at a time, until the end or until `send`
-/// says that nobody listens any more, which is CANCELLED; or `interrupted` is not OK.
+/// Passes the series to `send`, some records at a time. CANCELLED if `send` returns false, because
+/// the caller is gone; the status of `interrupted` when it is not OK.
 absl::Status ReadSeries(const SessionTable& sessions, const v1::ReadSeriesRequest& request,
                         const std::function<bool(const v1::ReadSeriesResponse&)>& send,
                         const std::function<absl::Status()>& interrupted);

@@ -11,8 +11,7 @@
 namespace calipers::server {
 
 // The calls of calipers.v1.Calibration that create, list, reset and delete sessions, one function
-// a call. calibration.proto
-// lists the errors of each call.
+// for each call. calibration.proto lists the errors of each call.
 
 absl::StatusOr<v1::Session> CreateSession(SessionTable& sessions,
                                           const v1::CreateSessionRequest& request);

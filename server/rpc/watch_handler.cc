@@ -16,9 +16,9 @@ namespace {
 
 using Send = std::function<bool(const v1::SessionEvent&)>;
 
-// How long changes gather before a watcher is told.
+// After sending changes, the watch waits this long, so that further changes are sent together.
 constexpr absl::Duration kGather = absl::Milliseconds(50);
-// How often a watch without changes asks whether it is interrupted.
+// The interval at which a watch without changes calls `interrupted`.
 constexpr absl::Duration kWatchPoll = absl::Milliseconds(200);
 
 bool SendAll(const SessionTable& sessions, const NameFilter& filter, const Send& send) {
@@ -52,7 +52,7 @@ absl::Status WatchSessions(SessionTable& sessions, const v1::WatchSessionsReques
                            const Send& send, const std::function<absl::Status()>& interrupted) {
   ASSIGN_OR_RETURN(const NameFilter filter,
                    NameFilter::Make(request.parent(), request.module_glob()));
-  // Before the first listing, so that no change falls between the two.
+  // Subscribe before the first listing, so that no change between the two is missed.
   const std::unique_ptr<ChangeFeed::Subscription> changes = sessions.feed().Subscribe(filter);
   bool wanted = SendAll(sessions, filter, send);
   while (wanted) {

@@ -9,9 +9,9 @@
 
 namespace calipers::server {
 
-/// calipers.v1.Calibration.WatchSessions: gives `send` the sessions as they are, then a mark that
-/// all were sent, then each session that changes. Ends with OK once `send` returns false, and with
-/// the error of `interrupted` once it has one; it is asked a few times a second.
+/// calipers.v1.Calibration.WatchSessions: passes to `send` the current sessions, then a mark that
+/// all were sent, then each session that changes. Returns OK when `send` returns false, and the
+/// status of `interrupted` when it is not OK. `interrupted` is called a few times a second.
 absl::Status WatchSessions(SessionTable& sessions, const v1::WatchSessionsRequest& request,
                            const std::function<bool(const v1::SessionEvent&)>& send,
                            const std::function<absl::Status()>& interrupted);

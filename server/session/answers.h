@@ -72,7 +72,7 @@ struct FoldRequest {
 /// The moving averages for many averaging constants.
 struct SweepAnswer {
   std::vector<std::int64_t> qparam_shape;
-  std::vector<FoldedRange> folded;  // one a constant
+  std::vector<FoldedRange> folded;  // one for each constant
   Progress progress;
 };
 

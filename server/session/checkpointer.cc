@@ -36,7 +36,7 @@ void Checkpointer::Run() {
     }
     const absl::Status status = session->CheckpointNow();
     folds_->Used(session);
-    // One that was deleted or reset meanwhile needs none.
+    // A session that was deleted or reset in the meantime needs no checkpoint.
     if (status.ok() || absl::IsNotFound(status)) continue;
     LogWarning("no checkpoint",
                {{"session", session->name().full()}, {"error", status.ToString()}});

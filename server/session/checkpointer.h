@@ -16,7 +16,7 @@ namespace calipers::server {
 /// pending checkpoints, because a checkpoint is only a cache. Thread-safe.
 class Checkpointer {
  public:
-  /// `folds` outlives it.
+  /// `folds` must outlive this object.
   explicit Checkpointer(FoldCache* folds);
   ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;

@@ -7,7 +7,7 @@ namespace calipers::server {
 void CountWaiter::Reached(SeriesId series, std::int64_t count) {
   if (waiting_.load() == 0) return;
   absl::MutexLock lock(&mu_);
-  // A put into a series that was reset meanwhile.
+  // Ignore a put into a series that was reset in the meantime.
   if (series < series_) return;
   count_ = series == series_ ? std::max(count_, count) : count;
   series_ = series;

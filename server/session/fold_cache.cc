@@ -18,7 +18,7 @@ void FoldCache::Used(const std::shared_ptr<Session>& session) {
     bytes_ += bytes;
     overdue = EvictOverdue();
   }
-  // Outside of the lock: a session that is being asked finishes first.
+  // Outside of the lock, because DropFold waits for a running query of its session.
   for (const std::shared_ptr<Session>& other : overdue) other->DropFold();
 }
 
@@ -27,7 +27,7 @@ std::vector<std::shared_ptr<Session>> FoldCache::EvictOverdue() {
   while (bytes_ > max_bytes_ && by_use_.size() > 1) {
     const Entry& entry = by_use_.back();
     bytes_ -= entry.bytes;
-    // One that is gone took its fold along.
+    // A session that no longer exists has no fold to drop.
     if (std::shared_ptr<Session> session = entry.session.lock()) {
       overdue.push_back(std::move(session));
     }

@@ -40,7 +40,7 @@ class FoldCache {
   const std::size_t max_bytes_;
   mutable absl::Mutex mu_;
   std::size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  std::list<Entry> by_use_ ABSL_GUARDED_BY(mu_);  // the one used last in front
+  std::list<Entry> by_use_ ABSL_GUARDED_BY(mu_);  // most recently used first
   absl::flat_hash_map<const Session*, std::list<Entry>::iterator> entries_ ABSL_GUARDED_BY(mu_);
 };
 

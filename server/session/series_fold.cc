@@ -98,7 +98,8 @@ absl::Status SeriesFold::RestoreState(const State& state,
 }
 
 std::size_t SeriesFold::bytes() const {
-  // The fold, in float64: min, max and the tensor's own two, and the record.
+  // The sizes of the observer's fold in float64 (min and max of each parameter and of the whole
+  // tensor), of the statistics' folds, and of the last record.
   if (last_ == nullptr) return sizeof(*this);
   std::size_t statistics = 0;
   for (const Part& part : parts_) statistics += sizeof(part) + part.fold->bytes();

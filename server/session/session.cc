@@ -12,16 +12,16 @@
 namespace calipers::server {
 namespace {
 
-// Ranges in an answer, and in a session that is shown among many: a page of those has
-// to fit into a message.
+// Maximum number of missing ranges in an answer, and in a session of a list. A page of sessions
+// must fit into a message.
 constexpr std::size_t kMaxMissingRanges = 1000;
 constexpr std::size_t kMaxMissingRangesShown = 100;
-// Records of a prefix that pile up before it is folded and checkpointed. Dropped values
-// are the point of a folded series, so those do not wait for long.
+// Number of new records in a prefix after which it is folded and checkpointed. It is small for a
+// folded series, because its purpose is to drop values early.
 constexpr BatchIndex kCheckpointEvery = 4096;
 constexpr BatchIndex kCheckpointEveryFolded = 64;
-// A gRPC call of the synchronous kind cannot be woken by its cancellation, so a
-// waiting one looks after it this often.
+// Cancellation cannot wake a synchronous gRPC call, so a waiting call checks for it at this
+// interval.
 constexpr absl::Duration kInterruptionPoll = absl::Milliseconds(100);
 // How often a waiting call looks whether the removal of its series is complete.
 constexpr absl::Duration kRemovalPoll = absl::Milliseconds(5);
@@ -30,7 +30,7 @@ Elements Copy(Dtype dtype, absl::Span<const std::byte> bytes) {
   return Elements{dtype, std::vector<std::byte>(bytes.begin(), bytes.end())};
 }
 
-// The ranges of `fold`'s last record.
+// Sets the ranges of the last record of `fold`.
 void SetCurrent(const SeriesFold& fold, MinMaxAnswer& answer) {
   const Record& last = fold.last()->record;
   answer.current = {Copy(last.dtype(), last.min()), Copy(last.dtype(), last.max())};
@@ -205,7 +205,7 @@ absl::StatusOr<bool> Session::Moment::Next(SeriesReader::Entry& entry) {
   while (reader != nullptr) {
     ASSIGN_OR_RETURN(const bool more, reader->Next(entry));
     if (!more) break;
-    // The store may have records that came since.
+    // Skip records that were put after the snapshot.
     if (entry.index < progress.contiguous_prefix || indices.Contains(entry.index)) return true;
   }
   return false;
@@ -237,7 +237,7 @@ BatchIndex Session::PrefixEnd() const { return prefix_ == nullptr ? 0 : prefix_-
 absl::Status Session::RestorePrefix() {
   if (prefix_ != nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
-  // A series that is too short for a checkpoint has none to look for.
+  // Do not look for a checkpoint if the series is too short for one.
   if (spec().retention == Retention::kSeries) {
     const SeriesFacts facts = FactsOf(series);
     if (facts.problem.ok() && facts.indices.ContiguousPrefix() < CheckpointEvery()) {
@@ -303,7 +303,7 @@ absl::StatusOr<FoldSpec> Session::SpecOf(const FoldRequest& request) const {
   FoldSpec fold = FoldSpec::Of(spec());
   fold.observer = args.observer;
   fold.options.averaging_constant = args.averaging_constant;
-  // A coarser record has the range alone.
+  // A coarsened record has only its range.
   if (request.coarsening) fold.statistics.clear();
   return fold;
 }
@@ -403,7 +403,7 @@ absl::Status Session::CheckpointNow() {
   absl::MutexLock fold_lock(&fold_mu_);
   RETURN_IF_ERROR(RestorePrefix());
   absl::StatusOr<Moment> moment = Now(PrefixEnd());
-  // Nothing to fold is nothing to keep.
+  // Without a record to fold there is no checkpoint to write.
   if (absl::IsFailedPrecondition(moment.status())) return absl::OkStatus();
   RETURN_IF_ERROR(moment.status());
   RETURN_IF_ERROR(FoldOn(*moment).status());
@@ -418,7 +418,7 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
   CountWaiter::Waiting waiting(&waiter_);
   bool reached = false;
   while (true) {
-    // Through resets, too.
+    // The wait continues after a reset, with the new series.
     ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
     const SeriesFacts facts = FactsOf(series);
     if (facts.coverage.count >= count) return absl::OkStatus();

@@ -13,10 +13,10 @@
 namespace calipers::server {
 namespace {
 
-// A page looks at no more names than this, so that a filter that matches little
-// does not hold the lock for a whole table.
+// Maximum number of names that a page examines, so that a filter with few matches does not hold the
+// lock for a whole table.
 constexpr std::size_t kMaxLookedAt = 20'000;
-// For the same reason a run of a million sessions goes bit by bit.
+// Maximum number of sessions of a deleted run that are removed under one lock, for the same reason.
 constexpr std::size_t kMaxTaken = 2000;
 
 absl::StatusOr<std::shared_ptr<Session>> SameOrError(const std::shared_ptr<Session>& session,
@@ -40,8 +40,8 @@ absl::Status SessionTable::Restore() {
     auto session = std::make_shared<Session>(std::move(stored), store_, &feed_);
     sessions.emplace_back(NameOf(session), std::move(session));
   }));
-  // In order each goes to the end. In any other each one's place would have to be looked up,
-  // which takes most of a start with a million.
+  // In sorted order, each session is inserted at the end. In another order, each needs a search,
+  // which takes most of a start with a million sessions.
   std::sort(sessions.begin(), sessions.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   absl::MutexLock lock(&mu_);

@@ -31,7 +31,7 @@ class SessionTable {
   /// `store` outlives the table.
   SessionTable(Store* store, std::size_t max_sessions)
       : store_(store), max_sessions_(max_sessions) {
-    // Growing would keep every look-up waiting: 170 ms at a million sessions.
+    // If the table grew later, all look-ups would wait: 170 ms at a million sessions.
     constexpr std::size_t kReserved = 2'000'000;
     by_name_.reserve(std::min(max_sessions, kReserved));
   }
@@ -64,7 +64,7 @@ class SessionTable {
 
  private:
   using Entry = std::shared_ptr<Session>;
-  // Sessions stand for their names, so that a name is kept once.
+  // The containers compare sessions by their names, so that each name is stored once.
   static absl::string_view NameOf(absl::string_view name) { return name; }
   static absl::string_view NameOf(const Entry& session) { return session->name().full(); }
   struct ByName {
@@ -89,21 +89,21 @@ class SessionTable {
     }
   };
 
-  // Adds a session, unless it is there.
+  // Adds a session if it is not in the table.
   void Insert(const Entry& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Claims the name for a new session, or returns the existing session.
   absl::StatusOr<Entry> Claim(const SessionName& name) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes sessions of the run out of the table, not too many at a time.
+  // Removes some sessions of the run from the table; empty if none is left.
   std::vector<Entry> DetachSome(const RunName& run) ABSL_LOCKS_EXCLUDED(mu_);
 
   Store* const store_;
   const std::size_t max_sessions_;
   ChangeFeed feed_;
-  // Shared by those who create, since the store may wait for its device; held alone by
-  // those who delete.
+  // Held shared by calls that create sessions, because the store may wait for its device, and
+  // exclusively by calls that delete sessions.
   absl::Mutex lifecycle_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   mutable absl::Mutex mu_;
-  // Names being created.
+  // The names of sessions that are being created.
   absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mu_);
   // The sessions are held twice: sorted for pages and runs, and hashed for the look-up of each
   // observation, whose cost must not depend on the number of sessions.

@@ -40,7 +40,7 @@ DuplicateCheck::Decision DuplicateCheck::Decide(const SeriesFacts& facts, const 
     return Refuse(
         absl::OutOfRangeError(absl::StrCat("index ", index, " is not in 0 to ", kMaxBatchIndex)));
   }
-  // Most records go to the end, where nothing can be.
+  // Most records are added at the end, where no record can be, so they need no search.
   if (index < end && (facts.indices.Contains(index) || Find(index) != nullptr)) {
     return {Place::kTaken, index};
   }

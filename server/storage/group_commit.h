@@ -12,23 +12,23 @@
 
 namespace calipers::server {
 
-/// Puts records into a store for many streams at once: what comes while one write
-/// is on its way goes into the next, so that a device syncs once for all of them.
-/// Thread-safe; never blocks its callers on a device.
+/// Puts the records of many streams into a store together. Records that arrive during a write go
+/// into the next write, so that a device syncs once for all of them. Thread-safe. Callers never
+/// wait for a device.
 class GroupCommit {
  public:
-  /// Told what became of the records, in their order, from another thread or
-  /// before Put returns. Must be quick.
+  /// Gets the results of the records, in their order. Called on another thread, or before Put
+  /// returns. Must be quick.
   using Done = absl::AnyInvocable<void(absl::Span<const PutResult>) &&>;
 
-  /// `store` outlives it.
+  /// `store` must outlive this object.
   explicit GroupCommit(Store* store);
-  /// After everything put is done.
+  /// Waits until all records are put and each Done was called.
   ~GroupCommit();
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  /// In the order of the calls.
+  /// Puts the records. The calls take effect in their order.
   void Put(std::vector<NewRecord> records, Done done);
 
  private:
@@ -44,7 +44,7 @@ class GroupCommit {
   absl::Mutex mu_;
   std::vector<Request> waiting_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;  // none if the store is immediate
+  std::thread thread_;  // not started if the store is immediate
 };
 
 }  // namespace calipers::server

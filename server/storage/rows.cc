@@ -99,7 +99,7 @@ absl::StatusOr<Record> RecordIn(const ObservedRow& row) {
   return (*std::move(record)).WithStatistics(*std::move(statistics));
 }
 
-// With `worker`, which says what the row says of that.
+// `worker` equals the worker in the row, and is shared with other records.
 absl::StatusOr<std::shared_ptr<const SeriesRecord>> FromRow(
     const ObservedRow& row, std::shared_ptr<const std::string> worker) {
   ASSIGN_OR_RETURN(Record record, RecordIn(row));

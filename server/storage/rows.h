@@ -20,13 +20,14 @@ class ObservedRow;
 
 namespace calipers::server {
 
-// The border between rows.proto and the server's own types. Decoding gives
-// DATA_LOSS, saying what is wrong, for bytes that no encoding gave.
+// Conversions between the messages of rows.proto and the server's types. Decoding malformed bytes
+// gives DATA_LOSS, with the reason.
 
-/// Appends to `row`; `scratch` saves making a message for each of many.
+/// Appends the encoded record to `row`. `scratch` is reused for many records, which saves a new
+/// message for each.
 void EncodeObserved(const SeriesRecord& observed, storage::v1::ObservedRow& scratch,
                     std::string& row);
-/// Decodes many. The values are compared with their digest.
+/// Decodes many records. Compares the values of each with its digest, unless they were dropped.
 class SeriesRecordDecoder {
  public:
   SeriesRecordDecoder();
@@ -35,14 +36,14 @@ class SeriesRecordDecoder {
   absl::StatusOr<std::shared_ptr<const SeriesRecord>> Decode(absl::string_view row);
 
  private:
-  // Saves making a message for each.
+  // Reused, which saves a new message for each record.
   const std::unique_ptr<storage::v1::ObservedRow> scratch_;
-  // Of the last one; the next is often the same.
+  // The worker of the last record. The next record often has the same.
   std::shared_ptr<const std::string> worker_;
 };
-/// One alone.
+/// Decodes one record.
 absl::StatusOr<std::shared_ptr<const SeriesRecord>> DecodeObserved(absl::string_view row);
-/// The digest alone.
+/// Decodes only the digest of a record.
 absl::StatusOr<Digest> DecodeDigest(absl::string_view row);
 
 std::string EncodeSession(const StoredSession& session);
@@ -55,7 +56,7 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view row);
 std::string EncodeFacts(const SeriesFacts& facts);
 absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view row);
 
-/// What a session knows of a prefix of its series.
+/// The fold and the counts of a prefix of a series.
 struct SeriesState {
   std::string observer_state;
   /// The states of the statistics' folds.

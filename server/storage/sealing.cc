@@ -15,7 +15,7 @@ std::string RangeText(const IndexRange& range) {
                                       : absl::StrCat(range.start, "-", range.end - 1);
 }
 
-// The indices below `count` that are not there; "" if none is missing.
+// The missing indices below `count` as text; "" if none is missing.
 std::string MissingText(const IndexSet& indices, std::int64_t count) {
   std::vector<IndexRange> missing = indices.Missing(kRangesNamed);
   std::int64_t ranges = indices.MissingRangeCount();

@@ -9,13 +9,14 @@
 
 namespace calipers::server {
 
-/// The count at which a series that holds `indices`, sealed at `sealed_count` if it
-/// is, is sealed when asked for `count`; see Store::Seal.
+/// Decides at which count a series is sealed. The series holds `indices`, and is already sealed at
+/// `sealed_count` if that has a value. `count` is the requested count; see Store::Seal.
+/// INVALID_ARGUMENT if `count` is less than 1 and the series is not sealed.
 absl::StatusOr<std::int64_t> CountToSealAt(const IndexSet& indices,
                                            std::optional<std::int64_t> sealed_count,
                                            std::optional<std::int64_t> count);
 
-/// Why a sealed series takes no record at `index`.
+/// FAILED_PRECONDITION: the error of a sealed series for a record at `index`.
 absl::Status SealedError(BatchIndex index, std::int64_t sealed_count);
 
 }  // namespace calipers::server

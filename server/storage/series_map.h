@@ -14,19 +14,19 @@
 
 namespace calipers::server {
 
-/// What a store keeps of each series, by id. In parts, so that looking one up waits for
-/// no more than a part of a million to be moved when the map grows. Thread-safe.
+/// The objects that a store has for its series, by id. The map is divided into parts. When a part
+/// grows, a look-up waits only until this part was moved, not a million entries. Thread-safe.
 template <typename T>
 class SeriesMap {
  public:
-  /// `id` is not there yet.
+  /// `id` must not be in the map.
   void Insert(SeriesId id, std::shared_ptr<T> series) {
     Part& part = PartOf(id);
     absl::MutexLock lock(&part.mu);
     part.series.emplace(id, std::move(series));
   }
 
-  /// Null if it is not there.
+  /// Null if `id` is not in the map.
   std::shared_ptr<T> Find(SeriesId id) const {
     const Part& part = PartOf(id);
     absl::ReaderMutexLock lock(&part.mu);
@@ -34,7 +34,7 @@ class SeriesMap {
     return it == part.series.end() ? nullptr : it->second;
   }
 
-  /// Removes it; null if it is not there.
+  /// Removes the entry and returns it; null if `id` is not in the map.
   std::shared_ptr<T> Extract(SeriesId id) {
     Part& part = PartOf(id);
     absl::MutexLock lock(&part.mu);

@@ -11,8 +11,8 @@
 namespace calipers::server {
 namespace {
 
-// What a record takes: its values, itself, its control block, its entry in the map and
-// in its session's set of indices.
+// The memory of a record, in bytes: its values, the object, its control block, and its entries in
+// the map and in the set of indices.
 std::int64_t Footprint(const SeriesRecord& observed) {
   const std::size_t dimensions =
       observed.shape.size() > 4 ? observed.shape.capacity() * sizeof(std::int64_t) : 0;
@@ -21,8 +21,8 @@ std::int64_t Footprint(const SeriesRecord& observed) {
          128;
 }
 
-// What a session takes as soon as it is asked: its fold, in float64, and a second one
-// for records beyond the prefix.
+// The memory that a session takes at its first query, in bytes: its fold, in float64, and a second
+// fold for records behind a gap.
 std::int64_t FoldFootprint(const Record& record) {
   return static_cast<std::int64_t>(record.num_params() * 4 * sizeof(double));
 }
@@ -68,7 +68,7 @@ PutResult MemorySeries::Put(const NewRecord& record, ByteBudget& budget) {
   bytes_ += size;
   has_fold_ = has_fold_ || fold > 0;
   puts.ApplyTo(facts_);
-  // Nothing is ever taken out, so that the number of records is one of order, too.
+  // Records are never removed, so the number of records gives their order, too.
   records_.emplace_hint(records_.end(), decision.index, Kept{record.observed, records_.size() + 1});
   assert(facts_.coverage.count == static_cast<std::int64_t>(records_.size()));
   return {PutResult::kStored, decision.index};
@@ -103,7 +103,7 @@ absl::Status MemorySeries::WriteCheckpoint(const Checkpoint& checkpoint, bool dr
         "the checkpoint of session ", identity_->name.full(), " ends at ", checkpoint.prefix_end,
         ", and values after that were already dropped (write a later checkpoint)"));
   }
-  // The records are at hand as long as they have their values.
+  // A checkpoint is not needed while all records have their values.
   if (!drop_values && checkpoint_ == nullptr) return absl::OkStatus();
   const BatchIndex from = checkpoint_ == nullptr ? 0 : checkpoint_->prefix_end;
   checkpoint_ = std::make_unique<const Checkpoint>(checkpoint);

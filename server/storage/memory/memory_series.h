@@ -21,15 +21,16 @@
 
 namespace calipers::server {
 
-/// A run that a memory store has.
+/// A run of the memory store.
 struct MemoryRun {
-  /// None of its series takes or gives anything any more.
+  /// True if the run was deleted. Its series then refuse all records and queries.
   std::atomic<bool> deleted{false};
   absl::Mutex mu;
   absl::btree_set<SeriesId> series ABSL_GUARDED_BY(mu);
 };
 
-/// A series in memory: little while it is empty, for there may be a million. Thread-safe.
+/// A series of the memory store. It is small while it is empty, because there may be a million.
+/// Thread-safe.
 class MemorySeries {
  public:
   MemorySeries(SeriesId id, std::shared_ptr<const SessionIdentity> identity,
@@ -40,7 +41,7 @@ class MemorySeries {
   const std::shared_ptr<const SessionIdentity>& identity() const { return identity_; }
   const std::shared_ptr<MemoryRun>& run() const { return run_; }
 
-  /// What Store has of the same names. `records` are all of this series.
+  /// See the functions of Store with the same names. All `records` belong to this series.
   void PutIfAbsent(absl::Span<const NewRecord> records, ByteBudget& budget,
                    std::vector<PutResult>& results) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::int64_t> Seal(std::optional<std::int64_t> count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -51,19 +52,21 @@ class MemorySeries {
   absl::StatusOr<SeriesFacts> Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Gives back what the records took and takes none any more. Readers go on.
+  /// Releases the series' bytes in the budget, and refuses further records. Existing readers
+  /// continue.
   void Delete(ByteBudget& budget) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// How many records were ever put. Those put later have a greater `order`.
+  /// The number of records. Records that are put later have a greater `order`.
   absl::StatusOr<std::uint64_t> Now() const ABSL_LOCKS_EXCLUDED(mu_);
-  /// Appends records from index `from` on, at most `limit`, of the first `now`.
+  /// Appends records from index `from` on to `entries`, but only records with an `order` of at most
+  /// `now`, and only until `entries` has `limit` records.
   void Copy(BatchIndex from, std::uint64_t now, std::size_t limit,
             std::vector<SeriesReader::Entry>& entries) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Kept {
     std::shared_ptr<const SeriesRecord> observed;
-    // One more than those that were put before.
+    // One more than the number of records that were put before.
     std::uint64_t order = 0;
   };
 
@@ -74,11 +77,11 @@ class MemorySeries {
   const std::shared_ptr<const SessionIdentity> identity_;
   const std::shared_ptr<MemoryRun> run_;
   mutable absl::Mutex mu_;
-  // Of records_.
+  // The facts of records_.
   SeriesFacts facts_ ABSL_GUARDED_BY(mu_);
   absl::btree_map<BatchIndex, Kept> records_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<const Checkpoint> checkpoint_ ABSL_GUARDED_BY(mu_);
-  // Of the budget, with what is kept free for the session's fold.
+  // The bytes that this series has reserved in the budget, including those for the session's fold.
   std::int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool has_fold_ ABSL_GUARDED_BY(mu_) = false;
   bool deleted_ ABSL_GUARDED_BY(mu_) = false;

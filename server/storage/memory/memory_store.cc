@@ -8,7 +8,7 @@
 namespace calipers::server {
 namespace {
 
-// Records that are copied at once, so that whoever writes does not wait for a long series.
+// Number of records that are copied under one lock, so that writers do not wait for a long series.
 constexpr std::size_t kCopiedAtOnce = 256;
 
 class MemoryReader final : public SeriesReader {
@@ -36,7 +36,7 @@ class MemoryReader final : public SeriesReader {
   std::size_t at_ = 0;
 };
 
-// The first records that are of one series.
+// The first record, and the records directly after it that belong to the same series.
 absl::Span<const NewRecord> OfOneSeries(absl::Span<const NewRecord> records) {
   std::size_t count = 1;
   while (count < records.size() && records[count].series == records[0].series) ++count;
@@ -103,7 +103,8 @@ absl::Status MemoryStore::DeleteRun(const RunName& name) {
     run->deleted = true;
     ids.swap(run->series);
   }
-  // From here on nobody finds them; a million of them keep nobody waiting.
+  // FindOrMakeRun no longer returns this run, so removing even a million series delays no other
+  // call.
   for (const SeriesId id : ids) {
     const std::shared_ptr<MemorySeries> series = series_.Extract(id);
     if (series != nullptr) series->Delete(budget_);

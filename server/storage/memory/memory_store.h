@@ -17,7 +17,8 @@
 
 namespace calipers::server {
 
-/// Everything in memory, records up to a number of bytes; gone with the process.
+/// A store in memory. Its records may take up to `max_bytes` bytes. All data are lost when the
+/// process ends.
 class MemoryStore final : public Store {
  public:
   explicit MemoryStore(std::int64_t max_bytes) : budget_(max_bytes) {}
@@ -40,13 +41,13 @@ class MemoryStore final : public Store {
   absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override;
   absl::StatusOr<Backup> CreateBackup(const std::string& id) override;
 
-  /// Bytes that the records take now.
+  /// The bytes that the records take now.
   std::int64_t bytes() const { return budget_.reserved(); }
 
  private:
-  // False, and nothing is kept, if its run is going.
+  // False, without a change, if the run was deleted.
   bool Insert(const std::shared_ptr<MemorySeries>& series);
-  // Removes it from the store and its run.
+  // Removes the series from the store and from its run. Null if there is no such series.
   std::shared_ptr<MemorySeries> Extract(SeriesId id);
   std::shared_ptr<MemoryRun> FindOrMakeRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
 

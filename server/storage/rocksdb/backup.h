@@ -10,12 +10,11 @@
 
 namespace calipers::server {
 
-/// As Store::CreateBackup. A backup lies in the data directory's backups/, by its name,
-/// and is itself laid out as a data directory. INVALID_ARGUMENT if `id` cannot be a name
-/// there.
+/// See Store::CreateBackup. The backup is the directory backups/ID in the data directory, and has
+/// the layout of a data directory. INVALID_ARGUMENT if `id` is not allowed as a name there.
 absl::StatusOr<Store::Backup> WriteBackup(Database& database, const std::string& id);
 
-/// Removes what backups that were cut short left.
+/// Removes the directories of interrupted backups.
 absl::Status RemoveUnfinishedBackups(const Database& database);
 
 }  // namespace calipers::server

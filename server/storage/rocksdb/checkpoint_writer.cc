@@ -16,10 +16,10 @@
 namespace calipers::server {
 namespace {
 
-// Bytes of one write, and of what is read for it.
+// Bytes of records that are read, and rewritten in one write.
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 
-// Whether the record at `index` is there without its values.
+// True if the record at `index` is stored without its values.
 absl::StatusOr<bool> IsDropped(const Database& database, const LiveSeries& series,
                                BatchIndex index) {
   const ObservedKey key = MakeObservedKey(series.run->id, series.id, index);
@@ -29,8 +29,8 @@ absl::StatusOr<bool> IsDropped(const Database& database, const LiveSeries& serie
   return observed->dropped;
 }
 
-// Values are dropped from the first record on, and at most to where a checkpoint ended,
-// but a crash may have come before the last of them.
+// The index of the first record that may have values. Values are dropped in index order, at most up
+// to the end of a checkpoint, but a crash may have interrupted this.
 absl::StatusOr<BatchIndex> FirstUndropped(const Database& database, const LiveSeries& series,
                                           BatchIndex checkpoint_end) {
   for (BatchIndex index = checkpoint_end; index > 0; --index) {
@@ -40,7 +40,7 @@ absl::StatusOr<BatchIndex> FirstUndropped(const Database& database, const LiveSe
   return 0;
 }
 
-// Adds a record without its values to what is to be written.
+// Adds the record without its values to the batch.
 absl::Status DropValues(absl::string_view key, absl::string_view body, rocksdb::WriteBatch& batch) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const SeriesRecord> observed, DecodeObserved(body));
   storage::v1::ObservedRow scratch;
@@ -50,7 +50,7 @@ absl::Status DropValues(absl::string_view key, absl::string_view body, rocksdb::
   return absl::OkStatus();
 }
 
-// Writes what is in `batch` and the records from `from` to `end` without their values.
+// Writes the rows of `batch`, and the records from `from` to `end` - 1 without their values.
 absl::Status WriteDropping(Database& database, const LiveSeries& series, BatchIndex from,
                            BatchIndex end, rocksdb::WriteBatch& batch) {
   KeyRange rows = RecordsFrom(series.run->id, series.id, from);
@@ -65,7 +65,7 @@ absl::Status WriteDropping(Database& database, const LiveSeries& series, BatchIn
                      }));
     if (!more) return database.Write(batch, Database::Keep::kSometime);
     if (bytes_read < kChunkBytes) continue;
-    // The first has the checkpoint: it must be there before the second.
+    // The first write contains the checkpoint. It must be durable before the next write.
     RETURN_IF_ERROR(database.Write(batch, Database::Keep::kBeforeReturn));
     batch.Clear();
     bytes_read = 0;
@@ -96,8 +96,9 @@ absl::Status StoreCheckpoint(Database& database, LiveSeries& series, const Check
                      checkpoint.prefix_end,
                      ", and values after that were already dropped (write a later checkpoint)"));
   }
-  // With the row of facts, which counts the records whose values go. Where another put wrote
-  // a later one meanwhile, this one lacks records that are found by reading them.
+  // Write the facts row together with the checkpoint, because it counts the records whose values
+  // are dropped. If a put wrote a newer facts row in the meantime, this row lacks some records.
+  // LoadFacts then finds them by reading the records.
   ASSIGN_OR_RETURN(SeriesFacts facts, FetchFactsLocked(database, series));
   assert(checkpoint.prefix_end <= facts.indices.ContiguousPrefix());
   facts.checkpoint_end = checkpoint.prefix_end;

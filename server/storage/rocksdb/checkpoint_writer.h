@@ -12,12 +12,13 @@
 
 namespace calipers::server {
 
-/// The series' checkpoint; nothing if there is none. DATA_LOSS if it cannot be read.
+/// The series' checkpoint; nullopt if there is none. DATA_LOSS if it is damaged.
 absl::StatusOr<std::optional<Checkpoint>> FetchCheckpoint(const Database& database,
                                                           const LiveSeries& series);
 
-/// As Store::WriteCheckpoint, one at a time. FAILED_PRECONDITION if values were dropped
-/// that neither it nor a record would have any more.
+/// See Store::WriteCheckpoint. The store calls it for one checkpoint at a time. FAILED_PRECONDITION
+/// if values behind the end of the checkpoint were already dropped, because these values would then
+/// be lost.
 absl::Status StoreCheckpoint(Database& database, LiveSeries& series, const Checkpoint& checkpoint,
                              bool drop_values) ABSL_LOCKS_EXCLUDED(series.load_mu);
 

@@ -15,8 +15,8 @@
 namespace calipers::server {
 namespace {
 
-// What may lie in a directory that is still empty for a store: what a start that was cut
-// short left, and what a file system puts at its own root.
+// Names in a directory that still counts as empty: files of an interrupted start or restore, and
+// the directory that a file system creates at its root.
 constexpr std::array<absl::string_view, 4> kNothing = {"LOCK", "FORMAT.tmp", "db.part",
                                                        "lost+found"};
 
@@ -25,7 +25,7 @@ std::string FormatFile(const std::string& directory) { return directory + "/FORM
 absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
   absl::string_view number = text;
   int format = 0;
-  // Digits alone: SimpleAtoi takes signs and blanks.
+  // Check for digits, because SimpleAtoi also accepts signs and blanks.
   if (!absl::ConsumePrefix(&number, "calipers ") || !absl::ConsumeSuffix(&number, "\n") ||
       !std::all_of(number.begin(), number.end(), absl::ascii_isdigit) ||
       !absl::SimpleAtoi(number, &format) || format < 1) {

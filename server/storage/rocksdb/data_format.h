@@ -9,20 +9,20 @@
 
 namespace calipers::server {
 
-/// The layout of a data directory that this version writes and reads; docs/durability.md
-/// describes it. Format 1, which was never released, had deletions of ranges, which are not
-/// looked for any more (options.h).
+/// The format of the data directories that this version writes and reads; docs/durability.md
+/// describes it. Format 1, which was never released, had range deletions. Reads no longer look for
+/// these (options.h).
 inline constexpr int kDataFormat = 2;
 
-/// True if `directory` says that it is a data directory of a format that this version
-/// reads; false if it is empty or not there. FAILED_PRECONDITION if it is of a newer
-/// format, or no data directory.
+/// True if `directory` is marked as a data directory of a format that this version reads; false if
+/// it is empty or does not exist. FAILED_PRECONDITION if it has another format, or is not a data
+/// directory.
 absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
 
-/// Makes it say so, durably.
+/// Marks `directory` as a data directory of this format, durably.
 absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
 
-/// Where a restore gathers a database before the directory gets it.
+/// The path where a restore builds the database before moving it to its place.
 std::string UnfinishedRestore(const std::string& directory);
 
 }  // namespace calipers::server

@@ -29,12 +29,12 @@ absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), sl
 
 std::string DbPath(const std::string& directory) { return directory + "/db"; }
 
-// RocksDB counts for each thread what it compares and skips, which costs a tenth of a write
-// and which nobody reads.
+// RocksDB counts comparisons and skipped keys for each thread. The counting takes a tenth of a
+// write, and nobody reads the counts.
 void DoNotCount() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
 
-// True if there is a database. Without its file CURRENT RocksDB would make a new one in
-// place of what is there.
+// True if there is a database. DATA_LOSS if there are tables or logs without a file CURRENT:
+// RocksDB would then create a new database in the same place.
 absl::StatusOr<bool> HasDatabase(rocksdb::FileSystem& files, const std::string& path) {
   ASSIGN_OR_RETURN(const bool current, FileExists(files, path + "/CURRENT"));
   if (current) return true;
@@ -48,7 +48,7 @@ absl::StatusOr<bool> HasDatabase(rocksdb::FileSystem& files, const std::string& 
   return false;
 }
 
-// A file that has to be there and is not is damage.
+// Converts the status of opening. A missing file counts as damage.
 absl::Status FromOpening(const rocksdb::Status& status, const std::string& directory) {
   if (status.IsNotFound() || status.IsPathNotFound() || status.IsInvalidArgument()) {
     return FromDisk(rocksdb::Status::Corruption(status.ToString()), "opening", directory);
@@ -121,10 +121,11 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options)
 Database::~Database() {
   absl::MutexLock lock(&mu_);
   if (db_ == nullptr) return;
-  // A table is read faster at the next start than a log. If it fails the log has it all.
+  // The next start reads a table faster than a log. If the flush fails, the log still has the rows,
+  // except with Durability::kNone.
   if (!failed_) db_->Flush({}).PermitUncheckedError();
   db_.reset();
-  // What failed does not come to pass by a restart.
+  // A write that was reported as failed must not appear after a restart.
   if (failed_) tracker_->CutLogs().PermitUncheckedError();
 }
 
@@ -150,7 +151,7 @@ absl::Status Database::Write(rocksdb::WriteBatch& batch, Keep keep) {
     if (db_ == nullptr) return NotOpen();
     status = FromDisk(db_->Write(options, &batch), "writing to", options_.directory);
   }
-  // Nothing that is written is read before: only a merge can have met damage.
+  // A write reads no rows, so only a compaction can have found the damage.
   if (absl::IsDataLoss(status)) status = StopMerging(status);
   if (!status.ok()) Fail(status);
   return status;
@@ -177,7 +178,7 @@ absl::Status Database::DropTables(const KeyRange& range) {
   RETURN_IF_ERROR(EnsureWritable());
   absl::ReaderMutexLock lock(&mu_);
   if (db_ == nullptr) return NotOpen();
-  // A table is gone for good; so must be, before it, whatever says that its rows may go.
+  // A deleted table cannot come back. The row that permits the deletion must be durable before it.
   absl::Status kept =
       FromDisk(MakeWrittenDurable(*db_, options_.durability), "writing to", options_.directory);
   if (!kept.ok()) {
@@ -207,7 +208,7 @@ absl::Status Database::CopyTo(const std::string& path) {
   RETURN_IF_ERROR(FromDisk(rocksdb::Checkpoint::Create(db_.get(), &created), "copying from",
                            options_.directory));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(created);
-  // With a flush, so that what no log has is in the copy too.
+  // The flush brings rows that are in no log into the copy, too.
   return FromDisk(checkpoint->CreateCheckpoint(path, /*log_size_for_flush=*/0), "copying from",
                   options_.directory);
 }
@@ -248,7 +249,7 @@ absl::Status Database::EnsureWritable() {
 absl::Status Database::ReopenLocked() {
   RETURN_IF_ERROR(TryDevice());
   if (options_.durability == Durability::kNone && db_ != nullptr) {
-    // No log has what is in memory: it goes into tables, or the database stays as it is.
+    // No log has the rows in memory. They are written into tables, or the database stays as it is.
     RETURN_IF_ERROR(FromDisk(db_->Resume(), "writing to", options_.directory));
     RETURN_IF_ERROR(FromDisk(db_->Flush({}), "writing to", options_.directory));
   }

@@ -27,25 +27,27 @@
 
 namespace calipers::server {
 
-/// The RocksDB of a data directory: rows with checksums, all or nothing written, and
-/// after a failure of the device exactly what was acknowledged. Thread-safe.
+/// The RocksDB database of a data directory. Each row has a checksum. A write happens completely or
+/// not at all. After a failure of the device, the database holds exactly the acknowledged writes.
+/// Thread-safe.
 ///
-/// Once a write has failed, what its log holds from there on is in doubt: it may be torn,
-/// or whole and not on the disk. So nothing more goes into that log. The next write, but at
-/// most one a second, first tries whether the device takes data again; then the database is
-/// closed, its log cut back to what was acknowledged, and it is opened again, which writes
-/// the log's content into a table. Until then writes are refused, and reads go on. A
-/// database that is closed meanwhile cuts its log back, too.
+/// After a failed write, the rest of the write-ahead log is in doubt: it may be torn, or complete
+/// but not on the disk. Nothing more is therefore written to that log. The next write, but at most
+/// one per second, first tests whether the device accepts data again. If it does, the database is
+/// closed, the log is cut back to the acknowledged writes, and the database is opened again.
+/// Opening writes the content of the log into a table. Until then, writes are refused and reads
+/// continue. A database that is closed in the meantime cuts its log back, too.
 ///
-/// A merge of tables that meets a damaged one stops all writes as well. Then the database is
-/// opened again without merging, until the process ends, so that whoever has no row there goes on.
+/// A compaction that finds a damaged table also stops all writes. The database is then opened again
+/// with compaction off until the process ends, so that sessions without rows in that table
+/// continue.
 class Database {
  public:
   struct Options {
     /// The data directory.
     std::string directory;
     Durability durability = Durability::kSync;
-    /// For blocks read from disk.
+    /// Memory for blocks that were read from disk.
     std::size_t cache_bytes = std::size_t{256} << 20;
     std::size_t table_bytes = kTableBytes;
     std::shared_ptr<rocksdb::FileSystem> file_system = {};
@@ -53,33 +55,34 @@ class Database {
 
   using Keep = server::Keep;
 
-  /// Opens the database in the directory's db/, or makes it. DATA_LOSS if it is damaged.
+  /// Opens the database in the directory's db/, or creates it. DATA_LOSS if it is damaged.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  /// Of all of the batch or nothing. Values have their checksums.
+  /// Writes the whole batch or nothing. The values already contain their checksums.
   absl::Status Write(rocksdb::WriteBatch& batch, Keep keep) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// The body of the row; nothing if there is none.
+  /// The body of the row; nullopt if there is no such row.
   absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Goes through rows in key order, as of the moment at which it was made. Not
-  /// thread-safe.
+  /// Iterates over rows in key order, as they were when the cursor was made. Not thread-safe.
   class Cursor {
    public:
     ~Cursor();
     Cursor(const Cursor&) = delete;
     Cursor& operator=(const Cursor&) = delete;
 
-    /// What takes a row: its key and body.
+    /// A function that gets the key and the body of a row.
     using Visit = absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)>;
-    /// Visits the next row, and returns what `visit` did; false at the end. DATA_LOSS if
-    /// it cannot be read as it was written. UNAVAILABLE once the database was opened again.
+    /// Visits the next row; false at the end. Returns the error of `visit`, if it has one.
+    /// DATA_LOSS if the row or its table is damaged. UNAVAILABLE if the database was opened again
+    /// after the cursor was made.
     absl::StatusOr<bool> Next(Visit visit);
-    /// The same, with a body that nothing checked.
+    /// As Next, but without checking the row: instead of the body, `visit` gets the stored value,
+    /// which is the body and its checksum.
     absl::StatusOr<bool> NextUnchecked(Visit visit);
 
    private:
@@ -88,18 +91,18 @@ class Database {
     const Database* const database_;
     const KeyRange range_;
     const rocksdb::Slice end_;
-    // Gone when the database is opened again; guarded by its lock.
+    // Null after the database was opened again. Guarded by the mu_ of the database.
     std::unique_ptr<rocksdb::Iterator> rows_;
   };
-  /// The database must outlive it.
+  /// The database must outlive the cursor.
   std::unique_ptr<Cursor> Read(KeyRange range) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Takes away the tables that hold rows of the range alone, at once and whatever their size.
-  /// Other rows of it stay, which ones is not said, and some that were deleted are back. For
-  /// rows that nobody will ask for again.
+  /// Deletes the tables that hold only rows of the range, in one step and whatever their size.
+  /// Other rows of the range may remain, and deleted rows may reappear. For rows that are never
+  /// read again.
   absl::Status DropTables(const KeyRange& range) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// Copies everything into a new directory, which can be opened as this one's db/ can.
+  /// Copies the database into a new directory, which can be opened as the db/ of a data directory.
   absl::Status CopyTo(const std::string& path) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::string& directory() const { return options_.directory; }
@@ -111,10 +114,11 @@ class Database {
   absl::Status OpenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status ReopenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status EnsureWritable() ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether the device takes as much as opening again will write.
+  // Tests whether the device accepts as many bytes as opening again will write.
   absl::Status TryDevice() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(failure_mu_);
-  // What to tell who wrote when a merge met `damage`.
+  // Turns compaction off, from the next opening on, because it found `damage`. Returns the status
+  // for the failed write.
   absl::Status StopMerging(const absl::Status& damage);
   absl::Status NotOpen() const ABSL_LOCKS_EXCLUDED(failure_mu_);
 
@@ -123,7 +127,7 @@ class Database {
   const std::unique_ptr<rocksdb::Env> env_;
   rocksdb::Options rocksdb_options_;
 
-  // Shared by whoever uses the database, held alone to open it again.
+  // Held shared by each use of the database, and exclusively while it is opened or closed.
   mutable absl::Mutex mu_;
   std::unique_ptr<rocksdb::DB> db_ ABSL_GUARDED_BY(mu_);
 

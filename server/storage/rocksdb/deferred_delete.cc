@@ -16,7 +16,7 @@ constexpr std::size_t kRowsAtOnce = 4096;
 constexpr std::size_t kRunKeySize = 1 + sizeof(RunId);
 constexpr std::size_t kSeriesKeySize = kRunKeySize + sizeof(SeriesId);
 
-// The rows that a removal is of.
+// The rows that a removal deletes.
 std::vector<KeyRange> RowsOf(absl::string_view key) {
   const RunId run{NumberAt(key, 1)};
   if (key.size() == kSeriesKeySize) {
@@ -26,7 +26,7 @@ std::vector<KeyRange> RowsOf(absl::string_view key) {
           AllOf(RowKind::kCheckpoint, run), AllOf(RowKind::kFacts, run)};
 }
 
-// The first keys of the range, in order.
+// The first keys of the range, in order, at most kRowsAtOnce.
 absl::StatusOr<std::vector<std::string>> FirstKeys(const Database& database, KeyRange range) {
   const auto cursor = database.Read(std::move(range));
   std::vector<std::string> keys;
@@ -52,12 +52,13 @@ absl::Status DeleteRows(Database& database, KeyRange range) {
   ASSIGN_OR_RETURN(std::vector<std::string> keys, FirstKeys(database, range));
   if (keys.size() == kRowsAtOnce) {
     RETURN_IF_ERROR(database.DropTables(range));
-    // Anew: with a table goes what it hid of those below it.
+    // Read the keys again: a deleted table may have hidden rows of the tables below it.
     ASSIGN_OR_RETURN(keys, FirstKeys(database, range));
   }
   while (keys.size() == kRowsAtOnce) {
     RETURN_IF_ERROR(Delete(database, keys));
-    // Not from the range's begin: there now are as many deletions to read over.
+    // Continue at the last deleted key. A read from the old begin would step over all deletions so
+    // far.
     range.begin = keys.back();
     ASSIGN_OR_RETURN(keys, FirstKeys(database, range));
   }

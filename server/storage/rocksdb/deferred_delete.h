@@ -14,30 +14,33 @@
 
 namespace calipers::server {
 
-// A run, or a long series, goes in two steps. One write takes away what it is found by and
-// puts a row with a key of RemovalKey: from then on nobody reads its rows, and ids are never
-// given again. Then those rows go, some at a time and beside all other work, and with the last
-// of them the removal's own. What a crash leaves of the second step is done at the next start.
+// A run or a series is deleted in two steps. The first step is one write: it removes the rows that
+// lead to the data, and adds a row with a RemovalKey. After this write nobody reads the remaining
+// rows, because ids are never used twice. The second step removes the remaining rows, some at a
+// time and beside all other work, and then the removal row. If a crash interrupts the second step,
+// the next start completes it.
 //
-// RocksDB has deletions of ranges, which are one step. But an iterator of RocksDB 7.8 that
-// skips such a range may forget that a block before it could not be read, and pass over the
-// block's rows without a word (facebook/rocksdb#11786), and one that as much as looks for them
-// may take a level for ended (#11782): damage would be an answer. So there must be none in the
-// database, and nothing that reads looks for any (options.h).
+// RocksDB has range deletions, which need only one step, but RocksDB 7.8 has two errors with them.
+// An iterator that skips a deleted range may forget that it could not read a block before the
+// range; it then passes over the rows of the block without an error (facebook/rocksdb#11786). An
+// iterator that only looks for range deletions may treat a level as ended (#11782). With these
+// errors, damage would change an answer. So the database has no range deletions, and no read looks
+// for them (options.h).
 
-/// Has the batch say that rows remain. `key` is a RemovalKey.
+/// Adds a removal row to the batch. `key` is a RemovalKey.
 void PutRemoval(absl::string_view key, rocksdb::WriteBatch& batch);
 
-/// DATA_LOSS, naming the row, if it is no removal.
+/// DATA_LOSS, naming the row, if it is not a removal row.
 absl::Status CheckRemoval(absl::string_view key, absl::string_view body);
 
-/// The run, if the removal is of a whole one.
+/// The run, if the removal is that of a whole run; otherwise nullopt.
 std::optional<RunId> RunOfRemoval(absl::string_view key);
 
-/// The keys of all removals that are not done.
+/// The keys of all removals that are not complete.
 absl::StatusOr<std::vector<std::string>> PendingRemovals(const Database& database);
 
-/// Takes the remaining rows away. Where that fails they stay until the next start.
+/// Removes the remaining rows, and then the removal row. If this fails, the rows stay until the
+/// next start.
 absl::Status FinishRemoval(Database& database, absl::string_view key);
 
 }  // namespace calipers::server

@@ -16,7 +16,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(
   if (status.ok()) {
     return std::unique_ptr<DirectoryLock>(new DirectoryLock(std::move(files), lock));
   }
-  // There is no code for it: it is an I/O error by its words alone.
+  // RocksDB has no status code for a held lock. It is an I/O error, and only its text tells the
+  // reason.
   const std::string text = status.ToString();
   if (absl::StrContains(text, "While lock file") || absl::StrContains(text, "lock hold by")) {
     return absl::FailedPreconditionError(absl::StrCat(

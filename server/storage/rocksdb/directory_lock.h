@@ -9,8 +9,8 @@
 
 namespace calipers::server {
 
-/// Keeps other processes, and other stores of this one, out of a directory while it
-/// lives.
+/// Locks a directory against other processes, and against other stores of this process, until the
+/// destructor.
 class DirectoryLock {
  public:
   /// FAILED_PRECONDITION if the directory is in use.

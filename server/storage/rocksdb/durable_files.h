@@ -11,17 +11,17 @@
 
 namespace calipers::server {
 
-// What the store does with files itself, on RocksDB's file system, so that whatever that
-// is made to do holds for these too. Errors are FromDisk's.
+// Operations of the store on its own files. Except RemoveAll, they use RocksDB's file system, so
+// that a file system with simulated failures affects them, too. Errors are those of FromDisk.
 
-/// False if there is none of this path.
+/// False if nothing exists at this path.
 absl::StatusOr<bool> FileExists(rocksdb::FileSystem& files, const std::string& path);
 
-/// Names in the directory, but "." and ".."; none if it is not there.
+/// The names in the directory except "." and ".."; empty if the directory does not exist.
 absl::StatusOr<std::vector<std::string>> ListDirectory(rocksdb::FileSystem& files,
                                                        const std::string& directory);
 
-/// Makes the directory unless it is there, durably: its parent is synced.
+/// Creates the directory if it does not exist, durably: its parent is synced.
 absl::Status MakeDirectory(rocksdb::FileSystem& files, const std::string& directory);
 
 absl::Status SyncDirectory(rocksdb::FileSystem& files, const std::string& directory);
@@ -30,11 +30,11 @@ absl::Status SyncDirectory(rocksdb::FileSystem& files, const std::string& direct
 absl::Status RenameDurably(rocksdb::FileSystem& files, const std::string& from,
                            const std::string& to);
 
-/// Puts `text` in place of the file's content, as a whole or not at all, durably.
+/// Replaces the content of the file by `text`, completely or not at all, durably.
 absl::Status WriteFileDurably(rocksdb::FileSystem& files, const std::string& path,
                               absl::string_view text);
 
-/// Removes the file or directory with all in it.
+/// Removes the file, or the directory with its content. UNAVAILABLE if this fails.
 absl::Status RemoveAll(const std::string& path);
 
 }  // namespace calipers::server

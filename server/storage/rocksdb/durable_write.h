@@ -8,12 +8,12 @@
 
 namespace calipers::server {
 
-// The fsyncs of rows. server/storage/rocksdb/durable_files.h has those of other files.
+// The syncs of rows. server/storage/rocksdb/durable_files.h has the syncs of other files.
 
 /// When a write must be on the device.
 enum class Keep {
   kBeforeReturn,  // as far as the durability promises
-  kSometime,      // with the next write that must be
+  kSometime,      // together with the next kBeforeReturn write
 };
 
 /// Whether RocksDB syncs the write-ahead log before the write returns, and whether it writes the

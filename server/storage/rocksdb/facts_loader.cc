@@ -129,7 +129,7 @@ absl::Status LoadFactsLocked(const Database& database, LiveSeries& series)
   const absl::Status status = ReadFacts(database, series);
   if (status.ok()) return status;
   const absl::Status problem = InSeries(series, status);
-  // A device that does not answer may do so later.
+  // Remember only damage: a device that fails now may work later.
   if (absl::IsDataLoss(problem)) series.SetLost(problem);
   return problem;
 }

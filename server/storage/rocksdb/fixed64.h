@@ -9,9 +9,9 @@
 
 namespace calipers::server {
 
-/// The body of a row that is a number: eight bytes, big-endian.
+/// The body of a row that holds a number: eight bytes, big-endian.
 std::string EncodeNumber(std::uint64_t number);
-/// DATA_LOSS, naming the row of `key`, if it is none.
+/// DATA_LOSS, naming the row of `key`, if the body has another size.
 absl::StatusOr<std::uint64_t> DecodeNumber(absl::string_view key, absl::string_view body);
 
 }  // namespace calipers::server

@@ -11,7 +11,7 @@
 namespace calipers::server {
 namespace {
 
-// Few enough that a start wastes none to speak of.
+// Numbers that one write reserves. A restart loses at most this many, which does not matter.
 constexpr std::uint64_t kGivenAtOnce = 4096;
 
 std::string RowKey() { return MetadataKey("next_id"); }

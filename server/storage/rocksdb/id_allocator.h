@@ -11,14 +11,14 @@
 
 namespace calipers::server {
 
-/// Numbers that are given once in the life of a data directory, ascending: its database
-/// holds one that none has reached, and is written once for many. Thread-safe.
+/// Gives out ascending numbers, each only once in the life of a data directory. The database stores
+/// a number that is greater than all of these. It is written once for many numbers. Thread-safe.
 class IdAllocator {
  public:
-  /// `database` outlives it.
+  /// `database` must outlive this object.
   explicit IdAllocator(Database* database) : database_(database) {}
 
-  /// Goes on from what the database holds. For the start, before Next.
+  /// Continues from the number in the database. Call it at the start, before Next.
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::StatusOr<std::uint64_t> Next() ABSL_LOCKS_EXCLUDED(mu_);
@@ -27,7 +27,7 @@ class IdAllocator {
   Database* const database_;
   absl::Mutex mu_;
   std::uint64_t next_ ABSL_GUARDED_BY(mu_) = 1;
-  // What the database holds.
+  // The number in the database.
   std::uint64_t end_ ABSL_GUARDED_BY(mu_) = 1;
 };
 

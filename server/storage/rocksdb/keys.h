@@ -11,14 +11,14 @@
 
 namespace calipers::server {
 
-// The keys of the RocksDB store's rows, as docs/durability.md lists them: a kind, then
-// numbers of eight bytes, big-endian, so that rows are in order of their numbers, then
-// names. They are stored; they must not change.
+// The keys of the rows in the RocksDB store. docs/durability.md lists them. A key is a kind, then
+// numbers, then names. A number is eight bytes, big-endian, so rows are sorted by their numbers.
+// Keys are stored, so their layout must not change.
 
-/// Identifies one life of a run. Never given twice.
+/// Identifies one life of a run. An id is never used twice.
 enum class RunId : std::uint64_t {};
 
-/// A key's first byte.
+/// The first byte of a key.
 enum class RowKind : char {
   kMetadata = 'm',
   kRun = 'r',
@@ -29,7 +29,7 @@ enum class RowKind : char {
   kRemoval = 'd',
 };
 
-/// Of a record; on the stack, for there is one a record.
+/// The key of a record. It is an array, because a string for each record would need heap memory.
 using ObservedKey = std::array<char, 25>;
 
 std::string MetadataKey(absl::string_view name);
@@ -38,31 +38,33 @@ std::string SessionKey(RunId run, absl::string_view session_id);
 ObservedKey MakeObservedKey(RunId run, SeriesId series, BatchIndex index);
 std::string CheckpointKey(RunId run, SeriesId series);
 std::string FactsKey(RunId run, SeriesId series);
-/// Of what says that rows remain of a run, or of one series of it, that is gone.
+/// The key of a removal row. Such a row says that a run was deleted, or that a series was deleted
+/// or reset, and that some of its rows may remain.
 std::string RemovalKey(RunId run);
 std::string RemovalKey(RunId run, SeriesId series);
 
 inline absl::string_view AsText(const ObservedKey& key) { return {key.data(), key.size()}; }
 
-/// Keys from `begin` to before `end`.
+/// The keys from `begin` on that are less than `end`.
 struct KeyRange {
   std::string begin;
   std::string end;
 };
 KeyRange AllOf(RowKind kind);
-/// Of a run's rows of a kind that has it in its keys.
+/// The keys of one kind in a run. Keys of this kind must contain the run's id.
 KeyRange AllOf(RowKind kind, RunId run);
-/// A series' records. Begins before the first, with no record's key.
+/// The keys of a series' records. `begin` is less than the first key, and is itself not the key of
+/// a record.
 KeyRange AllRecords(RunId run, SeriesId series);
-/// Those from index `from` on.
+/// The keys of the series' records from index `from` on.
 KeyRange RecordsFrom(RunId run, SeriesId series, BatchIndex from);
 
-/// The number at `at` in a key; 0 if the key ends before.
+/// The number at byte `at` of a key; 0 if the key is too short.
 std::uint64_t NumberAt(absl::string_view key, std::size_t at);
-/// The index in a record's key; -1 if it is none.
+/// The index in a record's key; -1 if the key has another size or the index is out of range.
 BatchIndex IndexIn(absl::string_view key);
 
-/// For messages: what a row of this key is.
+/// A description of the row with this key, for messages.
 std::string Describe(absl::string_view key);
 
 }  // namespace calipers::server

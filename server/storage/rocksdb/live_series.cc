@@ -9,8 +9,8 @@
 namespace calipers::server {
 namespace {
 
-// Number of records after which the facts row is written again. So many records may have to be read
-// after a restart.
+// Number of records after which the facts row is written again. Up to this many records may have to
+// be read after a restart.
 constexpr std::int64_t kRecordsARow = 64;
 
 // A row with many ranges and workers is large. It is written less often, so that its cost for each

@@ -5,12 +5,12 @@
 
 namespace calipers::server {
 
-/// Of a record's key what names its series, so that a memtable remembers for each series
-/// where it was appended to: the next record's place is then found at once, however many
-/// series take turns.
+/// Returns the part of a record's key that names its series. With it, a memtable remembers for each
+/// series where the last record was inserted. The place of the next record is then found at once,
+/// however many series alternate.
 ///
-/// RocksDB 7.8 keeps the same places for what deletes a range, whose first key must
-/// therefore be none of a record.
+/// RocksDB 7.8 also remembers these places for range deletions. The first key of a range deletion
+/// must therefore not be the key of a record.
 class MemtableInsertHint final : public rocksdb::SliceTransform {
  public:
   const char* Name() const override { return "calipers.MemtableInsertHint"; }

@@ -20,11 +20,11 @@ bool Supports(rocksdb::CompressionType type) {
 void CheckEverything(rocksdb::Options& options) {
   options.paranoid_checks = true;
   options.force_consistency_checks = true;
-  // Stops at a place that reads wrong instead of passing over all that is behind it, but
-  // takes a write that a crash cut short for the end, which it is.
+  // Recovery stops with an error at a damaged place, instead of dropping the rest of the log. But
+  // it accepts a write that a crash interrupted as the end of the log.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.recycle_log_file_num = 0;
-  // A device that failed is gone back to by Database alone.
+  // Only Database retries a failed device.
   options.max_bgerror_resume_count = 0;
 }
 
@@ -57,8 +57,8 @@ rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
   BoundMemoryAndFiles(options, cache_bytes);
   options.target_file_size_base = table_bytes;
   options.memtable_insert_with_hint_prefix_extractor = std::make_shared<MemtableInsertHint>();
-  // Floats hardly shrink; what is around them does. What was just written is about to be
-  // merged, so that is left as it is.
+  // Floats hardly compress, but the data around them do. New tables are merged soon, so the first
+  // levels are not compressed.
   options.compression = rocksdb::kNoCompression;
   if (Supports(rocksdb::kLZ4Compression)) {
     options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,

@@ -8,19 +8,19 @@
 
 namespace calipers::server {
 
-/// The size at which a table ends; RocksDB's own.
+/// The size in bytes at which a table ends: RocksDB's default.
 inline constexpr std::size_t kTableBytes = std::size_t{64} << 20;
 
-/// RocksDB's options for the RocksDB store: every read is verified, memory and open files
-/// bounded. `env` outlives what is opened with it.
+/// The RocksDB options of the store. RocksDB verifies every read, and memory and open files are
+/// bounded. `env` must outlive each database that is opened with them.
 rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
                                     std::size_t table_bytes = kTableBytes);
 
-/// How every row is read.
+/// The options for every read.
 ///
-/// There are no deletions of ranges (removal.h), and reading must not look for any: where it
-/// does, an iterator of RocksDB 7.8 that cannot read the next table of a level takes the level
-/// for ended, and says OK (facebook/rocksdb#11782, mended in 8.6).
+/// The database has no range deletions (deferred_delete.h), and reads must not look for them. An
+/// iterator of RocksDB 7.8 that looks for them and cannot read the next table of a level treats the
+/// level as ended, and reports OK (facebook/rocksdb#11782, fixed in 8.6).
 rocksdb::ReadOptions MakeReadOptions();
 
 }  // namespace calipers::server

@@ -90,8 +90,9 @@ void PutBatch::WriteRecords() {
           {touched.series->run->id, touched.series->id, one.index, one.record->observed.get()});
     }
   }
-  // What lies side by side goes into memory side by side: streams take turns with the
-  // sessions, and to look up each record's place anew would be most of a write.
+  // Insert the rows in key order, so that the place of a row is next to the place of the row before
+  // it. Streams alternate between the sessions, and a new search for each record would take most of
+  // the time of a write.
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
     return a.series != b.series ? a.series < b.series : a.index < b.index;
   });
@@ -123,7 +124,7 @@ void PutBatch::Fail(const absl::Status& status) {
     results_[i] = {PutResult::kUncertain, records_[i].index.value_or(-1), status};
   }
   for (Touched& touched : touched_) {
-    // Nothing of a series without pending records rested on the batch.
+    // A series without pending records had no rows in the batch.
     touched.summary = touched.puts.pending().empty() ? touched.series->Apply(touched.puts, false)
                                                      : touched.series->Unload(touched.puts);
   }

@@ -7,10 +7,10 @@
 
 namespace calipers::server {
 
-/// Makes `data_dir`, which is empty or not there, a data directory with what the backup
-/// in the directory `from` holds, after every row of the copy was read: until then it is none.
-/// FAILED_PRECONDITION if `from` is no backup or `data_dir` is not empty; DATA_LOSS if
-/// the backup is damaged.
+/// Copies the backup in the directory `from` into `data_dir`, which must be empty or not exist.
+/// Reads every row of the copy, and only then makes `data_dir` a data directory.
+/// FAILED_PRECONDITION if `from` is not a backup or `data_dir` is not empty; DATA_LOSS if the
+/// backup is damaged.
 absl::Status RestoreBackup(const std::string& from, const std::string& data_dir);
 
 }  // namespace calipers::server

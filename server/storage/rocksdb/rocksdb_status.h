@@ -9,10 +9,9 @@
 
 namespace calipers::server {
 
-/// What RocksDB or its file system reports, in the words of the server. `doing` says what
-/// failed, as in "writing to"; `directory` is the data directory. RESOURCE_EXHAUSTED for a full
-/// disk, DATA_LOSS for what cannot be read as it was written, UNAVAILABLE for other
-/// failures of the device.
+/// Converts a status of RocksDB or of its file system. `doing` names the operation, as in "writing
+/// to"; `directory` is the data directory. RESOURCE_EXHAUSTED for a full disk, DATA_LOSS for
+/// damaged data, UNAVAILABLE for other failures of the device.
 absl::Status FromDisk(const rocksdb::Status& status, absl::string_view doing,
                       const std::string& directory);
 

@@ -28,8 +28,8 @@ void PutSession(rocksdb::WriteBatch& batch, RunId run, const StoredSession& sess
   PutRow(SessionKey(run, session.identity->name.session_id()), EncodeSession(session), batch);
 }
 
-// Has the batch take away what a series is found by but for its session's row. Returns the key
-// of the removal that is to be finished.
+// Adds to the batch the deletion of the series' checkpoint and facts rows, and the removal row of
+// the series. Leaves the row of the session. Returns the key of the removal, for Finish.
 std::string RemoveSeries(rocksdb::WriteBatch& batch, const LiveSeries& series) {
   batch.Delete(CheckpointKey(series.run->id, series.id)).PermitUncheckedError();
   batch.Delete(FactsKey(series.run->id, series.id)).PermitUncheckedError();
@@ -38,8 +38,8 @@ std::string RemoveSeries(rocksdb::WriteBatch& batch, const LiveSeries& series) {
   return removal;
 }
 
-// FAILED_PRECONDITION if a restore into `directory` was cut short, so that nobody takes what is
-// there for a server that never held anything.
+// FAILED_PRECONDITION if a restore into `directory` was interrupted. Otherwise the server would
+// start empty, as if there had never been data.
 absl::Status CheckNoRestoreUnfinished(rocksdb::FileSystem& files, const std::string& directory) {
   ASSIGN_OR_RETURN(const bool unfinished, FileExists(files, UnfinishedRestore(directory)));
   if (!unfinished) return absl::OkStatus();
@@ -53,7 +53,7 @@ absl::Status CheckNoRestoreUnfinished(rocksdb::FileSystem& files, const std::str
 absl::StatusOr<std::unique_ptr<Store>> RocksdbStore::Open(const RocksdbOptions& options) {
   const auto files = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
   const std::string directory = std::filesystem::absolute(options.directory).lexically_normal();
-  // Before anything is made in a directory that is someone else's.
+  // Check before anything is created: the directory may belong to another program.
   RETURN_IF_ERROR(IsDataDirectory(*files, directory).status());
   RETURN_IF_ERROR(MakeDirectory(*files, directory));
   ASSIGN_OR_RETURN(auto lock, DirectoryLock::Acquire(files, directory));
@@ -142,7 +142,8 @@ absl::StatusOr<SeriesId> RocksdbStore::CreateSession(
   ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
   auto series = std::make_shared<LiveSeries>(SeriesId{id}, std::move(identity), std::move(run));
   rocksdb::WriteBatch batch;
-  // Of several that are the run's first each keeps it: any may fail.
+  // If several sessions are the first of the run, each writes the run's row, because any of the
+  // writes may fail.
   if (!series->run->kept) {
     PutRow(RunKey(series->identity->name.run()),
            EncodeNumber(static_cast<std::uint64_t>(series->run->id)), batch);
@@ -209,7 +210,8 @@ absl::Status RocksdbStore::DeleteRun(const RunName& name) {
     absl::MutexLock runs_lock(&runs_mu_);
     runs_.erase(name.full());
   }
-  // Nobody finds them any more; taking a million away would keep the others waiting.
+  // Find no longer returns these series. Removing a million of them under lifecycle_mu_ would delay
+  // all other calls.
   {
     absl::MutexLock lock(&run->mu);
     for (const SeriesId series : run->series) series_.Extract(series);
@@ -232,7 +234,7 @@ std::vector<PutResult> RocksdbStore::PutIfAbsent(absl::Span<const NewRecord> rec
 }
 
 absl::Status RocksdbStore::CheckFits(SeriesId id, const RecordForm& form) {
-  // Without lifecycle_mu_, which is held while a reset or deletion is written.
+  // Do not lock lifecycle_mu_: it is held while a reset or deletion is written.
   const std::shared_ptr<LiveSeries> series = series_.Find(id);
   if (series == nullptr || series->run->deleted) return SeriesGone();
   return series->CheckFits(form);
@@ -331,7 +333,7 @@ absl::StatusOr<std::shared_ptr<LiveRun>> RocksdbStore::FindOrMakeRun(absl::strin
   if (run != nullptr) return run;
   ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
   absl::MutexLock lock(&runs_mu_);
-  // Someone else may have been faster.
+  // Another call may have added the run in the meantime.
   return runs_.try_emplace(name, std::make_shared<LiveRun>(RunId{id})).first->second;
 }
 
@@ -348,7 +350,7 @@ void RocksdbStore::Forget(const LiveSeries& series) {
 }
 
 void RocksdbStore::Finish(const std::string& removal) {
-  // What is deleted is deleted; rows that stay do so until the next start.
+  // The deletion itself is complete. Rows that remain after a failure stay until the next start.
   FinishRemoval(*database_, removal).IgnoreError();
 }
 

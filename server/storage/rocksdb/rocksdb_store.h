@@ -26,24 +26,25 @@
 namespace calipers::server {
 
 struct RocksdbOptions {
-  /// Made if it is not there.
+  /// The data directory. Created if it does not exist.
   std::string directory;
   Durability durability = Durability::kSync;
-  /// Memory for what is read from disk.
+  /// Memory for data that were read from disk, in bytes.
   std::size_t cache_bytes = std::size_t{256} << 20;
-  /// The size at which a table on disk ends. Small, a directory has many, as a large one does.
+  /// The size in bytes at which a table on disk ends. With a small size, a small directory has many
+  /// tables, like a large directory.
   std::size_t table_bytes = kTableBytes;
-  /// What the data directory is on; null for the machine's own.
+  /// The file system of the data directory; null for that of the machine.
   std::shared_ptr<rocksdb::FileSystem> file_system = {};
 };
 
-/// Everything in a RocksDB in a data directory, laid out as docs/durability.md says.
-/// Memory has the sessions there are, and the facts of the series that were written to or
-/// asked for. One process at a time.
+/// A store in a RocksDB database. docs/durability.md describes the layout of its data directory.
+/// The store keeps in memory all sessions, and the facts of the series that were written or
+/// queried. Only one process can use a directory at a time.
 class RocksdbStore final : public Store {
  public:
-  /// FAILED_PRECONDITION if the directory is in use, of a newer format, or no data
-  /// directory; DATA_LOSS if it is damaged.
+  /// FAILED_PRECONDITION if the directory is in use, has another format, is not a data directory,
+  /// or holds an interrupted restore; DATA_LOSS if it is damaged.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const RocksdbOptions& options);
 
   ~RocksdbStore() override;
@@ -81,29 +82,29 @@ class RocksdbStore final : public Store {
   absl::Status LoadRun(absl::string_view key, absl::string_view body, RunsById& runs);
   absl::Status LoadSession(absl::string_view key, absl::string_view body, const RunsById& runs);
   std::shared_ptr<LiveSeries> Find(SeriesId id) const ABSL_SHARED_LOCKS_REQUIRED(lifecycle_mu_);
-  // Null if there is none.
+  // Null if there is no run of this name.
   std::shared_ptr<LiveRun> FindRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
-  // The run of this name, new if there is none.
+  // The run of this name, which is created if it does not exist.
   absl::StatusOr<std::shared_ptr<LiveRun>> FindOrMakeRun(absl::string_view name)
       ABSL_LOCKS_EXCLUDED(runs_mu_);
-  // At how many records the series is to be sealed.
+  // The count at which the series is to be sealed; see Store::Seal.
   absl::StatusOr<std::int64_t> DecideSeal(LiveSeries* series, std::optional<std::int64_t> count)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(put_mu_);
   void Insert(const std::shared_ptr<LiveSeries>& series);
   void Forget(const LiveSeries& series);
-  // Takes away what a removal left.
+  // Deletes the remaining rows of a removal.
   void Finish(const std::string& removal);
 
-  // Released last.
+  // Released last, because it is declared first.
   const std::unique_ptr<DirectoryLock> directory_;
   const std::unique_ptr<Database> database_;
   IdAllocator ids_;
 
-  // Shared by whoever uses a session that is there; held alone to take one away, so that
-  // nothing is written to what is gone.
+  // Held shared by calls that write to a session, and exclusively by calls that reset or delete
+  // one, so that nothing is written to a deleted series. Short reads hold it shared, too.
   mutable absl::Mutex lifecycle_mu_;
-  // Of which records a series holds, and whether it is sealed: from a decision to when it is
-  // kept.
+  // Protects which records a series holds and whether it is sealed: held from the decision until
+  // the result is stored.
   absl::Mutex put_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
   absl::Mutex checkpoint_mu_ ABSL_ACQUIRED_AFTER(lifecycle_mu_);
   absl::Mutex backup_mu_;

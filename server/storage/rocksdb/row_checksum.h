@@ -9,18 +9,17 @@
 
 namespace calipers::server {
 
-// A row's value is its body and XXH3-64 of that, seeded with the key's, so that neither
-// a damaged body nor one that belongs to another key is taken for the row. It is stored;
-// it must not change.
+// The value of a row is its body and a checksum: the XXH3-64 of the body, seeded with the XXH3-64
+// of the key. It detects a damaged body, and a body that belongs to another key. Checksums are
+// stored, so their computation must not change.
 
-/// Makes the value of `key` out of its body.
+/// Appends the checksum to the body, which makes it the value of `key`.
 void AppendChecksum(absl::string_view key, std::string& body);
 
-/// Has the batch put the row, with its checksum.
+/// Adds the row, with its checksum, to the batch.
 void PutRow(absl::string_view key, std::string body, rocksdb::WriteBatch& batch);
 
-/// The body, which points into `value`. DATA_LOSS, naming the row, if it is not what was written
-/// for `key`.
+/// The body, which points into `value`. DATA_LOSS, naming the row, if the checksum does not match.
 absl::StatusOr<absl::string_view> CheckedBody(absl::string_view key, absl::string_view value);
 
 }  // namespace calipers::server

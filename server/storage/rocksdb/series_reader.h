@@ -11,7 +11,7 @@
 
 namespace calipers::server {
 
-/// A series' records out of a database. Goes on if the series is deleted meanwhile.
+/// Reads a series' records from a database. It continues if the series is deleted in the meantime.
 class RocksdbSeriesReader final : public SeriesReader {
  public:
   RocksdbSeriesReader(const Database& database, std::shared_ptr<const LiveSeries> series,

@@ -42,8 +42,8 @@ class SyncedWalLength::Log final : public rocksdb::FSWritableFileOwnerWrapper {
   }
   rocksdb::IOStatus Synced(rocksdb::IOStatus status) {
     absl::MutexLock lock(&mu_);
-    // After a sync that failed, a later one that succeeds says nothing about what the
-    // first did not write.
+    // After a failed sync, the success of a later sync does not prove that the data of the first
+    // were written.
     if (!status.ok()) damaged_ = true;
     if (!damaged_ && tracker_->synced_) tracker_->Keep(path_, size_);
     return status;
@@ -51,7 +51,7 @@ class SyncedWalLength::Log final : public rocksdb::FSWritableFileOwnerWrapper {
 
   const std::string path_;
   SyncedWalLength* const tracker_;
-  // RocksDB writes a log from one thread at a time, but never from the same.
+  // RocksDB writes a log from one thread at a time, but not always from the same thread.
   absl::Mutex mu_;
   std::uint64_t size_ ABSL_GUARDED_BY(mu_) = 0;
   bool damaged_ ABSL_GUARDED_BY(mu_) = false;
@@ -59,7 +59,7 @@ class SyncedWalLength::Log final : public rocksdb::FSWritableFileOwnerWrapper {
 
 namespace {
 
-// A file system's own Truncate is not there on every one.
+// Truncates the open file, because not every file system implements Truncate itself.
 rocksdb::IOStatus Cut(rocksdb::FileSystem& files, const std::string& path, std::uint64_t size) {
   std::unique_ptr<rocksdb::FSWritableFile> file;
   rocksdb::IOStatus status = files.ReopenWritableFile(path, {}, &file, nullptr);

@@ -13,10 +13,10 @@
 
 namespace calipers::server {
 
-/// A file system that knows how far each write-ahead log goes that it saw being written:
-/// to where its last sync succeeded or, without syncs, its last append. What is behind
-/// was never acknowledged, and may be whole, torn or not on the disk at all, whatever it
-/// reads like. Thread-safe.
+/// A file system that knows the acknowledged length of each write-ahead log that was written
+/// through it: the length at its last successful sync or, without syncs, at its last successful
+/// append. Bytes behind this length were never acknowledged. They may be whole, torn, or not on the
+/// disk at all, whatever a read returns. Thread-safe.
 class SyncedWalLength final : public rocksdb::FileSystemWrapper {
  public:
   SyncedWalLength(const std::shared_ptr<rocksdb::FileSystem>& base, Durability durability);
@@ -29,7 +29,7 @@ class SyncedWalLength final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 
-  /// Cuts off what was never acknowledged. Not while a log is open.
+  /// Cuts each log back to its acknowledged length. Must not be called while a log is open.
   rocksdb::IOStatus CutLogs();
 
  private:

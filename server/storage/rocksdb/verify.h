@@ -8,7 +8,7 @@
 namespace calipers::server {
 
 /// Reads every row of the database in the directory `path`, without changing it. DATA_LOSS, naming
-/// the row, for the first that is not as it was written.
+/// the row, at the first damaged row.
 absl::Status VerifyDatabase(const std::string& path);
 
 }  // namespace calipers::server

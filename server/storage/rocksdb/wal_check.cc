@@ -15,11 +15,13 @@
 namespace calipers::server {
 namespace {
 
-// RocksDB's log format: blocks of fragments, each with a checksum (of the kind and what
-// follows the header), a length and a kind; no fragment crosses a block's end.
+// RocksDB's log format: a log consists of blocks, and a block consists of fragments. No fragment
+// crosses the end of a block. The header of a fragment is a checksum, a length and a kind. The
+// checksum covers the kind and the bytes after the header.
 constexpr std::size_t kBlock = 32768;
 constexpr std::size_t kHeader = 7;
-// Whole, first, middle, last. Greater ones are of options that the store does not use.
+// The kinds are whole, first, middle and last. Greater kinds belong to options that the store does
+// not use.
 constexpr std::uint8_t kFirstKind = 1;
 constexpr std::uint8_t kLastKind = 4;
 
@@ -38,7 +40,7 @@ std::uint8_t ByteAt(absl::string_view text, std::size_t at) {
   return static_cast<std::uint8_t>(text[at]);
 }
 
-// As RocksDB stores it: CRC-32C, rotated and shifted.
+// The checksum as RocksDB stores it: a CRC-32C, rotated, plus a constant.
 std::uint32_t Checksum(std::uint8_t kind, absl::string_view payload) {
   std::uint32_t crc = kCrc32c[(0xffffffffU ^ kind) & 0xff] ^ (0xffffffffU >> 8);
   for (const char c : payload) {
@@ -65,7 +67,7 @@ Fragment HeaderAt(absl::string_view log, std::size_t at) {
 
 bool IsKind(std::uint8_t kind) { return kind >= kFirstKind && kind <= kLastKind; }
 
-// Where the block that holds `at` ends, or the log.
+// The end of the block that holds `at`, or of the log if that is earlier.
 std::size_t BlockEnd(absl::string_view log, std::size_t at) {
   return std::min(log.size(), (at / kBlock + 1) * kBlock);
 }
@@ -81,7 +83,7 @@ bool IsIntactAt(absl::string_view log, std::size_t at) {
          Checksum(fragment.kind, log.substr(at + kHeader, fragment.length)) == fragment.checksum;
 }
 
-// Whether the fragment at `at` is whole but for one bit of its length or kind.
+// True if flipping one bit of its length or kind makes the fragment at `at` intact.
 bool IsIntactButForOneBit(absl::string_view log, std::size_t at) {
   const Fragment found = HeaderAt(log, at);
   for (int bit = 0; bit < 24; ++bit) {
@@ -98,7 +100,7 @@ bool IsIntactButForOneBit(absl::string_view log, std::size_t at) {
   return false;
 }
 
-// Where RocksDB would stop reading before the end, if it would.
+// The byte at which RocksDB would stop reading before the end; nullopt if it reads to the end.
 std::optional<std::size_t> FindStop(absl::string_view log) {
   std::size_t at = 0;
   while (at + kHeader <= log.size()) {
@@ -113,7 +115,7 @@ std::optional<std::size_t> FindStop(absl::string_view log) {
   return std::nullopt;
 }
 
-// A write that was cut short has nothing whole behind it.
+// True if an intact fragment follows. An interrupted write has none behind it.
 bool HasIntactAfter(absl::string_view log, std::size_t at) {
   const std::size_t end = std::min(log.size(), BlockEnd(log, at) + kBlock);
   for (std::size_t next = at + 1; next < end; ++next) {

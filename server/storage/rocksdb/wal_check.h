@@ -9,16 +9,16 @@
 
 namespace calipers::server {
 
-/// Before RocksDB opens `directory`: looks for damage in its write-ahead logs and its
-/// manifest that RocksDB would take for the end of the file and pass over without a
-/// word, with everything behind it. A bit that flips in the length or the kind of a
-/// record does that; so does a write that a crash cut short, which is no damage.
+/// Looks for hidden damage in the write-ahead logs and the manifest of `directory`, before RocksDB
+/// opens it. RocksDB treats such damage as the end of the file, and drops the rest of the file
+/// without an error. The cause can be a flipped bit in the length or the kind of a record. A write
+/// that a crash interrupted has the same effect, but is not damage.
 ///
-/// DATA_LOSS, naming the file and the byte, if there is such damage; what RocksDB
-/// itself detects is left to it.
+/// DATA_LOSS, naming the file and the byte, if there is such damage. Damage that RocksDB itself
+/// detects is left to RocksDB.
 absl::Status CheckWals(rocksdb::FileSystem& file_system, const std::string& directory);
 
-/// The same for the content of one log.
+/// The same check for the content of one log.
 absl::Status CheckWal(absl::string_view name, absl::string_view content);
 
 }  // namespace calipers::server
