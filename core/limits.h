@@ -6,7 +6,7 @@
 
 namespace calipers {
 
-/// The largest index of a batch. Keys on disk and run files have room for no larger one.
+/// The largest index of a batch. Keys on disk and in run files have no room for a larger index.
 inline constexpr std::int64_t kMaxBatchIndex = (std::int64_t{1} << 48) - 1;
 
 /// The longest name of a worker, in bytes.

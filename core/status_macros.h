@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// The two macros that later Abseils bring, under their upstream names.
+// Two macros that later versions of Abseil define, under the same names.
 
 #define RETURN_IF_ERROR(expression)                    \
   do {                                                 \

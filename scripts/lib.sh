@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts beside it; sourced, not run.
+# Functions that the scripts of this folder share. Scripts source this file.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -9,7 +9,7 @@ die() {
   exit 1
 }
 
-# show_help "$@": prints the caller's usage and ends if help was asked for.
+# show_help "$@": prints the caller's usage and exits if an argument is -h or --help.
 show_help() {
   local argument
   for argument in "$@"; do
@@ -17,15 +17,15 @@ show_help() {
   done
 }
 
-# use_ccache FOLDER: for builds without a preset of CMakePresets.json. Clones and temporary
-# folders share what ccache keeps: paths below FOLDER are hashed as relative ones.
+# use_ccache FOLDER: enables ccache for builds without a preset of CMakePresets.json. ccache hashes
+# paths below FOLDER as relative paths, so that clones and temporary folders share its cache.
 use_ccache() {
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=true CCACHE_MAXSIZE=10G
 }
 
-# start_server FOLDER [FLAG...]: a server of the release build on a free loopback
-# port; sets server_pid and server_address. Its log is FOLDER/server.log, its data
-# FOLDER/data.
+# start_server FOLDER [FLAG...]: starts a server of the release build on a free loopback port, and
+# waits until it listens. Sets server_pid and server_address. The log is FOLDER/server.log, the
+# data directory is FOLDER/data.
 start_server() {
   local folder=$1 waited
   shift
@@ -35,7 +35,7 @@ start_server() {
   server_pid=$!
   for ((waited = 0; waited < 300; ++waited)); do
     if [[ -s $folder/port ]]; then
-      # shellcheck disable=SC2034  # the caller's
+      # shellcheck disable=SC2034  # callers use it
       server_address=127.0.0.1:$(<"$folder/port")
       return
     fi
@@ -46,7 +46,7 @@ start_server() {
   die "the server did not start"
 }
 
-# stop_server: ends it as an operator would, and fails if it does not end well.
+# stop_server: stops the server with SIGTERM, and fails if its exit status is not 0.
 stop_server() {
   local pid=${server_pid:-}
   server_pid=

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Stages of a check: their exit status decides, their logs are counted for people. Sourced by
-# scripts/test and .ci/run, under `set -euo pipefail`.
+# Stages of a check. A stage's exit status decides whether it passes; the counts from its log are
+# for readers. scripts/test and .ci/run source this file, under `set -euo pipefail`.
 
 stage_lines=()
 stages_passed=0
@@ -11,10 +11,10 @@ sum_of() {
   { grep -oE "[0-9]+ $1\b" "$2" || true; } | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# counted FORMAT FILE: "PASSED FAILED", as the log says it.
-#   whole    nothing to count: the stage passes or fails as one
+# counted FORMAT FILE: "PASSED FAILED", the counts in the log FILE.
+#   whole    no counts: the stage counts as one test
 #   ctest    the summary of ctest
-#   pytest   the summaries of pytest, added up
+#   pytest   the sum of all summaries of pytest
 #   closing  the last line "N passed, N failed"
 counted() {
   local summary passed failed total
@@ -39,17 +39,17 @@ counted() {
       ;;
     *)
       rm -f "$summary"
-      echo "stages: no format '$1'" >&2
+      echo "stages: unknown format '$1' (allowed: whole, ctest, pytest, closing)" >&2
       return 2
       ;;
   esac
   rm -f "$summary"
 }
 
-# stage NAME FORMAT COMMAND...: runs COMMAND, shows its output and adds its result to the
-# totals. The stage passes only if COMMAND exits with 0. The counts can make a stage fail, never
-# pass: a log that names failures, or a counted log without a passed test, is a failure too.
-# Call it as a simple command: in a condition, bash ignores errexit inside of COMMAND.
+# stage NAME FORMAT COMMAND...: runs COMMAND, shows its output and adds its result to the totals.
+# The stage passes only if COMMAND exits with status 0 and the counts show no failure. If FORMAT is
+# not `whole`, the counts must also show at least one passed test. Call stage as a simple command:
+# in a condition, bash ignores errexit inside COMMAND.
 stage() {
   local name=$1 format=$2 began=$SECONDS log passed failed
   local -a statuses
@@ -62,7 +62,7 @@ stage() {
   set -e
   read -r passed failed < <(counted "$format" "$log")
   rm -f "$log"
-  # A log that could not be written proves nothing.
+  # An incomplete log cannot show that the stage passed.
   [[ ${statuses[0]} -ne 0 || ${statuses[1]} -eq 0 ]] || statuses[0]=${statuses[1]}
   if [[ ${statuses[0]} -ne 0 && $format == whole ]]; then
     passed=0
@@ -77,14 +77,14 @@ stage() {
   stage_failed=$failed
 }
 
-# required NAME FORMAT COMMAND...: a stage without which the others mean nothing.
+# required NAME FORMAT COMMAND...: runs a stage; if it fails, prints the totals and exits with 1.
 required() {
   stage "$@"
   [[ $stage_failed -eq 0 ]] || { finish; exit 1; }
 }
 
-# finish: prints each stage and, alone on the last line, the totals. Its status, as the
-# script's last command, is 0 only if every stage passed.
+# finish: prints a line for each stage, and the totals on the last line. Call it as the script's
+# last command: its status is 0 only if every stage passed.
 finish() {
   printf '%s\n' "${stage_lines[@]}"
   printf '%d passed, %d failed\n' "$stages_passed" "$stages_failed"

@@ -8,7 +8,7 @@
 
 namespace calipers::client {
 
-/// What a message's field of bytes holds, which is a string to protobuf.
+/// The content of a protobuf `bytes` field, which protobuf stores as a string.
 inline absl::Span<const std::byte> AsBytes(absl::string_view field) {
   return {reinterpret_cast<const std::byte*>(field.data()), field.size()};
 }

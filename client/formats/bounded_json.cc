@@ -5,8 +5,8 @@
 namespace calipers::client {
 namespace {
 
-// Looked at beforehand: the library's own callback, which could cut off what is too deep,
-// goes through all members of an object for each one that ends.
+// Checks the depth before the text is parsed. The library's callback could also cut off deep
+// values, but it visits all members of an object each time that one of them ends.
 bool IsShallow(absl::string_view text, int max_depth) {
   int depth = 0;
   bool in_string = false;

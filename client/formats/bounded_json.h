@@ -7,8 +7,9 @@
 
 namespace calipers::client {
 
-/// JSON from outside, in time and memory that its length bounds: discarded if it is none, or
-/// has objects and lists within each other more than `max_depth` deep.
+/// Parses JSON from an untrusted source. The length of the text limits the time and the memory.
+/// Returns a discarded value if the text is not JSON, or if objects and lists are nested more than
+/// `max_depth` deep.
 nlohmann::json ParseBoundedJson(absl::string_view text, int max_depth);
 
 }  // namespace calipers::client

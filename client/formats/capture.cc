@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxModule = 512;
 
-// MODULE, BASE_NAME and INDEX with `separator` between them.
+// Parses MODULE, BASE_NAME and INDEX with `separator` between them.
 std::optional<CaptureName> ParseParts(absl::string_view name, char separator) {
   const std::size_t last = name.rfind(separator);
   if (last == absl::string_view::npos || last == 0) return std::nullopt;

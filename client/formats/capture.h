@@ -17,45 +17,45 @@
 
 namespace calipers::client {
 
-/// What a captured tensor's name says: which session saw it, and when.
+/// The session and the index in the name of a captured tensor.
 struct CaptureName {
   std::string session_id;  // {module}/{base_name}
   BaseName base_name = BaseName::kWeight;
   std::int64_t index = 0;
 };
 
-/// Reads the name of a tensor in a safetensors file (docs/captures.md):
-/// MODULE.weight is MODULE/weight at index 0; MODULE/BASE_NAME/INDEX is itself.
-/// Nothing for any other name, such as a bias.
+/// Parses the name of a tensor in a safetensors file (docs/captures.md). MODULE.weight means
+/// session MODULE/weight at index 0. MODULE/BASE_NAME/INDEX means session MODULE/BASE_NAME at
+/// INDEX. nullopt for any other name, for example that of a bias.
 std::optional<CaptureName> ParseTensorName(absl::string_view name);
 
-/// Reads the file name of an .npy file: MODULE@BASE_NAME@INDEX.npy, without its
-/// folder.
+/// Parses the file name of an .npy file: MODULE@BASE_NAME@INDEX.npy. Ignores the folder. nullopt
+/// for any other name.
 std::optional<CaptureName> ParseNpyName(absl::string_view file_name);
 
 /// One tensor to observe.
 struct Capture {
   CaptureName name;
   TensorView tensor;
-  /// Keeps the file mapped that the tensor lies in.
+  /// Keeps the tensor's file mapped.
   std::shared_ptr<const MappedFile> file = {};
 };
 
 /// The captured tensors of one file.
 struct CaptureFile {
   std::vector<Capture> captures;
-  /// Tensors whose name or dtype is not one that is observed.
+  /// Names of the tensors that are skipped because of their name or dtype.
   std::vector<std::string> skipped;
-  /// Those among them whose dtype is not, by that dtype.
+  /// Names of the skipped tensors with an unknown dtype, by dtype.
   std::map<std::string, std::vector<std::string>> skipped_dtypes;
 };
 
-/// INVALID_ARGUMENT, naming the tensor, if the server allows no session of that
-/// name: MODULE is 1 to 512 characters of [A-Za-z0-9_.:/-].
+/// INVALID_ARGUMENT, naming the tensor, if the server does not allow its module name: 1 to 512
+/// characters of [A-Za-z0-9_.:/-].
 absl::Status CheckModule(const Capture& capture);
 
-/// Opens a .safetensors or .npy file. INVALID_ARGUMENT with the path if it is
-/// damaged, or of neither kind, or an .npy file whose name says nothing.
+/// Opens a .safetensors or .npy file. INVALID_ARGUMENT, with the path, if the file is damaged or of
+/// another type, or if ParseNpyName does not accept the name of an .npy file.
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path);
 
 }  // namespace calipers::client

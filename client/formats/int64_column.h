@@ -9,7 +9,7 @@
 
 namespace calipers::client {
 
-/// Little-endian 64-bit integers in a file, which may lie anywhere.
+/// Little-endian 64-bit integers in a file. They need not be aligned.
 class Int64Column {
  public:
   Int64Column() = default;

@@ -9,10 +9,11 @@
 
 namespace calipers::client {
 
-/// A file's bytes, mapped for reading while the object lives. Movable.
+/// The bytes of a file, mapped for reading as long as the object exists. Movable.
 class MappedFile {
  public:
-  /// NOT_FOUND, PERMISSION_DENIED ... with the path.
+  /// The status of the failed system call, such as NOT_FOUND or PERMISSION_DENIED, with the path.
+  /// INVALID_ARGUMENT if the path is not a regular file.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept;

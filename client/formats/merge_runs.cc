@@ -15,7 +15,7 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-// What of a session is fixed when it is created.
+// The members of a session that are fixed at its creation.
 v1::Session SpecOf(v1::Session session) {
   session.clear_create_time();
   session.clear_qparam_shape();
@@ -24,7 +24,7 @@ v1::Session SpecOf(v1::Session session) {
   return session;
 }
 
-// Why the two cannot be one session, but for their parameters' shape; empty if they can.
+// The reason why both cannot be one session, apart from their qparam shapes; empty if they can.
 std::string Difference(const v1::Session& first, const v1::Session& other) {
   if (!MessageDifferencer::Equals(SpecOf(first), SpecOf(other))) return "another spec";
   if (!first.observed_dtype().empty() && !other.observed_dtype().empty() &&
@@ -38,7 +38,7 @@ std::string Difference(const v1::Session& first, const v1::Session& other) {
   return "";
 }
 
-// `session` with what `other` says besides.
+// Adds to `session` the dtype and the seal of `other`.
 void Complete(v1::Session& session, const v1::Session& other) {
   if (session.observed_dtype().empty()) session.set_observed_dtype(other.observed_dtype());
   if (other.has_sealed_count()) session.set_sealed_count(other.sealed_count());
@@ -58,7 +58,7 @@ class SessionMerge {
   SessionMerge(const MergeEvents* events, MergeCounts* counts, RunFileWriter* writer)
       : events_(*events), counts_(*counts), writer_(*writer) {}
 
-  // In the order of the files.
+  // Called in the order of the files.
   void Add(const RunFileSession& session) {
     if (cursors_.empty()) {
       id_ = session.id();
@@ -84,7 +84,7 @@ class SessionMerge {
   }
 
  private:
-  // Nothing where the file cannot know. A shape may have no dimension.
+  // nullopt if the shape is not known from the file. A shape may have no dimension.
   static std::optional<std::vector<std::int64_t>> ShapeIn(const RunFileSession& session) {
     const auto& shape = session.session().qparam_shape();
     if (shape.empty() && !session.HasValues()) return std::nullopt;
@@ -123,7 +123,7 @@ class SessionMerge {
     }
     Compare(index, records);
     ++counts_.records;
-    // One with its values, if there is one that is the same as the first.
+    // Prefers a record with values, if one is equal to the first record.
     const auto whole = std::find_if(records.begin(), records.end(), [&](const auto& record) {
       return !IsDropped(record) && Same(records.front(), record);
     });
@@ -148,7 +148,7 @@ class SessionMerge {
   RunFileWriter& writer_;
   std::string id_;
   v1::Session session_;
-  // Of the first file that knows it.
+  // From the first file that knows the shape.
   std::optional<std::vector<std::int64_t>> qparam_shape_;
   std::vector<RunFileCursor> cursors_;
 };

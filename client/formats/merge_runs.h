@@ -12,27 +12,28 @@
 
 namespace calipers::client {
 
-/// What became of the records of several files.
+/// The outcomes of a merge.
 struct MergeCounts {
   std::int64_t sessions = 0;    // written
   std::int64_t records = 0;     // written
-  std::int64_t duplicates = 0;  // the same as one that was written
-  std::int64_t conflicts = 0;   // differ from one that was written, and were left out
-  std::int64_t rejected = 0;    // beyond the seal of their session, or of a session left out
+  std::int64_t duplicates = 0;  // equal to a record that was written
+  std::int64_t conflicts = 0;   // differ from a record that was written, and were left out
+  std::int64_t rejected = 0;    // beyond the seal of their session, or in a left-out session
 };
 
-/// What a merge tells of while it goes on.
+/// Callbacks of a merge.
 struct MergeEvents {
-  /// Of a conflict, a rejected record or a session of a file that was left out, in words.
+  /// Called with a description of each conflict, rejected record, or left-out session.
   std::function<void(std::string)> refused;
-  /// Records gone through so far.
+  /// Called with the number of records processed so far.
   std::function<void(std::int64_t)> progress;
 };
 
-/// Writes what a server would hold that had imported the files one after another: of every
-/// session the records of all, each index once. Of records that differ the one of the
-/// first file stays. A file's session that has another spec, dtype, shape or seal than the
-/// first file's is left out whole. An error is one of `writer`, which is to be finished.
+/// Writes the run that a server would hold after it imported the files one after another. Each
+/// session has the records of all files, one for each index. If records of an index differ, the
+/// record of the first file stays. A session of a later file is left out completely if its spec,
+/// dtype, qparam shape or seal differs from the first file's. All errors come from `writer`. The
+/// caller must finish `writer`.
 absl::StatusOr<MergeCounts> MergeRuns(const std::vector<RunFile>& files, const MergeEvents& events,
                                       RunFileWriter& writer);
 

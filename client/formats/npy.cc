@@ -26,7 +26,7 @@ absl::Status Bad(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("npy: ", what));
 }
 
-// The header's text, a Python dict literal; `file` is left at the data.
+// Reads the header's text, a Python dict literal. Leaves `file` at the start of the data.
 absl::StatusOr<std::string> ReadHeader(absl::Span<const std::byte>& file) {
   const absl::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (text.size() < 10 || text.substr(0, kMagic.size()) != kMagic) {

@@ -9,9 +9,9 @@
 
 namespace calipers::client {
 
-/// The array of a NumPy .npy file, format versions 1 to 3; its name is left
-/// empty and its data points into `file`. INVALID_ARGUMENT if the file is damaged,
-/// in Fortran order, big-endian, or of a dtype that Calipers does not observe.
+/// Parses a NumPy .npy file, format versions 1 to 3. The tensor's name is empty, and its data point
+/// into `file`. INVALID_ARGUMENT if the file is damaged, in Fortran order, big-endian, or of a
+/// dtype that Calipers does not observe.
 absl::StatusOr<TensorView> ParseNpy(absl::Span<const std::byte> file);
 
 }  // namespace calipers::client

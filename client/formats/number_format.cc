@@ -21,7 +21,7 @@ std::string Shortest(T value) {
   return {text.data(), end};
 }
 
-// Of integer elements. A double holds them up to 2^53 alone.
+// Element `i` of integer elements. I64 is loaded directly: a double is exact only up to 2^53.
 std::int64_t IntegerAt(const Elements& elements, std::size_t i) {
   if (elements.dtype != Dtype::kI64) return static_cast<std::int64_t>(elements[i]);
   return LoadExactly<Dtype::kI64>(elements.bytes.data() + i * sizeof(std::int64_t));

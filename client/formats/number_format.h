@@ -10,21 +10,21 @@
 
 namespace calipers::client {
 
-/// The numbers of a tensor from the wire; empty if its dtype is none of ours.
+/// The elements of a tensor from the wire; empty if its dtype is unknown.
 Elements ToElements(const v1::Tensor& tensor);
 
-/// One of the elements: an integer in full, else the shortest decimal that reads
-/// back as the same float32 (of F64: float64), "nan", "inf" or "-inf".
+/// Element `i` as text. An integer is printed in full. A float is the shortest decimal that reads
+/// back as the same float32 (for F64: float64), or "nan", "inf" or "-inf".
 std::string NumberText(const Elements& elements, std::size_t i);
 
-/// One of the elements as a JSON number that reads back as the same bits, an integer in
-/// full, or "NaN", "Infinity" or "-Infinity", for which JSON has no number.
+/// Element `i` as a JSON number that reads back as the same bits. An integer is printed in full.
+/// JSON has no NaN and no infinity: they are the strings "NaN", "Infinity" and "-Infinity".
 nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i);
 
-/// {"dtype", "shape", "values"}; values as NumberJson gives them.
+/// {"dtype", "shape", "values"}; the values are as NumberJson returns them.
 nlohmann::ordered_json ToJson(const v1::Tensor& tensor);
 
-/// "1.5 KiB", "3.0 GiB".
+/// A size as text: "1.5 KiB", "3.0 GiB".
 std::string BytesText(double bytes);
 
 }  // namespace calipers::client

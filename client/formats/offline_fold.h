@@ -14,22 +14,23 @@
 
 namespace calipers::client {
 
-/// What a session answers for a series, folded here: the bits that a server's GetMinMax
-/// gives for the same records. Not thread-safe.
+/// Folds a series in the client. The answer has the same bits as a server's GetMinMax for the same
+/// records. Not thread-safe.
 class OfflineFold {
  public:
-  /// INVALID_ARGUMENT for a spec that no session has.
+  /// INVALID_ARGUMENT if no session can have this spec.
   static absl::StatusOr<OfflineFold> Make(const v1::Session& spec);
 
-  /// Folds in the series' next record. INVALID_ARGUMENT if it is none, or if it is not
-  /// empty and has not the dtype and the parameters of the first.
+  /// Folds the next record of the series. INVALID_ARGUMENT if the record is malformed.
+  /// INVALID_ARGUMENT also if it is not empty, and its dtype or number of parameters differs from
+  /// the first.
   absl::Status Add(const v1::SeriesRecord& record);
 
-  /// True if a record was dropped: then nothing can be said.
+  /// True if the values of a record were dropped. Then there is no answer.
   bool dropped() const { return dropped_; }
-  /// Records that were folded: those that are not empty and not skipped.
+  /// Number of folded records: records that are neither empty nor skipped.
   std::int64_t folded_count() const { return folded_count_; }
-  /// Nothing must be dropped, and something folded.
+  /// The answer. Requires that no record was dropped and that at least one was folded.
   FoldedRange Answer() const { return observer_->Answer(); }
 
  private:
@@ -41,7 +42,7 @@ class OfflineFold {
   std::unique_ptr<Observer> observer_;
   Arithmetic arithmetic_;
   NonFinitePolicy policy_;
-  // Of the first record that was folded.
+  // From the first record that was folded.
   Dtype dtype_ = Dtype::kF32;
   std::size_t num_params_ = 0;
   std::int64_t folded_count_ = 0;

@@ -7,10 +7,11 @@
 
 namespace calipers::client {
 
-/// Text from a file, fit for a terminal: what is not printable ASCII is a question mark.
+/// Text from a file, safe for a terminal: every character outside printable ASCII becomes a
+/// question mark.
 std::string Printable(absl::string_view text);
 
-/// A name from a file, so, in quotes, and cut where it is very long.
+/// A name from a file: as Printable, in quotes, and cut after 200 bytes.
 std::string Quoted(absl::string_view name);
 
 }  // namespace calipers::client

@@ -7,14 +7,16 @@
 
 namespace calipers::client {
 
-/// True if the observation held no element: it has no values, and is whole without.
+/// True if the observed tensor had no element. The record then has no values, and is complete
+/// without them.
 bool IsEmpty(const v1::SeriesRecord& record);
 
-/// True if the record's values were dropped after they were folded: only its digest says
-/// what they were.
+/// True if the record's values were dropped after they were folded. Then only the digest identifies
+/// them.
 bool IsDropped(const v1::SeriesRecord& record);
 
-/// The record as the core has it. INVALID_ARGUMENT if it is dropped, or none.
+/// Converts a record to the type of core. INVALID_ARGUMENT if its values were dropped, or if it is
+/// malformed.
 absl::StatusOr<Record> ToRecord(const v1::SeriesRecord& record);
 
 }  // namespace calipers::client

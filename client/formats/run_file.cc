@@ -17,7 +17,7 @@ namespace {
 
 namespace names = run_file;
 
-// Session ids alone have a slash; they are printed, so they must be fit for that.
+// Only session ids have a slash. They are printed, so they may have only these characters.
 bool IsSessionId(const std::string& name) {
   return absl::StrContains(name, '/') && std::all_of(name.begin(), name.end(), [](char c) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||

@@ -12,19 +12,18 @@
 
 namespace calipers::client {
 
-/// A file that RunFileWriter wrote, or another that is as docs/run-file.md says.
+/// A file in the format of docs/run-file.md, from RunFileWriter or from another program.
 class RunFile {
  public:
-  /// INVALID_ARGUMENT, naming the session and what is wrong with it, if the file is no run
-  /// file of this version; every number in it that says where something lies or how much
-  /// there is has been checked.
+  /// Opens a run file and checks all offsets and counts in it. INVALID_ARGUMENT if it is not a run
+  /// file of this version. If a session is at fault, the message names the session and its fault.
   static absl::StatusOr<RunFile> Open(const std::string& path);
-  /// The same of bytes that outlive what is returned.
+  /// Same as Open, for bytes that must outlive the result.
   static absl::StatusOr<RunFile> Parse(absl::Span<const std::byte> bytes);
 
   /// The run's name, without "runs/".
   const std::string& run() const { return run_; }
-  /// By id.
+  /// Sorted by id.
   const std::vector<RunFileSession>& sessions() const { return sessions_; }
 
  private:

@@ -3,22 +3,22 @@
 
 namespace calipers::client::run_file {
 
-// The names of docs/run-file.md. They are on disk: they must not change within a version.
+// The names in docs/run-file.md. Files contain them, so they must not change within a version.
 
-// In the file's metadata.
+// Keys and values of the file's metadata.
 inline constexpr char kFormat[] = "format";
 inline constexpr char kFormatName[] = "calipers-run";
 inline constexpr char kVersion[] = "version";
 inline constexpr char kVersionNumber[] = "1";
 inline constexpr char kRun[] = "run";
 
-// In the metadata of a session.
+// Members of a session's metadata.
 inline constexpr char kSession[] = "session";
 inline constexpr char kWorkers[] = "workers";
 inline constexpr char kAnswer[] = "answer";
 inline constexpr char kNoAnswer[] = "no_answer";
 
-// Tensors of a session, behind its name and a slash.
+// Tensors of a session. The full name is the session's id, a slash, and one of these.
 inline constexpr char kIndex[] = "index";
 inline constexpr char kNumObservations[] = "num_observations";
 inline constexpr char kWorker[] = "worker";
@@ -30,7 +30,7 @@ inline constexpr char kMin[] = "min";
 inline constexpr char kMax[] = "max";
 inline constexpr char kGlobalMin[] = "global_min";
 inline constexpr char kGlobalMax[] = "global_max";
-// Followed by a slash and the name of a statistic; the second also by a slash and kEnd.
+// A statistic has two tensors: kStatistics/NAME with the values, and kStatistics/NAME/kEnd.
 inline constexpr char kStatistics[] = "statistics";
 inline constexpr char kEnd[] = "end";
 inline constexpr char kRangeMin[] = "range_min";

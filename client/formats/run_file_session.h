@@ -14,20 +14,20 @@
 
 namespace calipers::client {
 
-/// A session in a run file: what it was created with, and its series, which lies in the
-/// mapped file. Made by RunFile::Open, which checks that the parts fit each other.
+/// A session in a run file: its spec, and its series in the mapped file. RunFile::Open makes it,
+/// after it has checked that the parts agree.
 class RunFileSession {
  public:
   /// {module}/{base_name}
   const std::string& id() const { return id_; }
-  /// Spec, create_time, seal, dtype and qparam_shape; it has no name.
+  /// Spec, create_time, seal, dtype and qparam_shape. The name is empty.
   const v1::Session& session() const { return session_; }
-  /// Records.
+  /// Number of records.
   std::int64_t size() const { return static_cast<std::int64_t>(has_values_.size()); }
-  /// True if the values of some records were dropped: these cannot be sent again.
+  /// True if the values of some records were dropped. Such records cannot be sent again.
   bool HasDropped() const;
-  /// True if some record has its values, so that qparam_shape is that of min and max; it
-  /// may have no dimension.
+  /// True if at least one record has values. Then qparam_shape is the shape of min and max; it may
+  /// have no dimension.
   bool HasValues() const { return !values_[0].empty(); }
 
  private:
@@ -40,11 +40,11 @@ class RunFileSession {
   std::string dtype_;
   Int64Column index_, num_observations_, worker_, rank_, shape_;
   absl::Span<const std::byte> digest_, has_values_;
-  // min, max, global_min, global_max, of the records that have values; and what one of
-  // them takes.
+  // min, max, global_min and global_max of the records that have values, and the bytes of one row
+  // of each.
   std::array<absl::Span<const std::byte>, 4> values_;
   std::array<std::size_t, 4> value_bytes_ = {};
-  // Of the records that have values: one behind the other, and where each ends.
+  // One statistic of the records that have values: its concatenated values, and the end of each.
   struct StatisticColumns {
     std::string name;
     absl::Span<const std::byte> values;
@@ -53,8 +53,8 @@ class RunFileSession {
   std::vector<StatisticColumns> statistics_;
 };
 
-/// Goes through a session's records in the order of their indices. The session and its
-/// file must outlive it. Not thread-safe.
+/// Iterates over a session's records in index order. The session and its file must outlive it. Not
+/// thread-safe.
 class RunFileCursor {
  public:
   explicit RunFileCursor(const RunFileSession* session) : session_(session) {}
@@ -62,13 +62,13 @@ class RunFileCursor {
   bool done() const { return at_ == session_->size(); }
   /// The index of the next record; done() must be false.
   std::int64_t index() const;
-  /// The next record, of a session without a name; done() must be false.
+  /// The next record. Its session name is empty. done() must be false.
   v1::SeriesRecord Next();
 
  private:
   const RunFileSession* session_;
   std::int64_t at_ = 0;
-  // Of what is behind: dimensions, and records with values.
+  // Number of dimensions, and of records with values, before the next record.
   std::int64_t dimensions_ = 0;
   std::int64_t with_values_ = 0;
 };

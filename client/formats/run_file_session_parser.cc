@@ -21,7 +21,7 @@ using nlohmann::json;
 namespace names = run_file;
 
 constexpr std::int64_t kMaxRank = 16;
-// Deeper nesting than a session has; bounds the recursion of what prints and parses it.
+// More than the nesting depth of a session. Limits the recursion of code that prints and parses it.
 constexpr int kMaxDepth = 16;
 
 absl::Status CheckEach(const Int64Column& numbers, const char* name, std::int64_t least,
@@ -58,7 +58,7 @@ absl::Status RunFileSessionParser::ParseMetadata(const std::string& metadata) {
     return absl::InvalidArgumentError(absl::StrCat(
         "its metadata's session is no calipers.v1.Session: ", std::string(status.message())));
   }
-  // These are of the server that it came from.
+  // These members belong to the server that exported the session.
   session_.session_.clear_name();
   session_.session_.clear_progress();
   session_.session_.clear_problem();

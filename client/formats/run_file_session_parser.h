@@ -20,15 +20,15 @@ namespace calipers::client {
 /// The tensors of a file, by name.
 using TensorsByName = absl::flat_hash_map<std::string, TensorView>;
 
-/// Reads one session of a run file, and checks that all of it fits together.
+/// Reads one session of a run file, and checks that its parts agree.
 class RunFileSessionParser {
  public:
-  /// `tensors` outlives it.
+  /// `tensors` must outlive the parser.
   RunFileSessionParser(const TensorsByName* tensors, std::string id) : tensors_(tensors) {
     session_.id_ = std::move(id);
   }
 
-  /// `metadata` is what the file's metadata has under the session's id.
+  /// `metadata` is the value of the session's id in the file's metadata.
   absl::StatusOr<RunFileSession> Parse(const std::string& metadata) &&;
 
  private:
@@ -39,7 +39,8 @@ class RunFileSessionParser {
   absl::Status ParseStatistics(std::int64_t count);
   absl::Status CheckNumbers() const;
 
-  // The tensor of this name, which must be of this dtype, and of this shape if one is given.
+  // Finds the tensor of this name. INVALID_ARGUMENT if it does not exist or has another dtype, or
+  // another shape if a shape is given.
   absl::StatusOr<TensorView> Find(absl::string_view name, absl::string_view dtype) const;
   absl::StatusOr<absl::Span<const std::byte>> Find(absl::string_view name, Dtype dtype,
                                                    const std::vector<std::int64_t>& shape) const;

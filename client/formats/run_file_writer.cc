@@ -15,7 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 namespace names = run_file;
 
-// Of a session what a file keeps: how far it had come, the series itself says.
+// The members of a session that a file keeps. Progress is left out, because the series shows it.
 absl::StatusOr<ordered_json> SessionJson(v1::Session session, const std::string& dtype,
                                          const std::vector<std::int64_t>& qparam_shape) {
   session.clear_name();
@@ -90,7 +90,7 @@ absl::Status RunFileWriter::EndSession(const std::vector<std::int64_t>& qparam_s
     json[names::kNoAnswer] = own.dropped() ? "values were dropped, and no fold of them was given"
                                            : "there is nothing to fold";
   }
-  // What is no UTF-8 shows as its replacement; nothing a server says is.
+  // Bytes that are not UTF-8 are replaced. Texts from a server are always UTF-8.
   metadata_[open_->id] = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   open_.reset();
   return absl::OkStatus();

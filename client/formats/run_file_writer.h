@@ -20,32 +20,31 @@
 
 namespace calipers::client {
 
-/// Writes a run into one safetensors file, as docs/run-file.md has it: the series of every
-/// session, and in the metadata what each was created with and what it answers. Sessions
-/// come one after another, their records in the order of their indices; memory grows with
-/// the number of sessions alone. Not thread-safe.
+/// Writes a run to one safetensors file (docs/run-file.md): the series of every session, and in the
+/// metadata the spec and the answer of each session. Sessions are written one after another, and
+/// their records in index order. Memory grows only with the number of sessions. Not thread-safe.
 class RunFileWriter {
  public:
-  /// `run` is its name, without "runs/". Errors as SafetensorsWriter::Create.
+  /// `run` is the run's name, without "runs/". Errors are those of SafetensorsWriter::Create.
   static absl::StatusOr<std::unique_ptr<RunFileWriter>> Create(const std::string& path,
                                                                const std::string& run);
 
-  /// Begins the session {module}/{base_name}, with this spec and seal. INVALID_ARGUMENT
-  /// for a spec that no session has.
+  /// Begins a session with this spec and seal. `session_id` is {module}/{base_name}.
+  /// INVALID_ARGUMENT if no session can have this spec.
   absl::Status BeginSession(const std::string& session_id, const v1::Session& session);
-  /// The session's next record. INVALID_ARGUMENT, naming both, if it is none, or does not
-  /// fit those before it.
+  /// Adds the session's next record. INVALID_ARGUMENT, naming the session and the record, if the
+  /// record is malformed or does not fit the records before it.
   absl::Status Add(const v1::SeriesRecord& record);
-  /// The session is whole. `qparam_shape` is that of its min and max; it does not matter
-  /// if no record has values. What it answers is folded from its records; where some were
-  /// dropped it is `answer`, a server's, or without that none.
+  /// Ends the session. `qparam_shape` is the shape of its min and max; it does not matter if no
+  /// record has values. The session's answer is folded from its records. If values were dropped,
+  /// the answer is `answer`, which a server gave, or none.
   absl::Status EndSession(const std::vector<std::int64_t>& qparam_shape,
                           std::optional<FoldedRange> answer = std::nullopt);
 
-  /// Records of the session that is being written.
+  /// Number of records of the session that is being written.
   std::int64_t size() const { return open_->columns.size(); }
 
-  /// Writes the file and gives it its name. Errors as SafetensorsWriter::Finish.
+  /// Completes the file and gives it its name. Errors are those of SafetensorsWriter::Finish.
   absl::Status Finish();
 
  private:

@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kMetadata[] = "__metadata__";
-// Deeper nesting than any header has.
+// More than the nesting depth of any header.
 constexpr int kMaxHeaderDepth = 8;
 
 absl::Status Bad(const std::string& tensor, absl::string_view what) {
@@ -30,9 +30,8 @@ absl::Status Bad(const std::string& tensor, absl::string_view what) {
       absl::StrCat("safetensors: tensor ", Quoted(tensor), ": ", what));
 }
 
-// Bytes an element takes in the format, also of dtypes that Calipers does not
-// observe: such a tensor is skipped later, but its header must be sound. Nothing
-// for those that the format has come to know since.
+// Bytes of one element, also for dtypes that Calipers does not observe: such a tensor is skipped
+// later, but its header must be correct. nullopt for dtypes that the format added later.
 std::optional<std::int64_t> ElementBytes(const std::string& dtype) {
   if (const absl::StatusOr<Dtype> known = ParseDtype(dtype); known.ok()) {
     return static_cast<std::int64_t>(ByteSize(*known));

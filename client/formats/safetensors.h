@@ -12,24 +12,21 @@
 
 namespace calipers::client {
 
-/// A tensor that lies in a file: its description, and its elements where they
-/// are, C-contiguous and little-endian.
+/// A tensor in a file: its description, and a view of its elements, C-contiguous and little-endian.
 struct TensorView {
   std::string name;
-  std::string dtype;  // by its safetensors name; may be one that Calipers does not observe
+  std::string dtype;  // its safetensors name; may be a dtype that Calipers does not observe
   std::vector<std::int64_t> shape = {};
   absl::Span<const std::byte> data = {};
 };
 
-/// The tensors of a safetensors file, by name. The views point into `file`. All
-/// of the header is checked before anything is taken from it: INVALID_ARGUMENT
-/// if it is longer than the file or 100 MB, is not the JSON it has to be, or
-/// gives offsets that are not in the file or do not fit dtype and shape. A tensor
-/// of a dtype that is not known is taken as its offsets say.
+/// The tensors of a safetensors file, sorted by name. The views point into `file`. INVALID_ARGUMENT
+/// if the header is longer than the file or 100 MB, is malformed, or has offsets that are outside
+/// the file or do not fit dtype and shape. For an unknown dtype, the offsets alone give the size.
 absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::byte> file);
 
-/// The texts under "__metadata__", by name; none if there is no such member.
-/// INVALID_ARGUMENT as above, and if it holds something that is not a text.
+/// The texts under "__metadata__", by name; empty if there is no such member. INVALID_ARGUMENT if
+/// the header is malformed, or if a value is not a text.
 absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
     absl::Span<const std::byte> file);
 

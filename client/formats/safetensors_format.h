@@ -7,9 +7,10 @@
 /// The safetensors format, for reader and writer.
 namespace calipers::client::safetensors {
 
-/// The file begins with the header's length, little-endian; the header ends at a multiple of it.
+/// Size in bytes of the header's length, a little-endian number at the start of the file. The
+/// header ends at a multiple of this size.
 inline constexpr std::size_t kLengthBytes = 8;
-/// The limit of the safetensors library itself.
+/// The maximum size of a header in the safetensors library itself, in bytes.
 inline constexpr std::uint64_t kMaxHeader = 100'000'000;
 
 }  // namespace calipers::client::safetensors

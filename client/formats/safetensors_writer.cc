@@ -40,7 +40,7 @@ absl::Status Write(std::FILE* file, const void* bytes, std::size_t size, const s
   return Failed("writing", path);
 }
 
-// Opened for writing and reading, beside `path`, and without a name already.
+// Opens a file beside `path` for writing and reading, and removes its name at once.
 absl::StatusOr<std::FILE*> OpenNameless(const std::string& path) {
   std::string name = path + ".spool-XXXXXX";
   const int descriptor = mkostemp(name.data(), O_CLOEXEC);
@@ -77,7 +77,7 @@ class SafetensorsWriter::Tensor {
 };
 
 absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(std::string path) {
-  // Found out now rather than after an hour of reading.
+  // An error is reported now instead of after an hour of reading.
   ASSIGN_OR_RETURN(std::FILE* const probe, OpenNameless(path));
   std::fclose(probe);
   return std::unique_ptr<SafetensorsWriter>(new SafetensorsWriter(std::move(path)));
@@ -141,7 +141,7 @@ std::string SafetensorsWriter::Header(const std::map<std::string, std::string>& 
                           {"shape", entry.shape},
                           {"data_offsets", {begin + entry.begin, begin + entry.end}}};
   }
-  // What is no UTF-8 shows as its replacement; nothing here is.
+  // Bytes that are not UTF-8 are replaced. The texts here are always UTF-8.
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.append((safetensors::kLengthBytes - text.size() % safetensors::kLengthBytes) %
                   safetensors::kLengthBytes,

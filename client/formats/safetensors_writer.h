@@ -17,33 +17,33 @@
 
 namespace calipers::client {
 
-/// Writes a safetensors file of tensors whose length is not known before their last
-/// element, in memory that does not grow with them: each grows in a file of its own,
-/// which has no name, beside the one that is written, and all are put together at the
-/// end. The file gets its name when it is whole. Not thread-safe.
+/// Writes a safetensors file with tensors whose length is unknown until their last element. Memory
+/// does not grow with the tensors: each open tensor is written to an unnamed file beside the
+/// target. Finish joins these files. The file gets its name when it is complete. Not thread-safe.
 class SafetensorsWriter {
  public:
   /// A tensor that is being written.
   class Tensor;
 
-  /// NOT_FOUND, PERMISSION_DENIED ... with the path if nothing can be written beside `path`.
+  /// The status of the failed system call, such as NOT_FOUND or PERMISSION_DENIED, with the path,
+  /// if no file can be written beside `path`.
   static absl::StatusOr<std::unique_ptr<SafetensorsWriter>> Create(std::string path);
-  /// Without Finish nothing is left.
+  /// Without Finish, no file remains.
   ~SafetensorsWriter();
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
 
-  /// Begins a tensor; several may be on their way at once. Valid until its End.
+  /// Begins a tensor. Several tensors may be open at once. The pointer is valid until its End.
   absl::StatusOr<Tensor*> Begin(Dtype dtype);
-  /// The tensor's next elements, little-endian.
+  /// Appends the tensor's next elements, little-endian.
   absl::Status Append(Tensor* tensor, absl::Span<const std::byte> elements);
-  /// The tensor is whole, and has this name, which no other has, and shape, outermost
-  /// dimension first. INVALID_ARGUMENT if it has another number of elements.
+  /// Ends the tensor. `name` must be unique; `shape` has the outermost dimension first.
+  /// INVALID_ARGUMENT if the tensor has another number of elements.
   absl::Status End(Tensor* tensor, const std::string& name, const std::vector<std::int64_t>& shape);
 
-  /// Writes the file, syncs it and puts it in the place of what is there. Every tensor
-  /// must have ended. RESOURCE_EXHAUSTED if the disk is full or the header would be
-  /// longer than the format allows (100 MB: some 30,000 sessions of a run file).
+  /// Writes the file, syncs it, and replaces an existing file. Every tensor must have ended.
+  /// RESOURCE_EXHAUSTED if the disk is full, or if the header would exceed the limit of the format
+  /// (100 MB: about 30,000 sessions of a run file).
   absl::Status Finish(const std::map<std::string, std::string>& metadata);
 
  private:
@@ -63,7 +63,7 @@ class SafetensorsWriter {
   absl::Status WriteTo(std::FILE* file, absl::string_view header) const;
 
   const std::string path_;
-  // By what an element takes, the largest first, so that every tensor is aligned.
+  // Ordered by element size, largest first, so that every tensor is aligned.
   std::vector<std::unique_ptr<Spool>> spools_;
   std::vector<std::unique_ptr<Tensor>> tensors_;
   std::vector<Entry> entries_;

@@ -10,7 +10,7 @@ namespace {
 
 namespace names = run_file;
 
-// Numbers are little-endian in the file, as in memory here (core/tensor/element_load.h).
+// Numbers are little-endian in the file and in memory (core/tensor/element_load.h).
 absl::Span<const std::byte> BytesOf(const std::int64_t& number) {
   return {reinterpret_cast<const std::byte*>(&number), sizeof(number)};
 }

@@ -16,25 +16,26 @@
 
 namespace calipers::client {
 
-/// A series on its way into a safetensors file, as the tensors that docs/run-file.md names:
-/// a row a record. Not thread-safe.
+/// Writes a series to a safetensors file, as the tensors of docs/run-file.md: one row for each
+/// record. Not thread-safe.
 class SeriesColumns {
  public:
-  /// `file` outlives it. The tensors' names begin with `session_id`.
+  /// `file` must outlive the object. The names of the tensors begin with `session_id`.
   static absl::StatusOr<SeriesColumns> Make(SafetensorsWriter* file, std::string session_id);
 
-  /// The series' next record. INVALID_ARGUMENT if it is not of the dtype of those before.
+  /// Adds the series' next record. INVALID_ARGUMENT if its dtype or its statistics differ from the
+  /// records before it.
   absl::Status Add(const v1::SeriesRecord& record);
 
-  /// Ends the tensors. `qparam_shape` is that of a record's min; without values it does not
-  /// matter.
+  /// Ends the tensors. `qparam_shape` is the shape of a record's min; it does not matter if no
+  /// record has values.
   absl::Status End(const std::vector<std::int64_t>& qparam_shape);
 
-  /// Records so far.
+  /// Number of records so far.
   std::int64_t size() const { return size_; }
-  /// Of all records; empty before the first.
+  /// The dtype of all records; empty before the first record.
   const std::string& dtype() const { return dtype_; }
-  /// Names of workers, in the order of their numbers.
+  /// Names of workers. A worker's number is its position.
   const std::vector<std::string>& workers() const { return workers_; }
 
  private:
@@ -58,16 +59,16 @@ class SeriesColumns {
   Column shape_ = nullptr;
   Column digest_ = nullptr;
   Column has_values_ = nullptr;
-  // min, max, global_min, global_max; begun with the first record that has them.
+  // min, max, global_min and global_max; begun with the first record that has values.
   std::array<Column, 4> values_ = {};
-  // The values of one statistic, one behind the other, and where each of them ends.
+  // The concatenated values of one statistic, and the end of each value.
   struct StatisticColumns {
     std::string name;
     Column values;
     Column ends;
     std::int64_t bytes = 0;
   };
-  // By name; begun with the first record that has values.
+  // In the order of the first record that has values; begun with that record.
   std::vector<StatisticColumns> statistics_;
   std::string dtype_;
   std::int64_t size_ = 0;

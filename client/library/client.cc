@@ -18,10 +18,10 @@ namespace {
 constexpr std::size_t kNamesACall = 1000;
 constexpr int kPageSize = 1000;
 
-// gRPC's own bound of an attempt to connect.
+// gRPC's own limit for an attempt to connect.
 constexpr absl::Duration kLongestConnect = absl::Seconds(20);
-// Between attempts. gRPC's own two minutes would leave a server unseen for as long after
-// it came back.
+// The longest pause between attempts. With gRPC's default of two minutes, a restarted server could
+// remain unnoticed for that long.
 constexpr absl::Duration kLongestPause = absl::Seconds(5);
 
 using Results = std::vector<v1::BatchGetMinMaxResponse::Result>;
@@ -33,20 +33,20 @@ int Milliseconds(absl::Duration duration) {
 
 grpc::ChannelArguments Arguments(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
-  // A stream has no deadline: a server that is there and says nothing, stopped or
-  // behind a cable that was pulled, would hold it for ever.
+  // A stream has no deadline. Without keepalive, a stopped or unreachable server would block it
+  // forever.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.timeout));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
-  // As many in a row as it takes: a watch may send nothing for days.
+  // No limit for pings without data between them: a watch may send nothing for days.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // By its name the pause between attempts; it bounds an attempt, too.
+  // By its name, this argument limits the pause between attempts. It also limits each attempt.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                    Milliseconds(std::min(options.timeout, kLongestConnect)));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestPause));
   // Answers of large sessions are larger than gRPC's default of 4 MiB.
   arguments.SetMaxReceiveMessageSize(-1);
-  // Channels of equal arguments would share one connection.
+  // Without this, channels with equal arguments would share one connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return arguments;
 }
@@ -56,7 +56,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments(options));
 }
 
-// The server fills an answer up to a size and leaves the rest for another call.
+// True if the answer had no room for this result. The server fills an answer up to a size limit and
+// leaves the rest for another call.
 template <typename Result>
 bool LeftOut(const Result& result) {
   return result.status().code() == static_cast<int>(absl::StatusCode::kResourceExhausted);
@@ -178,7 +179,7 @@ absl::StatusOr<Results> Client::BatchGetMinMax(const std::string& parent,
       std::copy_if(batch.begin(), batch.end(), std::back_inserter(left_out),
                    [&results](std::size_t i) { return LeftOut(results[i]); });
     }
-    // Without any progress it is no use to ask once more.
+    // If this round answered no name, another round would not either.
     if (left_out.size() == open.size()) break;
     open = std::move(left_out);
   }
@@ -206,7 +207,9 @@ absl::StatusOr<std::vector<v1::QParamsResult>> Client::BatchGetQParams(
     v1::BatchGetQParamsRequest request, const std::vector<std::string>& names) const {
   const auto specs = static_cast<std::size_t>(std::max(request.specs_size(), 1));
   std::vector<v1::QParamsResult> results(names.size() * specs);
-  // Until all have an answer, or the first of a call has none: then it fits into none.
+  // Each call asks for the names from `begin` on. If the answer has no room for a session, the next
+  // call begins with that session. If it is the first session of a call, no answer has room for it,
+  // and it keeps this result.
   for (std::size_t begin = 0; begin < names.size();) {
     const std::size_t end = std::min(begin + kNamesACall, names.size());
     request.mutable_names()->Assign(names.begin() + static_cast<std::ptrdiff_t>(begin),

@@ -17,7 +17,7 @@ namespace {
 constexpr char kMethod[] = "/calipers.v1.Calibration/Observe";
 constexpr std::size_t kLargestPiece = std::size_t{1} << 30;
 constexpr absl::Duration kLongestBackoff = absl::Seconds(5);
-// A message of reduced observations is sent once it has as much.
+// A message of reduced observations is sent when it has this many bytes or observations.
 constexpr std::size_t kReducedMessageBytes = std::size_t{256} << 10;
 constexpr std::size_t kReducedMessageObservations = 1000;
 
@@ -34,24 +34,25 @@ absl::Status CheckWorker(const std::string& worker) {
                                                  " are allowed"));
 }
 
-// An observation that was refused like this may be taken the next time.
+// True if the server may accept this observation at the next attempt.
 bool IsForTheMoment(const v1::ObservationAck& ack) {
   const auto code = static_cast<absl::StatusCode>(ack.status().code());
   return ack.outcome() == v1::ObservationAck::OUTCOME_REJECTED &&
          (code == absl::StatusCode::kResourceExhausted || code == absl::StatusCode::kUnavailable);
 }
 
-// A call that ended like this may go well the next time.
+// True if the next call may succeed after a call with this status.
 bool IsTransient(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kResourceExhausted:
-      // By gRPC's own words a message is larger than the server takes, and stays so.
+      // gRPC uses these words for a message above the server's limit. Sending it again cannot
+      // succeed.
       return !absl::StrContains(status.message(), "larger than max");
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kCancelled:
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kInternal:
-    case absl::StatusCode::kOk:  // ended by the server before all was said
+    case absl::StatusCode::kOk:  // the server ended the call too early
       return true;
     default:
       return false;
@@ -123,8 +124,8 @@ void ObservationStream::HandleAck(const v1::ObservationAck& ack) {
   Pending done;
   {
     absl::MutexLock lock(&mu_);
-    // Without an ordinal it is about a message, of whose observations nothing more will
-    // be heard.
+    // Without an ordinal, the acknowledgement is about a whole message. The server sends no
+    // acknowledgements for the observations in it.
     if (ack.ordinal() < 0) {
       unreadable_.Update(absl::InvalidArgumentError(
           absl::StrCat("the server cannot take what was sent: ", ack.status().message())));
@@ -218,7 +219,8 @@ absl::Status ObservationStream::AwaitRoom(std::size_t count, std::size_t bytes) 
   while (true) {
     {
       absl::MutexLock lock(&mu_);
-      // With nothing on its way what was postponed fills the window, and nobody else sends it.
+      // If nothing is in flight, postponed observations fill the window, and only this thread can
+      // send them.
       const auto settled = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
         return broken_ || in_window_.HasRoom(count, bytes) || pending_.empty();
       };
@@ -281,7 +283,7 @@ bool ObservationStream::WriteReduced(absl::Span<const Pending> observations, std
 
 absl::Status ObservationStream::Reconnect(absl::Status why) {
   while (true) {
-    // A write or a read has failed, so the call is over and its status is there.
+    // A write or a read has failed, so the call is over and its status is available.
     if (const absl::Status ended = Close(); !ended.ok()) why = ended;
     std::vector<Pending> again;
     int attempt = 0;
@@ -333,7 +335,7 @@ absl::Status ObservationStream::SendPostponed() {
     absl::MutexLock lock(&mu_);
     count = postponed_.size();
   }
-  // What is refused once more meanwhile lines up behind these.
+  // Observations that are refused again in the meantime are queued behind these.
   for (; count > 0; --count) {
     Pending next;
     {
@@ -359,7 +361,7 @@ absl::Status ObservationStream::Finish() {
     }
     RETURN_IF_ERROR(SendPostponedLater());
   }
-  // All is acknowledged; how the call itself ends changes nothing.
+  // Every observation is acknowledged, so the status of the call itself does not matter.
   Close().IgnoreError();
   return absl::OkStatus();
 }

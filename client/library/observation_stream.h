@@ -24,74 +24,75 @@
 namespace calipers::client {
 
 struct StreamOptions {
-  /// The worker's name, for coverage, at most 256 bytes; empty: the server takes the
-  /// address.
+  /// The worker's name for coverage, at most 256 bytes. If it is empty, the server uses the
+  /// worker's address.
   std::string worker;
-  /// Bytes of a tensor sent in one message: 1 to 1 GiB, the nearest if it is another.
+  /// Bytes of a tensor in one message, 1 to 1 GiB. Another value becomes the nearest allowed one.
   std::size_t piece_bytes = std::size_t{256} << 10;
-  /// Observations sent and not acknowledged, at most, and at least 1; Observe waits
-  /// beyond. Their data, or their owners, are held meanwhile.
+  /// Maximum number of observations that are sent and not yet acknowledged; at least 1. Observe
+  /// waits while it is reached. Until the acknowledgement, the stream refers to their data and
+  /// holds the owners.
   std::size_t window = 4096;
-  /// Bytes of those, at most; what is more goes alone.
+  /// Maximum size of these observations, in bytes. A larger observation is sent alone.
   std::size_t held_bytes = std::size_t{256} << 20;
-  /// Connections tried in a row without one acknowledgement coming, and times
-  /// an observation is sent that the server cannot take for the moment. With the pauses
-  /// between them some five minutes: a server is restarted, a disk cleared, in less.
+  /// Maximum number of connections in a row without any acknowledgement, and of attempts to send an
+  /// observation that the server cannot take at the moment. With the pauses between attempts, the
+  /// default is about five minutes: enough to restart a server or to free disk space.
   int max_attempts = 80;
-  /// Waited before the second attempt; doubled for each further one, with a
-  /// random part, up to 5 s.
+  /// The pause before the second attempt. It doubles for each further attempt, up to 5 s, and has a
+  /// random part.
   absl::Duration backoff = absl::Milliseconds(50);
 };
 
-/// What became of the observations of a stream.
+/// The outcomes of a stream's observations.
 struct StreamTotals {
   std::int64_t stored = 0;
   std::int64_t duplicates = 0;
   std::int64_t conflicts = 0;
   std::int64_t rejected = 0;
-  /// Connections after the first.
+  /// Number of connections after the first.
   std::int64_t reconnects = 0;
 
   StreamTotals& operator+=(const StreamTotals& other);
 };
 
-/// Sends a worker's observations over one Observe call, and over another when
-/// that breaks: what was not acknowledged is sent again with the same index, so
-/// nothing is lost and nothing counts twice. What the server had no room for
-/// (RESOURCE_EXHAUSTED), or could not write to its disk (UNAVAILABLE), is sent again
-/// too. To be used by one thread.
+/// Sends a worker's observations over one Observe call. If the call breaks, the stream opens
+/// another call and sends the unacknowledged observations again, with the same index. So no
+/// observation is lost, and none counts twice. The stream also sends an observation again if the
+/// server had no room for it (RESOURCE_EXHAUSTED) or could not write it to disk (UNAVAILABLE). To
+/// be used by one thread.
 class ObservationStream {
  public:
-  /// Called, from a thread of the stream's, for each observation that was not
-  /// stored: CONFLICT and REJECTED.
+  /// Called for each observation that was not stored (CONFLICT or REJECTED), from a thread of the
+  /// stream.
   using OnRefused =
       std::function<void(const v1::ObservationHeader& header, const v1::ObservationAck& ack)>;
 
   ObservationStream(std::shared_ptr<grpc::Channel> channel, StreamOptions options,
                     OnRefused on_refused);
-  /// Gives up what is not acknowledged.
+  /// Abandons the observations that are not acknowledged.
   ~ObservationStream();
   ObservationStream(const ObservationStream&) = delete;
   ObservationStream& operator=(const ObservationStream&) = delete;
 
-  /// Sends one tensor. `header.index` must be set, and `data` must stay as it
-  /// is until Finish returns. With an `owner` it is sent without being copied, from
-  /// where it lies; the owner, which keeps it there unchanged, is released once gRPC
-  /// needs it no longer, which may be after Finish. Not OK once the stream has given the server up:
-  /// then nothing more is sent, and every further call returns the same error.
+  /// Sends one tensor. `header.index` must be set, and `data` must not change until Finish returns.
+  /// With an `owner`, the tensor is sent from its memory without a copy. The owner keeps the data
+  /// unchanged. It is released when gRPC no longer needs the data, which may be after Finish. After
+  /// the stream has given up, nothing more is sent, and every call returns the same error.
   absl::Status Observe(const v1::ObservationHeader& header, absl::Span<const std::byte> data,
                        std::shared_ptr<const void> owner = nullptr);
 
-  /// Sends observations that were reduced already, many in a message. Each header's index
-  /// must be set. `worker` is who reduced them, in at most 256 bytes; empty: the stream's
-  /// own name (where it has none, the one said last). Otherwise as above; an observation
-  /// that is larger than the server takes in a message ends the stream.
+  /// Sends observations that are already reduced, many in one message. The index of each header
+  /// must be set. `worker` is the name of the worker that reduced them, at most 256 bytes. If it is
+  /// empty, the stream's own name is used; if that is empty too, the name that was sent last.
+  /// Otherwise as Observe. An observation that is larger than the server's message limit ends the
+  /// stream.
   absl::Status ObserveReduced(std::vector<v1::ReducedObservation> observations,
                               const std::string& worker = "");
 
-  /// Waits until all is acknowledged. OK if every observation has its
-  /// acknowledgement, whatever that says; else the error with which the stream
-  /// gave up, and how many observations have none.
+  /// Waits until all observations are acknowledged. Returns OK if every observation has an
+  /// acknowledgement, with any outcome. Otherwise returns the error with which the stream gave up,
+  /// and the number of unacknowledged observations.
   absl::Status Finish();
 
   /// Stable after Finish.
@@ -114,8 +115,8 @@ class ObservationStream {
     const v1::ObservationHeader& header() const;
     std::size_t bytes() const;
   };
-  // Observe, but with requests that are serialized already: a generated stub would
-  // copy the tensor into a message and that into a buffer.
+  // An Observe call that sends serialized requests. A generated stub would copy the tensor into a
+  // message, and the message into a buffer.
   using Call = grpc::ClientReaderWriter<grpc::ByteBuffer, v1::ObserveResponse>;
 
   void Open();
@@ -123,24 +124,25 @@ class ObservationStream {
   absl::Status Close();
   void ReadAcks();
   void HandleAck(const v1::ObservationAck& ack);
-  // Waits until so many of so many bytes have room.
+  // Waits until the window has room for `count` observations with `bytes` in total.
   absl::Status AwaitRoom(std::size_t count, std::size_t bytes);
-  // Waits a little, and sends what was postponed.
+  // Waits for the backoff, then sends the postponed observations.
   absl::Status SendPostponedLater();
-  // Waits until the window has room, and sends them.
+  // Waits until the window has room, then sends the observations.
   absl::Status Send(const std::vector<Pending>& observations);
-  // In their order; reduced ones next to each other go into one message.
+  // Writes the observations in order. Adjacent reduced observations share a message.
   bool Write(absl::Span<const Pending> observations);
   bool WriteTensor(const Tensor& tensor);
-  // As many from the front as one message takes; returns how many.
+  // Writes as many reduced observations from the front as one message takes. Sets `count` to their
+  // number.
   bool WriteReduced(absl::Span<const Pending> observations, std::size_t& count);
-  // Says who observed, unless the server knows already.
+  // Sets the worker's name in the request, unless this call has already sent it.
   void SetWorker(const std::string& worker, v1::ObserveRequest& request);
-  // Sends everything that is unacknowledged over a new call. An error is final.
+  // Sends all pending observations again over a new call. An error is final.
   absl::Status Reconnect(absl::Status why);
   absl::Status GiveUp(const absl::Status& why, int attempts);
   absl::Status AwaitAllAcknowledged();
-  // Sends what was postponed once more.
+  // Sends the postponed observations once more.
   absl::Status SendPostponed();
   void Wait(int attempt);
 
@@ -152,21 +154,22 @@ class ObservationStream {
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<Call> call_;
   std::thread reader_;
-  // What this call has told the server; nothing at its begin.
+  // The worker's name that this call sent last; empty at its start.
   std::string worker_sent_;
-  // With what it gave up. What is pending then stays so: over another call the
-  // acknowledgements would go to the wrong observations.
+  // The error with which the stream gave up. Pending observations then remain pending: over another
+  // call the acknowledgements would go to the wrong observations.
   absl::Status failed_;
 
   mutable absl::Mutex mu_;
-  // In the order in which they were sent over the present call.
+  // Unacknowledged observations, in the order in which the present call sent them.
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
-  // Counts these, and what is postponed.
+  // Counts the pending and the postponed observations.
   SendWindow in_window_ ABSL_GUARDED_BY(mu_);
-  // Refused for want of room; sent again once the rest is through.
+  // Observations that the server could not take at the moment. They are sent again after the others
+  // are acknowledged.
   std::deque<Pending> postponed_ ABSL_GUARDED_BY(mu_);
   StreamTotals totals_ ABSL_GUARDED_BY(mu_);
-  // Why a message was not taken, if one was not.
+  // The error, if the server could not take a whole message.
   absl::Status unreadable_ ABSL_GUARDED_BY(mu_);
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   int attempts_ ABSL_GUARDED_BY(mu_) = 1;  // since the last acknowledgement

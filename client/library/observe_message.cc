@@ -12,8 +12,8 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
-// `fields` and the tag and size of the data behind them: the field with the greatest
-// number, so that the order is the one that protobuf would write.
+// `fields`, then the tag and the size of the data that follow. `data` has the largest field number,
+// so protobuf would write the same order.
 grpc::Slice Front(const v1::ObserveRequest& fields, std::size_t data_size) {
   std::string front;
   {
@@ -29,8 +29,8 @@ grpc::Slice Front(const v1::ObserveRequest& fields, std::size_t data_size) {
   return grpc::Slice(front);
 }
 
-// A slice that points to `data`. gRPC releases it once the bytes are on the wire, or
-// the call is gone; until then it holds a reference to the owner.
+// A slice that refers to `data` and holds a reference to the owner. gRPC releases the slice when
+// the bytes are on the wire, or when the call is gone.
 grpc::Slice Alias(absl::Span<const std::byte> data, const std::shared_ptr<const void>& owner) {
   using Owner = std::shared_ptr<const void>;
   return {const_cast<std::byte*>(data.data()), data.size(),

@@ -10,9 +10,10 @@
 
 namespace calipers::client {
 
-/// An ObserveRequest as it goes over the wire: `fields`, which have no data, and `data`,
-/// less than 2 GiB, as theirs. With an owner the message points to the data, which must not change,
-/// and holds the owner as long as gRPC holds the message; without one it copies them.
+/// An ObserveRequest in wire format: `fields`, which must have no data, and `data` as its field
+/// `data`. `data` must be smaller than 2 GiB. With an owner, the message refers to the data, which
+/// must not change, and holds the owner as long as gRPC holds the message. Without an owner, the
+/// message copies the data.
 grpc::ByteBuffer ObserveMessage(const v1::ObserveRequest& fields, absl::Span<const std::byte> data,
                                 const std::shared_ptr<const void>& owner);
 

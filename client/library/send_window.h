@@ -5,26 +5,26 @@
 
 namespace calipers::client {
 
-/// Counts what is on its way, against how much may be. Not thread-safe.
+/// Limits the observations that are in flight, by number and by bytes. Not thread-safe.
 class SendWindow {
  public:
   SendWindow(std::size_t observations, std::size_t bytes)
       : most_observations_(observations), most_bytes_(bytes) {}
 
-  /// Whether so many more may go, of so many bytes together. What is larger than the whole
-  /// window goes alone.
+  /// True if there is room for `observations` more, with `bytes` in total. An empty window always
+  /// has room, so an observation that is larger than the window is sent alone.
   bool HasRoom(std::size_t observations, std::size_t bytes) const {
     if (observations_ == 0) return true;
     return observations_ + observations <= most_observations_ && bytes_ + bytes <= most_bytes_;
   }
 
-  /// One goes.
+  /// Counts an observation that is sent.
   void Add(std::size_t bytes) {
     ++observations_;
     bytes_ += bytes;
   }
 
-  /// One that went is acknowledged.
+  /// Counts an observation that is acknowledged.
   void Remove(std::size_t bytes) {
     --observations_;
     bytes_ -= bytes;

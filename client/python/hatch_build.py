@@ -1,5 +1,5 @@
-"""The build's own step: generates `calipers._wire`, and puts what lies above this
-folder, the contract, the core and the license, into an sdist."""
+"""Hatch build hook: generates `calipers._wire` for a wheel, and adds the .proto files, the core and
+the license, which are outside of this folder, to an sdist."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import generate_wire
 
 
 class ContractHook(BuildHookInterface):
-    """A wheel holds what was generated, an sdist what it is generated from."""
+    """Adds the generated package to a wheel, and its sources to an sdist."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Before anything is packed."""
+        """Called by hatchling before it packs files."""
         if self.target_name == "sdist":
             protos = generate_wire.find_protos()
             build_data["force_include"][str(protos)] = "proto"

@@ -7,10 +7,9 @@ namespace calipers {
 
 /// How a fold rounds. Values are stored; they must not change.
 enum class Arithmetic : std::uint8_t {
-  /// float64 throughout; rounded once, to float32, when asked.
+  /// Every operation is in float64. The answer is rounded once, to float32.
   kExact = 1,
-  /// Every operation rounded to the observed dtype, as llm-compressor on a
-  /// current PyTorch.
+  /// Every operation is rounded to the observed dtype, as in llm-compressor on a current PyTorch.
   kReference = 2,
 };
 

@@ -9,8 +9,8 @@
 
 namespace calipers {
 
-/// Which of a module's values is observed, by llm-compressor's names. Values
-/// are stored; they must not change.
+/// The tensor of a module that is observed, with llm-compressor's name. Values are stored; they
+/// must not change.
 enum class BaseName : std::uint8_t { kWeight = 1, kInput = 2, kOutput = 3, kQ = 4, kK = 5, kV = 6 };
 
 inline constexpr std::array<BaseName, 6> kAllBaseNames = {BaseName::kWeight, BaseName::kInput,
@@ -21,7 +21,7 @@ inline constexpr std::array<BaseName, 6> kAllBaseNames = {BaseName::kWeight, Bas
 absl::string_view BaseNameText(BaseName base_name);
 absl::StatusOr<BaseName> ParseBaseName(absl::string_view text);
 
-/// The three families that the reference reshapes differently.
+/// The reference reshapes these three families in different ways.
 inline bool IsWeight(BaseName b) { return b == BaseName::kWeight; }
 inline bool IsActivation(BaseName b) { return b == BaseName::kInput || b == BaseName::kOutput; }
 inline bool IsAttention(BaseName b) { return !IsWeight(b) && !IsActivation(b); }

@@ -10,7 +10,7 @@
 namespace calipers {
 namespace {
 
-// Args as compressed-tensors has them before anything is said: no observer is named.
+// Args with compressed-tensors' defaults for all other members: no observer is named.
 QuantizationArgs Args(std::int64_t num_bits, QuantizationType type, Strategy strategy) {
   QuantizationArgs args;
   args.num_bits = num_bits;
@@ -44,7 +44,8 @@ QuantizationScheme WithInputs(QuantizationArgs weights, QuantizationArgs inputs)
   return {.weights = std::move(weights), .input_activations = std::move(inputs)};
 }
 
-// Groups of 128 integers; activations, if they have fewer than 16 bits, a token at a time.
+// Integer weights in groups of 128. Activations of fewer than 16 bits are integers with one dynamic
+// scale per token. Activations of 16 bits are not quantized.
 template <int kWeightBits, int kActivationBits>
 QuantizationScheme Integers() {
   QuantizationArgs weights = InGroups(Int(kWeightBits, Strategy::kGroup), 128);
@@ -98,7 +99,7 @@ QuantizationScheme NvFp4() {
   return WithInputs(NvFp4Args(), std::move(inputs));
 }
 
-// Floats in groups of 32 with a power of two for a scale, kept as its exponent.
+// Floats in groups of 32. Each scale is a power of two, kept as its exponent.
 QuantizationArgs Mx(std::int64_t num_bits) {
   QuantizationArgs args = InGroups(Float(num_bits, Strategy::kGroup), 32);
   args.scale_dtype = Dtype::kU8;

@@ -11,8 +11,8 @@
 
 namespace calipers {
 
-/// How a module is quantized: the args of compressed-tensors' QuantizationScheme. What has
-/// none is not quantized.
+/// How a module is quantized: the args of compressed-tensors' QuantizationScheme. Tensors without
+/// args are not quantized.
 struct QuantizationScheme {
   std::optional<QuantizationArgs> weights = {};
   std::optional<QuantizationArgs> input_activations = {};
@@ -21,13 +21,12 @@ struct QuantizationScheme {
   friend bool operator==(const QuantizationScheme&, const QuantizationScheme&) = default;
 };
 
-/// The args that hold for a base name, as llm-compressor has it: a weight's are `weights`,
-/// an output's `output_activations`, those of all else (q, k and v too)
-/// `input_activations`. nullptr if there are none.
+/// The args for a base name, as in llm-compressor: `weights` for a weight, `output_activations` for
+/// an output, `input_activations` for an input and for q, k and v. nullptr if the scheme has none.
 const QuantizationArgs* ArgsFor(const QuantizationScheme& scheme, BaseName base_name);
 
-/// The preset of this name in compressed-tensors 0.20, in any case: "W4A16", "fp8_dynamic".
-/// INVALID_ARGUMENT, naming those there are, for any other.
+/// The preset of this name in compressed-tensors 0.20, e.g. "W4A16" or "fp8_dynamic". Upper and
+/// lower case are the same. INVALID_ARGUMENT, with the known names, for any other name.
 absl::StatusOr<QuantizationScheme> PresetScheme(absl::string_view name);
 
 /// The names of all presets, in compressed-tensors' order.

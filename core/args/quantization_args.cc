@@ -31,8 +31,8 @@ absl::Status CheckGroupSize(Strategy strategy, const std::optional<std::int64_t>
         absl::StrCat("strategy \"", StrategyName(strategy), "\" requires a group_size above 0, ",
                      group_size ? absl::StrCat("given ", *group_size) : "none was given"));
   }
-  // -1 and 0 ask for no groups: configurations carry them beside "channel" and
-  // others, and the reference lets them pass.
+  // -1 and 0 mean "no groups". Configurations have them together with "channel" and other
+  // strategies, and the reference accepts them.
   if (!group_size || *group_size == -1 || *group_size == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("group_size ", *group_size, " cannot be given with strategy \"",
@@ -81,9 +81,9 @@ absl::Status CheckZpDtype(const QuantizationArgsInput& input) {
       "num_bits ", bits, " with type \"float\" has no dtype for zero points (allowed: 4, 6, 8)"));
 }
 
-// What sessions and compressed-tensors have in common.
+// The rules that sessions and compressed-tensors share.
 absl::StatusOr<QuantizationArgs> Resolve(const QuantizationArgsInput& input) {
-  // The sign is checked first: below -1 a group_size is wrong under any strategy.
+  // The sign is checked first, because a group_size below -1 is wrong with every strategy.
   if (input.group_size && *input.group_size < -1) {
     return absl::InvalidArgumentError(
         absl::StrCat("group_size ", *input.group_size,

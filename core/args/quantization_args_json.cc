@@ -28,7 +28,7 @@ constexpr std::size_t kMaxBytes = std::size_t{64} << 10;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kShownBytes = 64;
 
-// A value as it stands in messages.
+// A value as text for messages, cut to kShownBytes.
 std::string Shown(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > kShownBytes) text = text.substr(0, kShownBytes) + "...";
@@ -61,7 +61,7 @@ absl::StatusOr<Json> ParseObject(absl::string_view text) {
   return parsed;
 }
 
-// A whole number, which may be written as one with a fraction of zero.
+// A whole number. A fraction of zero, as in 8.0, is accepted.
 absl::StatusOr<std::int64_t> ParseInteger(absl::string_view field, const Json& value) {
   constexpr auto kMax = std::uint64_t{std::numeric_limits<std::int64_t>::max()};
   if (value.is_number_unsigned() && value.get<std::uint64_t>() <= kMax) {
@@ -113,7 +113,7 @@ absl::Status ReadStrategy(const Json& value, QuantizationArgsInput& input) {
   return absl::OkStatus();
 }
 
-// {} if it has another form than two numbers; they may still be of any sign.
+// The two numbers, which may have any sign. {} if `value` has another form.
 std::vector<std::int64_t> BlockSides(const Json& value) {
   std::vector<std::int64_t> sides;
   if (value.is_string()) {
@@ -251,7 +251,7 @@ absl::StatusOr<QuantizationArgs> QuantizationArgsFromJson(absl::string_view text
     RETURN_IF_ERROR(ReadMember(name, value, input));
   }
   ASSIGN_OR_RETURN(QuantizationArgs args, CheckQuantizationArgs(input));
-  // A null is given, too, and what it comes to is written as if it had been.
+  // A null counts as given too. Then the args hold the dtype that ZpDtype derives.
   if (object.contains("zp_dtype")) args.zp_dtype = ZpDtype(args);
   return args;
 }

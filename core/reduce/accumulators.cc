@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-// kRows of the piece's rows, from the first.
+// Reduces the first kRows rows of the piece.
 template <std::size_t kRows, class Kind>
 HWY_INLINE void ReduceRows(Piece piece, Ranges<Kind> ranges, Signs& likely) {
   const hn::ScalableTag<typename Kind::Lane> d;
@@ -53,7 +53,8 @@ HWY_NOINLINE void ReducePiece(Piece piece, Ranges<Kind> ranges) {
     piece.data += rows * piece.count * sizeof(typename Kind::Lane);
     piece.rows -= rows;
   };
-  // Not for what tensors of models seldom are: it is a good part of this file's code.
+  // Only for floats of up to 32 bits: tensors of models seldom have another dtype, and this is a
+  // large part of this file's code.
   if constexpr (Kind::kExtremes == 3 && sizeof(typename Kind::Lane) <= 4) {
     while (piece.rows >= 4) take(std::integral_constant<std::size_t, 4>());
   }
@@ -83,7 +84,7 @@ Specials FinishOn(Dtype dtype, std::byte* ranges, std::size_t count) {
   return specials;
 }
 
-// The target that this is compiled for, so that what is reported is what runs.
+// The target that this code is compiled for. So the reported target is the target that runs.
 std::int64_t TargetOn() { return HWY_TARGET; }
 
 }  // namespace HWY_NAMESPACE

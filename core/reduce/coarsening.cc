@@ -24,7 +24,7 @@ std::string Text(const QuantizationArgs& args) {
   return text;
 }
 
-// What a series must be observed with, so that `to` can be made of it.
+// The strategies with which a series must be observed so that it can be converted to `to`.
 std::string WhichCould(BaseName base_name, const QuantizationArgs& to) {
   std::string itself = Text(to);
   if (IsGroups(to)) {
@@ -51,8 +51,8 @@ bool SameGeometry(const QuantizationArgs& a, const QuantizationArgs& b) {
   return a.strategy == b.strategy && a.block_structure == b.block_structure;
 }
 
-// The args under which the parameters of `from`, taken for a tensor, fall into those of
-// `to`; none if they do not.
+// The args that reduce a tensor, whose elements are the parameters of `from`, to the parameters of
+// `to`. Nothing if there are no such args.
 std::optional<QuantizationArgs> ArgsOfUnion(BaseName base_name, const QuantizationArgs& from,
                                             const QuantizationArgs& to) {
   const std::int64_t size = *from.group_size;
@@ -72,10 +72,10 @@ std::optional<QuantizationArgs> ArgsOfUnion(BaseName base_name, const Quantizati
   return std::nullopt;
 }
 
-// The record of a tensor that `elements` are.
+// The record of the tensor with these elements.
 Record Reduce(Dtype dtype, const View& view, absl::Span<const std::byte> elements) {
   Reducer reducer(dtype, view, /*num_observations=*/0);
-  // As many as the view has: it was made for their shape.
+  // Update cannot fail: the view was made for the shape of `elements`.
   reducer.Update(elements).IgnoreError();
   return *std::move(reducer).Finish();
 }
@@ -97,11 +97,11 @@ absl::StatusOr<Coarsening> Coarsening::OfGroups(BaseName base_name, const Quanti
                                                 absl::Span<const std::int64_t> qparam_shape,
                                                 const QuantizationArgs& to) {
   const std::optional<QuantizationArgs> args = ArgsOfUnion(base_name, from, to);
-  // In reference arithmetic a 2-D input has but one parameter, whatever its groups.
+  // In reference arithmetic a 2-D input has only one parameter, whatever its groups.
   if (!args || qparam_shape.empty()) return CannotGive(base_name, from, to);
   std::vector<std::int64_t> shape(qparam_shape.begin(), qparam_shape.end());
   if (base_name != BaseName::kWeight) shape.insert(shape.begin(), 1);
-  // Tokens x hidden, as exact arithmetic has it.
+  // Exact arithmetic takes a 2-D input as tokens x hidden.
   absl::StatusOr<View> view = MakeView(base_name, *args, Arithmetic::kExact, shape);
   if (!view.ok()) {
     return absl::FailedPreconditionError(absl::StrCat(

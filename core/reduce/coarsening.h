@@ -16,35 +16,35 @@
 
 namespace calipers {
 
-/// Makes of a record the one that the same tensor has under a coarser strategy, whose
-/// parameters are unions of the record's: the same bits as if the tensor had been observed
-/// so. Immutable; thread-safe.
+/// Converts a record to the record that the same tensor has under a coarser strategy. Each
+/// parameter of the coarser strategy is a union of the record's parameters, so the result has the
+/// same bits as if the tensor had been observed with that strategy. Immutable; thread-safe.
 class Coarsening {
  public:
-  /// From records of `base_name` under `from`, with this qparam shape, to the strategy of
-  /// `to`. What can be made of what:
+  /// Converts records of `base_name` under `from`, with this qparam shape, to the strategy of `to`.
+  /// Possible conversions:
+  /// - Any strategy: to itself, and to tensor.
+  /// - group and tensor_group of a weight: to group and tensor_group with a multiple of the
+  ///   group_size; to channel; to block with a width that is a multiple of the group_size.
+  /// - group and tensor_group of an input or output: to group and tensor_group with a multiple of
+  ///   the group_size.
   ///
-  /// | of | can be made |
-  /// | --- | --- |
-  /// | any strategy | itself, and tensor |
-  /// | group, tensor_group of a weight | group and tensor_group of a multiple of the group_size;
-  /// channel; block, its width a multiple | | group, tensor_group of an input or output | the same
-  /// of a multiple of the group_size |
-  ///
-  /// FAILED_PRECONDITION, saying what a series must be observed with instead, for any
-  /// other, and where the groups of a row are no multiple.
+  /// FAILED_PRECONDITION for any other conversion; the message names the strategies with which a
+  /// series must be observed instead. Also FAILED_PRECONDITION if `to` does not fit the qparam
+  /// shape, e.g. if its groups do not divide a row.
   static absl::StatusOr<Coarsening> Make(BaseName base_name, const QuantizationArgs& from,
                                          absl::Span<const std::int64_t> qparam_shape,
                                          const QuantizationArgs& to);
 
-  /// True if records stay as they are.
+  /// True if records do not change.
   bool IsIdentity() const { return kind_ == Kind::kIdentity; }
-  /// True if all elements share one parameter: the record's own, global range.
+  /// True if the coarser strategy has one parameter for all elements. Its range is the record's
+  /// global range.
   bool IsTensor() const { return kind_ == Kind::kTensor; }
   /// The shape of min and max under the coarser strategy.
   const std::vector<std::int64_t>& qparam_shape() const { return qparam_shape_; }
 
-  /// `record` must be of the shape given to Make; one without elements stays as it is.
+  /// `record` must have the shape given to Make. A record without elements does not change.
   Record operator()(const Record& record) const;
 
  private:
@@ -58,8 +58,8 @@ class Coarsening {
 
   Kind kind_;
   std::vector<std::int64_t> qparam_shape_;
-  // kUnion: how the parameters of a record, taken for a tensor of their shape, fall
-  // together.
+  // kUnion: the view of a tensor whose elements are the record's parameters. It maps them to the
+  // parameters of the coarser strategy.
   std::optional<View> view_;
 };
 

@@ -15,14 +15,15 @@ using Shape = absl::Span<const std::int64_t>;
 constexpr std::size_t kMaxRank = 16;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 56;
 
-// Cannot overflow once NumElements accepted the shape that these are part of.
+// Cannot overflow if `dims` are part of a shape that NumElements accepted.
 std::int64_t Product(Shape dims) {
   std::int64_t product = 1;
   for (const std::int64_t dim : dims) product *= dim;
   return product;
 }
 
-// No sum that could overflow: divisors are the caller's, up to 2^63 - 1.
+// Without the sum a + b - 1, which could overflow: `b` comes from the caller and may be up to 2^63
+// - 1.
 std::int64_t CeilDiv(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 // The base name as the object of a sentence.
@@ -50,7 +51,7 @@ absl::Span<const Strategy> AllowedStrategies(BaseName base_name) {
   return kAttention;
 }
 
-// What is being viewed; carried along for the sake of messages.
+// The tensor that is viewed, for messages.
 struct Subject {
   BaseName base_name;
   Strategy strategy;
@@ -87,7 +88,7 @@ View Finish(const Cut& cut, std::vector<std::int64_t> qparam_shape, std::int64_t
   View view;
   view.rows = cut.rows;
   view.row_length = cut.row_length;
-  // A dimension of 0 may have become a divisor.
+  // A dimension of 0 must not become a divisor.
   view.reduced_outer = std::max<std::int64_t>(cut.reduced_outer, 1);
   view.reduced_inner = std::max<std::int64_t>(cut.reduced_inner, 1);
   view.kept_outer = CeilDiv(view.rows, view.reduced_outer);
@@ -103,7 +104,7 @@ View OneParameter(Shape shape, std::vector<std::int64_t> qparam_shape, std::int6
   return Finish({1, elements, 1, elements}, std::move(qparam_shape), observations);
 }
 
-// The leading dimensions with `last` behind them.
+// The dimensions of `lead`, followed by `last`.
 std::vector<std::int64_t> With(Shape lead, std::int64_t last) {
   std::vector<std::int64_t> shape(lead.begin(), lead.end());
   shape.push_back(last);
@@ -138,9 +139,9 @@ absl::StatusOr<View> WeightView(const Subject& subject, const QuantizationArgs& 
   return Finish({rows, columns, 1, group_size}, With(lead, columns / group_size), 1);
 }
 
-// The reference takes the first dimension of a token's or group's input for the
-// batch, even where there is none: a 2-D input loses its tokens, then its
-// hidden dimension, and one parameter of shape () is left.
+// With the token and group strategies, the reference takes the first dimension of an input as the
+// batch, even if the input has no batch dimension. So a 2-D input loses its token dimension, then
+// its hidden dimension, and one parameter of shape () is left.
 absl::StatusOr<View> CollapsedView(const Subject& subject, const QuantizationArgs& args) {
   const Shape shape = subject.shape;
   if (args.strategy != Strategy::kToken) {
@@ -170,9 +171,9 @@ absl::StatusOr<View> ActivationView(const Subject& subject, const QuantizationAr
                   {positions.begin(), positions.end()}, observations);
   }
 
-  // (batch, seq, kept ..., hidden): the first two dimensions are flattened and
-  // reduced, those between them and hidden are kept. In a 2-D input the first
-  // alone is the tokens.
+  // (batch, seq, kept ..., hidden): the first two dimensions are flattened and reduced. The
+  // dimensions between them and hidden are kept. In a 2-D input the first dimension alone is the
+  // tokens.
   const std::int64_t group_size = *args.group_size;
   RETURN_IF_ERROR(CheckLastDivisible(shape, group_size));
   const std::size_t num_reduced = is_2d ? 1 : 2;
@@ -204,7 +205,7 @@ bool View::IsPadded(std::int64_t p) const {
 
 absl::StatusOr<std::int64_t> NumElements(absl::Span<const std::int64_t> shape) {
   if (shape.size() > kMaxRank) {
-    // Not the whole shape: nothing bounds its length.
+    // The message does not hold the whole shape, because nothing limits its length.
     return absl::InvalidArgumentError(
         absl::StrCat("shape beginning with ", ShapeText(shape.first(kMaxRank)), " has ",
                      shape.size(), " dimensions (allowed: up to ", kMaxRank, ")"));

@@ -14,14 +14,13 @@
 
 namespace calipers {
 
-/// How a C-contiguous tensor falls into parameters.
+/// How the elements of a C-contiguous tensor are divided among parameters.
 ///
-/// The tensor is `rows` rows of `row_length` elements. `reduced_outer`
-/// consecutive rows share their parameters; a row is cut into runs of
-/// `reduced_inner` elements, one parameter each. Where the last rows or the
-/// last run fall short (block strategy alone), the missing elements are zeros.
-/// Element e lies in row r = e / row_length at column c = e % row_length and
-/// belongs to parameter
+/// The tensor is `rows` rows of `row_length` elements. `reduced_outer` consecutive rows share their
+/// parameters. Each row is cut into runs of `reduced_inner` elements, and each run has one
+/// parameter. If the last rows or the last run are incomplete (only with strategy block), the
+/// missing elements are zeros. Element e lies in row r = e / row_length at column c = e %
+/// row_length and belongs to parameter
 ///     (r / reduced_outer) * kept_inner + c / reduced_inner.
 struct View {
   std::int64_t rows = 0;
@@ -30,44 +29,43 @@ struct View {
   std::int64_t reduced_inner = 1;  // > 0
   std::int64_t kept_outer = 0;     // ceil(rows / reduced_outer)
   std::int64_t kept_inner = 0;     // ceil(row_length / reduced_inner)
-  /// Shape of min and max; its product is num_params(), but for a tensor without
-  /// elements, where it may be more: such a tensor has no parameters' ranges.
+  /// The shape of min and max. Its product is num_params(). For a tensor without elements the
+  /// product may be larger; such a tensor has no ranges.
   std::vector<std::int64_t> qparam_shape;
-  /// Observations the shape itself says it holds: 1 for a weight, tokens
-  /// otherwise.
+  /// The number of observations by the shape: 1 for a weight, else the number of tokens.
   std::int64_t num_observations = 0;
 
   std::int64_t num_params() const { return kept_outer * kept_inner; }
   std::int64_t num_elements() const { return rows * row_length; }
   /// True if some parameter covers padding.
   bool IsPadded() const { return rows % reduced_outer != 0 || row_length % reduced_inner != 0; }
-  /// True if parameter `p` does, so that 0 belongs to its range.
+  /// True if parameter `p` covers padding. Then 0 belongs to its range.
   bool IsPadded(std::int64_t p) const;
 };
 
-/// The product of the dimensions. INVALID_ARGUMENT, naming the shape, if one is
-/// negative, there are more than 16, or the product of those that are not 0 is
-/// above 2^56 (so that no product of some of them can overflow either).
+/// The product of the dimensions. INVALID_ARGUMENT, naming the shape, if a dimension is negative,
+/// if there are more than 16 dimensions, or if the product of the dimensions that are not 0 is
+/// above 2^56. The last rule ensures that the product of some of the dimensions cannot overflow
+/// either.
 absl::StatusOr<std::int64_t> NumElements(absl::Span<const std::int64_t> shape);
 
-/// "[2048, 4000]", as it stands in messages.
+/// The shape as text for messages, e.g. "[2048, 4000]".
 std::string ShapeText(absl::Span<const std::int64_t> shape);
 
-/// The view of a tensor of `shape`, as llm-compressor's flatten_for_calibration
-/// sees it (docs/geometry.md has the table). `arithmetic` decides about the
-/// 2-D input under group, tensor_group and token: the reference collapses it to one
-/// parameter of shape (), EXACT takes it as tokens x hidden.
+/// The view of a tensor of `shape`, as in llm-compressor's flatten_for_calibration
+/// (docs/geometry.md has the table). `arithmetic` matters only for a 2-D input or output under
+/// group, tensor_group and token: the reference reduces it to one parameter of shape (); EXACT
+/// takes it as tokens x hidden.
 ///
-/// A shape with a dimension of 0 gives num_elements() == 0; for a weight that
-/// is an INVALID_ARGUMENT. So is what the reference refuses (channel on an
-/// activation, group on attention, a rank that does not fit, a group_size that
-/// does not divide ...); the message says so and what is allowed.
-/// `args` must have come from ResolveQuantizationArgs.
+/// A shape with a dimension of 0 gives num_elements() == 0. INVALID_ARGUMENT if that is a weight,
+/// and for everything that the reference refuses: channel on an activation, group on attention, a
+/// rank that does not fit, a group_size that does not divide, and so on. The message says what was
+/// refused and what is allowed. `args` must come from ResolveQuantizationArgs.
 absl::StatusOr<View> MakeView(BaseName base_name, const QuantizationArgs& args,
                               Arithmetic arithmetic, absl::Span<const std::int64_t> shape);
 
-/// INVALID_ARGUMENT if no tensor of `base_name` can have this strategy: known
-/// when a session is created, before any shape.
+/// INVALID_ARGUMENT if no tensor of `base_name` can have this strategy. The check needs no shape,
+/// so it is possible when a session is created.
 absl::Status CheckStrategy(BaseName base_name, Strategy strategy);
 
 }  // namespace calipers

@@ -9,21 +9,21 @@
 
 namespace calipers {
 
-/// What the ranges of a tensor's parameters come to together.
+/// Properties of the ranges of all parameters of a tensor.
 struct RangeSummary {
-  /// Some parameter has a NaN at either end.
+  /// True if some parameter has a NaN at either end.
   bool saw_nan = false;
-  /// Some parameter without NaN ends at an infinity.
+  /// True if some parameter without NaN has an infinity at either end.
   bool saw_inf = false;
-  /// The first parameter whose min is above its max.
+  /// The first parameter whose min is above its max; absent if there is none.
   std::optional<std::size_t> crossed;
-  /// The parameter with the least min, and that with the greatest max, of those without
-  /// NaN; 0 if there is none.
+  /// Among the parameters without NaN: the parameter with the least min, and the parameter with the
+  /// greatest max. 0 if every parameter has a NaN.
   std::size_t least = 0;
   std::size_t greatest = 0;
 };
 
-/// `min` and `max`: one element a parameter, packed, as many of each, at least one.
+/// `min` and `max` each hold one packed element for each parameter, and at least one.
 RangeSummary Summarize(Dtype dtype, absl::Span<const std::byte> min,
                        absl::Span<const std::byte> max);
 

@@ -19,7 +19,7 @@ void StoreNan(Dtype dtype, std::byte* min, std::byte* max) {
   StoreElement(dtype, std::numeric_limits<double>::quiet_NaN(), max);
 }
 
-// A NaN on one end goes on both, in canonical form.
+// If one end is NaN, sets both ends to the canonical NaN.
 void Canonicalize(Dtype dtype, std::byte* min, std::byte* max) {
   if (IsNan(dtype, min) || IsNan(dtype, max)) StoreNan(dtype, min, max);
 }

@@ -16,8 +16,8 @@ namespace {
 
 std::int64_t ElementBytes(Dtype dtype) { return static_cast<std::int64_t>(ByteSize(dtype)); }
 
-// Parameters follow each other without a seam where rows share none: then the rows are
-// one.
+// If rows share no parameters and every run is complete, the runs of all rows follow each other,
+// each with the next parameter. Then the rows are joined to one row.
 View InOneRow(View view) {
   if (view.reduced_outer == 1 && view.row_length % view.reduced_inner == 0) {
     view.row_length = view.num_elements();
@@ -71,7 +71,7 @@ absl::Status Reducer::CheckRemain(std::size_t bytes) const {
 
 absl::Status Reducer::Update(absl::Span<const std::byte> piece) {
   RETURN_IF_ERROR(CheckRemain(piece.size()));
-  if (piece.empty()) return absl::OkStatus();  // It may have no address to copy from.
+  if (piece.empty()) return absl::OkStatus();  // An empty piece may have no address.
   const std::size_t size = ByteSize(dtype_);
   if (partial_size_ > 0) {
     const std::size_t taken = std::min(size - partial_size_, piece.size());
@@ -105,7 +105,7 @@ void Reducer::ReduceRange(const std::byte* data, std::int64_t count) {
     const std::int64_t param =
         row / view_.reduced_outer * view_.kept_inner + column / view_.reduced_inner;
     const std::int64_t in_row = std::min(count, view_.row_length - column);
-    // Whole rows that share their parameters go together.
+    // Whole rows that share their parameters are reduced in one call.
     const std::int64_t rows =
         column > 0 || in_row < view_.row_length
             ? 1
@@ -139,7 +139,8 @@ absl::StatusOr<Record> Reducer::Finish() && {
   return std::move(record).WithStatistics(std::move(statistics));
 }
 
-// Padding is zeros. It comes after the tensor's own range, which knows nothing of it.
+// Padding is zeros. It is added after the tensor's own range is computed, because it does not
+// belong to that range.
 void Reducer::AddPadding(std::int64_t param, std::vector<std::byte>& values) const {
   const std::size_t size = ByteSize(dtype_);
   std::byte* const min = values.data() + static_cast<std::size_t>(param) * size;

@@ -18,13 +18,12 @@
 
 namespace calipers {
 
-/// Reduces one tensor, given in pieces, to its record. Holds its parameters'
-/// accumulators (StateBytes) and never the tensor. Not thread-safe; any number
-/// may work side by side.
+/// Reduces one tensor, given in pieces, to its record. Holds the accumulators of the parameters
+/// (StateBytes), but never the tensor. Not thread-safe; several reducers may work at the same time.
 class Reducer {
  public:
-  /// Bytes that a Reducer over `view` takes while it works and its record after
-  /// that, so that a caller can budget before it makes one. Saturates.
+  /// The bytes that a Reducer over `view` takes while it works, and its record takes afterwards. A
+  /// caller can check its memory budget before it makes a Reducer. Saturates.
   static std::int64_t StateBytes(Dtype dtype, const View& view,
                                  const StatisticSet& statistics = {});
 
@@ -32,19 +31,19 @@ class Reducer {
   Reducer(Dtype dtype, View view, std::int64_t num_observations,
           const StatisticSet& statistics = {});
 
-  /// Bytes that the tensor has, and that are still to come.
+  /// The bytes that the tensor has, and the bytes that have not come yet.
   std::int64_t total_bytes() const { return total_bytes_; }
   std::int64_t remaining_bytes() const { return total_bytes_ - seen_bytes_; }
 
-  /// INVALID_ARGUMENT, with the counts, if `bytes` are more than remain.
+  /// INVALID_ARGUMENT, with the counts, if `bytes` is more than remaining_bytes().
   absl::Status CheckRemain(std::size_t bytes) const;
 
-  /// Takes the tensor's next bytes, cut anywhere. INVALID_ARGUMENT if they are
-  /// more than remain; then none of them is taken.
+  /// Takes the tensor's next bytes. A piece may end anywhere, also within an element.
+  /// INVALID_ARGUMENT if `piece` is longer than remaining_bytes(); then nothing is taken.
   absl::Status Update(absl::Span<const std::byte> piece);
 
-  /// The record. INVALID_ARGUMENT, naming the counts, while bytes remain. The
-  /// reducer is spent after it.
+  /// The record. INVALID_ARGUMENT, with the counts, while bytes are missing. The reducer cannot be
+  /// used afterwards.
   absl::StatusOr<Record> Finish() &&;
 
  private:
@@ -54,20 +53,20 @@ class Reducer {
   };
 
   static std::vector<Part> NewParts(Dtype dtype, const View& view, const StatisticSet& statistics);
-  // The whole elements of a piece go to the range and to each statistic.
+  // Gives whole elements to the range and to each statistic.
   void ReduceElements(const std::byte* data, std::int64_t count);
   void ReduceRange(const std::byte* data, std::int64_t count);
   void AddPadding(std::int64_t param, std::vector<std::byte>& values) const;
 
   Dtype dtype_;
-  // Empty for most sessions. Made before view_, which changes the view.
+  // Empty for most sessions. Initialized before view_, whose initializer changes the view.
   std::vector<Part> parts_;
   View view_;
   std::int64_t num_observations_;
   std::int64_t total_bytes_;
   std::int64_t seen_bytes_ = 0;
   std::int64_t next_element_ = 0;
-  // An element cut by the end of a piece.
+  // The first bytes of an element that the end of a piece has cut.
   std::array<std::byte, 8> partial_{};
   std::size_t partial_size_ = 0;
   Accumulators accumulators_;

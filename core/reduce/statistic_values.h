@@ -20,8 +20,8 @@ struct StatisticValue {
   friend bool operator==(const StatisticValue&, const StatisticValue&) = default;
 };
 
-/// The values of a record's statistics, in the order of their names. Copies share the values. A
-/// record without statistics, as most are, takes the size of two pointers.
+/// The values of a record's statistics, in the order of their names. Copies share the values. Most
+/// records have no statistics; then this object is as small as two pointers.
 class StatisticValues {
  public:
   StatisticValues() = default;
@@ -32,7 +32,7 @@ class StatisticValues {
   bool empty() const { return values_ == nullptr; }
   absl::Span<const StatisticValue> values() const;
 
-  /// The value of this name, or null.
+  /// The value of the statistic with this name, or null.
   const std::string* Find(absl::string_view name) const;
 
   /// Bytes on the heap, for budgets.

@@ -10,8 +10,7 @@
 
 namespace calipers {
 
-/// Element types, in safetensors' naming. The values are stored and must not
-/// change.
+/// Element types, with the names of safetensors. The values are stored and must not change.
 enum class Dtype : std::uint8_t {
   kF64 = 0,
   kF32 = 1,
@@ -30,14 +29,14 @@ inline constexpr std::array<Dtype, 11> kAllDtypes = {
     Dtype::kF64, Dtype::kF32, Dtype::kF16, Dtype::kBF16, Dtype::kF8E4M3, Dtype::kF8E5M2,
     Dtype::kI8,  Dtype::kU8,  Dtype::kI16, Dtype::kI32,  Dtype::kI64};
 
-/// The name that safetensors gives it, e.g. "F8_E4M3".
+/// The dtype's name in safetensors, e.g. "F8_E4M3".
 absl::string_view DtypeName(Dtype dtype);
 
-/// The dtype of a safetensors name, in that spelling alone.
-/// INVALID_ARGUMENT, naming those known, for any other.
+/// The dtype with this safetensors name, in exactly this spelling. INVALID_ARGUMENT, with the known
+/// names, for any other name.
 absl::StatusOr<Dtype> ParseDtype(absl::string_view name);
 
-/// Bytes an element takes: 1, 2, 4 or 8.
+/// The size of an element in bytes: 1, 2, 4 or 8.
 std::size_t ByteSize(Dtype dtype);
 
 /// True for the six floating-point types.

@@ -9,22 +9,22 @@
 
 namespace calipers {
 
-/// The value of one element, little-endian at `element`, which need not be
-/// aligned. Exact but for I64 beyond 2^53, which rounds to nearest even.
+/// The value of the element at `element`, which is little-endian and need not be aligned. The value
+/// is exact, except for I64 beyond 2^53: there it is rounded to nearest, ties to even.
 double LoadElement(Dtype dtype, const std::byte* element);
 
-/// Writes `value` as one element: rounded to nearest even, overflow to
-/// infinity (F8_E4M3, which has none: to NaN), NaN in its canonical form
-/// (positive, quiet, no payload). Integers: `value` must be in range; the
-/// fraction is dropped.
+/// Writes `value` as one element. Floats: rounds to nearest, ties to even; overflow gives infinity,
+/// or NaN in F8_E4M3, which has no infinity; NaN is written in its canonical form (positive, quiet,
+/// no payload). Integers: `value` must be in range; the fraction is dropped.
 void StoreElement(Dtype dtype, double value, std::byte* element);
 
-/// True if the element is NaN (never for integers) / plus or minus infinity.
+/// IsNan: true if the element is NaN. IsInf: true if it is plus or minus infinity. Both are false
+/// for integers.
 bool IsNan(Dtype dtype, const std::byte* element);
 bool IsInf(Dtype dtype, const std::byte* element);
 
-/// Three-way order of two elements that are not NaN: negative, 0 or positive.
-/// -0.0 is below +0.0. Exact for I64 too.
+/// Compares two elements that are not NaN. Returns a negative number, 0 or a positive number. -0.0
+/// is below +0.0. Exact for I64 too.
 int CompareElements(Dtype dtype, const std::byte* a, const std::byte* b);
 
 /// Elements of one dtype, packed, little-endian.

@@ -11,8 +11,8 @@
 
 namespace calipers {
 
-// Loads for loops over elements of one dtype: the dtype is a template argument,
-// so that the choice is made once a loop and not once an element.
+// Loads for loops over elements of one dtype. The dtype is a template argument, so it is selected
+// once per loop and not once per element.
 
 /// A dtype as a type.
 template <Dtype kDtype>
@@ -49,8 +49,8 @@ void VisitDtype(Dtype dtype, Visitor&& visitor) {
 
 namespace element_load_internal {
 
-// An element as it lies in memory: the number itself where C++ has the type,
-// else its bits.
+// A value of the type that an element has in memory: the C++ type of the dtype if there is one,
+// else an unsigned integer that holds the element's bits.
 template <Dtype kDtype>
 auto RawOf() {
   if constexpr (kDtype == Dtype::kF64) return double{};
@@ -64,9 +64,9 @@ auto RawOf() {
   if constexpr (kDtype == Dtype::kI64) return std::int64_t{};
 }
 
-// binary16: its exponent and mantissa, placed where float32 has them, are the
-// value but for the exponents' biases, 15 and 127; that holds for subnormals
-// too. Infinity and NaN have the exponent's bits all set, in both.
+// Converts a binary16. Its exponent and mantissa bits are moved to their places in a float32. That
+// gives the value times 2^-112, because the exponent biases are 15 and 127; this holds for
+// subnormals too. Infinity and NaN have all exponent bits set in both formats.
 inline float WidenF16(std::uint16_t bits) {
   constexpr float kBias = 0x1p112F;
   const std::uint32_t sign = (bits & 0x8000U) << 16;
@@ -78,7 +78,8 @@ inline float WidenF16(std::uint16_t bits) {
   return std::bit_cast<float>(sign | wide);
 }
 
-// As above with a bias of 7; no infinity, and NaN only where all bits are set.
+// As WidenF16, with an exponent bias of 7. F8_E4M3 has no infinity, and only the magnitude with all
+// bits set is NaN.
 inline float WidenF8E4M3(std::uint8_t bits) {
   constexpr float kBias = 0x1p120F;
   const std::uint32_t sign = (bits & 0x80U) << 24;
@@ -92,7 +93,7 @@ inline float WidenF8E4M3(std::uint8_t bits) {
 
 }  // namespace element_load_internal
 
-/// Bytes an element takes.
+/// The size of an element in bytes.
 template <Dtype kDtype>
 inline constexpr std::size_t kElementBytes = sizeof(element_load_internal::RawOf<kDtype>());
 
@@ -111,7 +112,7 @@ auto LoadExactly(const std::byte* element) {
   } else if constexpr (kDtype == Dtype::kF8E4M3) {
     return internal::WidenF8E4M3(raw);
   } else if constexpr (kDtype == Dtype::kF8E5M2) {
-    // The upper byte of a binary16.
+    // F8_E5M2 has the layout of the upper byte of a binary16.
     return internal::WidenF16(static_cast<std::uint16_t>(raw << 8));
   } else {
     return raw;

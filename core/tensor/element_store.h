@@ -14,7 +14,7 @@
 
 namespace calipers {
 
-// Stores for loops over elements of one dtype, as element_load.h has loads.
+// Stores for loops over elements of one dtype. element_load.h has the loads.
 
 namespace element_store_internal {
 
@@ -30,26 +30,27 @@ using BF16Format = Format<7, 8, true>;
 using F8E4M3Format = Format<3, 4, false>;
 using F8E5M2Format = Format<2, 5, true>;
 
-// 2^exponent, of a normal float64.
+// 2^exponent, which must be a normal float64.
 constexpr double NormalPowerOfTwo(int exponent) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }
 
-// The bits of a magnitude that may be above the greatest: then at least those of infinity, or
-// of NaN where there is none.
+// The bits of a magnitude. If the magnitude rounds to more than the greatest finite value, the
+// result is at least the bits of infinity, or of NaN in a format without infinity.
 template <typename F>
 std::uint64_t EncodeMagnitude(double magnitude) {
   constexpr int kBias = (1 << (F::kExponentBits - 1)) - 1;
   constexpr int kDropped = 52 - F::kMantissaBits;
   if (magnitude < NormalPowerOfTwo(1 - kBias)) {
-    // Below the normal numbers the unit in the last place stays. The float64 next to this
-    // number are as far apart, so the addition rounds, and its last bits count the units.
+    // Below the normal numbers, the unit in the last place is constant. Near kHolder, float64
+    // numbers are the same distance apart. So the addition rounds, and the last bits of the sum
+    // count the units.
     constexpr double kHolder = NormalPowerOfTwo(52 + 1 - kBias - F::kMantissaBits);
     return std::bit_cast<std::uint64_t>(magnitude + kHolder) -
            std::bit_cast<std::uint64_t>(kHolder);
   }
-  // To the nearest, ties to even. A carry out of the mantissa runs into the exponent, where
-  // it belongs.
+  // Rounds to nearest, ties to even. A carry out of the mantissa increments the exponent, which
+  // gives the correct bits.
   const std::uint64_t bits = std::bit_cast<std::uint64_t>(magnitude);
   const std::uint64_t half = (std::uint64_t{1} << (kDropped - 1)) - 1;
   const std::uint64_t rounded = (bits + half + (bits >> kDropped & 1U)) >> kDropped;
@@ -70,14 +71,14 @@ std::uint64_t Encode(double value) {
   return bits >= kAllOnes ? kNan : sign | bits;
 }
 
-// As it lies in memory.
+// `value` as an element of kDtype, of the type that it has in memory.
 template <Dtype kDtype>
 auto Encoded(double value) {
   using Raw = decltype(element_load_internal::RawOf<kDtype>());
   if constexpr (kDtype == Dtype::kF16) {
     return static_cast<Raw>(Encode<F16Format>(value));
   } else if constexpr (kDtype == Dtype::kBF16) {
-    // Most were rounded already, and are the upper half of a float32.
+    // Most values are already rounded to bfloat16, so they are the upper half of a float32.
     const auto narrow = static_cast<float>(value);
     const auto bits = std::bit_cast<std::uint32_t>(narrow);
     const bool is_upper_half = static_cast<double>(narrow) == value && (bits & 0xFFFFU) == 0;
@@ -95,14 +96,14 @@ auto Encoded(double value) {
 
 }  // namespace element_store_internal
 
-/// StoreElement of a dtype that is known.
+/// StoreElement for a dtype that is known at compile time.
 template <Dtype kDtype>
 void StoreAs(double value, std::byte* element) {
   const auto raw = element_store_internal::Encoded<kDtype>(value);
   std::memcpy(element, &raw, sizeof(raw));
 }
 
-/// StoreAs of a value that the dtype holds, or, of one that has it, NaN.
+/// StoreAs for a value that the dtype holds exactly, or for NaN if the dtype has NaN.
 template <Dtype kDtype, typename Float>
 void StoreExactly(Float value, std::byte* element) {
   if constexpr (kDtype == Dtype::kBF16) {
@@ -112,7 +113,7 @@ void StoreExactly(Float value, std::byte* element) {
     const std::uint16_t raw = std::isnan(value) ? kNan : bits;
     std::memcpy(element, &raw, sizeof(raw));
   } else if constexpr (kDtype == Dtype::kI8 || kDtype == Dtype::kU8 || kDtype == Dtype::kI16) {
-    // Not by way of float64, as StoreAs: that takes twice the vectors.
+    // StoreAs would convert to float64, which takes twice as many vectors.
     const auto raw = static_cast<decltype(element_load_internal::RawOf<kDtype>())>(value);
     std::memcpy(element, &raw, sizeof(raw));
   } else {

@@ -7,14 +7,14 @@
 
 namespace calipers {
 
-/// PyTorch's name of a dtype, as compressed-tensors writes it: "torch.float8_e4m3fn".
+/// PyTorch's name of a dtype, as compressed-tensors writes it, e.g. "torch.float8_e4m3fn".
 absl::string_view TorchDtypeName(Dtype dtype);
 
-/// The dtype of PyTorch's name, with or without "torch.", PyTorch's second names
-/// ("half", "float", "double", "short", "int", "long") among them.
-/// INVALID_ARGUMENT, naming `field` and the dtypes there are, for any other name: those
-/// that PyTorch does not know, and those in which no scale or zero point is kept here
-/// (complex, quantized, boolean, unsigned beyond uint8).
+/// The dtype with this PyTorch name, with or without "torch.". PyTorch's second names ("half",
+/// "float", "double", "short", "int", "long") are accepted too. INVALID_ARGUMENT, with `field` and
+/// the known dtypes, for any other name: a name that PyTorch does not know, or a dtype in which no
+/// scale or zero point is kept here (complex, quantized, boolean, unsigned integers wider than
+/// uint8).
 absl::StatusOr<Dtype> ParseTorchDtype(absl::string_view field, absl::string_view name);
 
 }  // namespace calipers

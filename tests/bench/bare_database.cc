@@ -15,7 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What calipers-server takes if it is not told another.
+// The defaults of calipers-server.
 constexpr std::size_t kCacheBytes = std::size_t{256} << 20;
 constexpr int kCompressedLevel = 2;
 
@@ -50,7 +50,7 @@ void Compact(const std::string& data_directory) {
   options.change_level = true;
   options.target_level = kCompressedLevel;
   Check(db->CompactRange(options, nullptr, nullptr));
-  // Once more, for tables that were only moved there.
+  // A second time, for tables that the first call only moved to this level.
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   Check(db->CompactRange(options, nullptr, nullptr));
 }

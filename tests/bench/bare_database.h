@@ -5,13 +5,13 @@
 
 namespace calipers::bench {
 
-// The RocksDB of a data directory without its server, which must not have it open.
+// Access to the RocksDB of a data directory without its server. No server may have it open.
 
-/// Seconds to open it as the server does and to go through the rows of its sessions: the
-/// least that a start comes to.
+/// Seconds to open the database as the server does and to read the rows of its sessions: the
+/// minimum time of a server start.
 double OpenAndReadSessions(const std::string& data_directory);
 
-/// Merges every table into the first level that is compressed.
+/// Merges all tables into the first compressed level.
 void Compact(const std::string& data_directory);
 
 }  // namespace calipers::bench

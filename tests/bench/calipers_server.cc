@@ -28,7 +28,7 @@ CalipersServer::CalipersServer(const Programs& programs, const Flags& store, int
 
 void CalipersServer::Settle() const {
   constexpr absl::Duration kWhile = absl::Milliseconds(100);
-  // An idle server looks after its own health.
+  // An idle server still takes a little processor time for its own checks.
   constexpr double kIdle = 0.02;
   for (int tries = 0; tries < 600; ++tries) {
     const double before = child_.processor_seconds();

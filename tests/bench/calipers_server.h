@@ -9,35 +9,36 @@
 
 namespace calipers::bench {
 
-/// How to start the servers.
+/// The programs of the servers.
 struct Programs {
   std::string calipers_server;
-  std::string self;  // this program, which is the raw server too
+  std::string self;  // this program, which also contains the raw server
 };
 
-/// calipers-server on loopback, a process of its own, and a client of it.
+/// calipers-server on loopback in a separate process, and a client for it.
 class CalipersServer {
  public:
   using Flags = std::vector<std::string>;
-  /// Keeps nothing.
+  /// Stores everything in memory only.
   static Flags InMemory() { return {"--store", "memory"}; }
-  /// Keeps everything in `directory`; `durability` as the flag takes it.
+  /// Stores everything in `directory`; `durability` is the value of the flag.
   static Flags Durable(const std::string& directory, const std::string& durability);
 
-  /// `store`: one of the above. On processor `cpu` alone if that is not negative.
+  /// `store` is one of the flags above. If `cpu` is not negative, the server runs only on this
+  /// processor.
   CalipersServer(const Programs& programs, const Flags& store, int cpu = -1);
 
   const Child& child() const { return child_; }
   const std::string& target() const { return child_.target(); }
   RawClient& client() { return client_; }
 
-  /// Leaves kSession empty, in a run of its own.
+  /// Makes kSession an empty session, in a run without other sessions.
   void Fresh();
-  /// Waits until it has nothing more to do in the background, a minute at most.
+  /// Waits until the server has no background work left, at most a minute.
   void Settle() const;
-  /// Stops it as an operator would.
+  /// Stops the server as an operator would.
   void Stop() { child_.Stop(); }
-  /// SIGKILL.
+  /// Ends the server with SIGKILL.
   void Kill() { child_.Kill(); }
 
  private:

@@ -18,8 +18,8 @@ extern char** environ;
 namespace calipers::bench {
 namespace {
 
-// Short, for how long a start takes is measured too; long enough in all for a million
-// sessions.
+// Short, because the duration of a start is also measured. All tries together are long enough for a
+// server with a million sessions.
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(1);
 constexpr int kTries = 60'000;
 
@@ -58,7 +58,7 @@ std::int64_t Child::resident_bytes() const {
 
 double Child::processor_seconds() const {
   std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
-  // What is before is the program's name, in parentheses.
+  // Skips the pid and the program's name, which is in parentheses.
   file.ignore(std::numeric_limits<std::streamsize>::max(), ')');
   std::string skipped;
   for (int field = 3; field < 14; ++field) file >> skipped;

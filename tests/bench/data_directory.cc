@@ -32,7 +32,7 @@ DataDirectory::DataDirectory() : parent_(MakeParent()), path_(parent_ + "/data")
 
 DataDirectory::DataDirectory(const DataDirectory& other) : DataDirectory() {
   std::filesystem::copy(other.path_, path_, std::filesystem::copy_options::recursive);
-  // Or whoever is measured next would wait until it is written.
+  // Otherwise the next measurement would wait until the copy is written.
   sync();
 }
 

@@ -6,19 +6,19 @@
 
 namespace calipers::bench {
 
-/// A directory for a server's data, beside the program, where the build is: what is measured
-/// is a disk, and a temporary directory may be memory. Removed with the object.
+/// A directory for a server's data, in the program's folder in the build tree. Benchmarks measure a
+/// disk, and a temporary directory may be in memory. The destructor removes the directory.
 class DataDirectory {
  public:
-  /// Not there yet. Ends the program if the place is in memory.
+  /// The directory does not exist yet. Ends the program if its place is in memory.
   DataDirectory();
-  /// With what another holds; no server may have that.
+  /// A copy of `other`, which no server may have open.
   explicit DataDirectory(const DataDirectory& other);
   ~DataDirectory();
   DataDirectory& operator=(const DataDirectory&) = delete;
 
   const std::string& path() const { return path_; }
-  /// Bytes that its files take on the disk.
+  /// Bytes that the files occupy on the disk.
   std::int64_t DiskBytes() const;
 
  private:

@@ -1,4 +1,4 @@
-// What a record takes on the disk, beside its own bytes: min and max.
+// Disk space of a record, compared with its own bytes: min and max.
 
 #include <cstdint>
 #include <cstring>
@@ -31,7 +31,7 @@ std::string SessionId(std::int64_t number) {
   return absl::StrCat("model.layers.", number, ".mlp.down_proj/weight");
 }
 
-// As no compression shrinks it, but for the sign and exponent of numbers that are alike.
+// Numbers that no compression can shrink, except for their equal sign and exponent.
 std::string RandomFloats(std::mt19937& random, std::int64_t count, float sign) {
   std::uniform_real_distribution<float> range(1, 2);
   std::string bytes;
@@ -50,7 +50,7 @@ grpc::ByteBuffer CreateChannelwise(std::int64_t session) {
   return Serialized(request);
 }
 
-// The record of batch `index` of every session, in one message.
+// A message with the record of batch `index` for every session.
 grpc::ByteBuffer BatchMessage(std::int64_t index, std::int64_t params, std::mt19937& random) {
   v1::ObserveRequest request;
   request.set_worker("rank 0");

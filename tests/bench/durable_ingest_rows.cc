@@ -1,5 +1,6 @@
-// What keeping costs: the same client sends the same to servers that keep it, at each
-// durability, and to one that keeps nothing, which is the limit. In turns.
+// The cost of durability. A client sends the same data to servers that store them, at each
+// durability, and to a server that stores nothing on disk, which is the limit. The servers take
+// turns.
 
 #include <algorithm>
 #include <functional>
@@ -29,14 +30,14 @@ constexpr int kDurableRounds = 5;
 
 struct Figures {
   double speed = 0;
-  double processor = 0;  // seconds in all, with what is left to do afterwards
+  double processor = 0;  // total seconds, including the background work after the last message
 };
-// Medians by durability, and of the server that keeps nothing.
+// Medians by durability, and of the server in memory.
 using Measured = std::map<std::string, Figures>;
 
 struct Side {
   std::string name;
-  std::unique_ptr<DataDirectory> directory;  // none in memory
+  std::unique_ptr<DataDirectory> directory;  // nullptr in memory
   std::unique_ptr<CalipersServer> server;
   std::vector<double> speeds = {};
   std::vector<double> processor = {};
@@ -56,7 +57,7 @@ std::vector<Side> StartSides(const Programs& programs,
   return sides;
 }
 
-// What was refused would cost nothing and count.
+// Rejected observations would cost nothing, but the speed would include them.
 void CheckCount(CalipersServer& server, const std::string& session, std::int64_t expected) {
   v1::GetSessionRequest request;
   request.set_name(session);
@@ -68,14 +69,14 @@ void CheckCount(CalipersServer& server, const std::string& session, std::int64_t
   if (count != expected) Fail(absl::StrCat(count, " of ", expected, " records are there"));
 }
 
-// The same for every server, over and over.
+// The work that every server does in every round.
 struct Work {
-  // In whatever the speeds are to be in.
+  // In the unit in which the speeds are counted.
   double amount;
   std::function<void(CalipersServer&)> prepare;
   // Returns the seconds.
   std::function<double(const std::string& target)> send;
-  // Ends the program if not everything is there.
+  // Ends the program if records are missing.
   std::function<void(CalipersServer&)> check;
 };
 
@@ -89,7 +90,7 @@ Measured Measure(const Programs& programs, const std::vector<std::string>& durab
       const double before = side.server->child().processor_seconds();
       side.speeds.push_back(work.amount / work.send(side.server->target()));
       work.check(*side.server);
-      // Or it would take from the next.
+      // Otherwise the server's background work would slow the next server.
       side.server->Settle();
       side.processor.push_back(side.server->child().processor_seconds() - before);
     }
@@ -101,7 +102,7 @@ Measured Measure(const Programs& programs, const std::vector<std::string>& durab
   return measured;
 }
 
-// A row for each durability, of one measurement.
+// Adds a row for each durability. All rows come from one measurement.
 void AddRows(std::vector<RowMaker>& rows, const std::string& prefix, const char* unit,
              const std::vector<std::string>& durabilities,
              const std::function<Measured()>& measure) {
@@ -120,11 +121,11 @@ void AddRows(std::vector<RowMaker>& rows, const std::string& prefix, const char*
   }
 }
 
-// Of one size, in pieces of the C++ client's default.
+// Tensors of one size, in pieces of the C++ client's default size.
 struct TensorLoad {
   std::size_t tensor_bytes;
   int streams;
-  // Enough for a round to take a few syncs' time many times over.
+  // So many tensors that a round takes much longer than a few syncs.
   std::int64_t each() const {
     return static_cast<std::int64_t>((std::size_t{1} << 30) / tensor_bytes) / streams;
   }
@@ -141,7 +142,7 @@ Work TensorWork(const TensorLoad& load, std::function<double(const std::string&)
           .check = [=](CalipersServer& server) { CheckCount(server, kSession, load.count()); }};
 }
 
-// As fast as the transport takes them, however many are not acknowledged yet.
+// Sends as fast as the transport allows, without a limit for unacknowledged tensors.
 Work Tensors(const TensorLoad& load) {
   const auto messages = std::make_shared<std::vector<std::vector<grpc::ByteBuffer>>>();
   for (int s = 0; s < load.streams; ++s) {
@@ -153,7 +154,7 @@ Work Tensors(const TensorLoad& load) {
   });
 }
 
-// As the C++ client does, which waits at 4096 observations or 256 MiB not acknowledged.
+// Sends as the C++ client does, which waits at 4096 observations or 256 MiB not acknowledged.
 Work TensorsOfWorkers(const TensorLoad& load) {
   return TensorWork(load, [=](const std::string& target) {
     return WorkerStreams(target, {.streams = load.streams,
@@ -163,7 +164,7 @@ Work TensorsOfWorkers(const TensorLoad& load) {
   });
 }
 
-// Records of one float pair, so many in a message, from 16 workers.
+// Records of one float pair from 16 workers, `records_a_message` in each message.
 Work Records(std::int64_t sessions, int records_a_message) {
   constexpr int kWorkers = 16;
   const std::int64_t each = records_a_message == 1 ? 5'000 : 24'000;

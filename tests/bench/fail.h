@@ -7,7 +7,7 @@
 
 namespace calipers::bench {
 
-/// A measurement that went wrong is worth nothing, nor are those after it.
+/// Ends the program: after a failed measurement, later measurements are worth nothing either.
 [[noreturn]] inline void Fail(const std::string& why) {
   std::cerr << "bench: " << why << '\n';
   std::_Exit(1);

@@ -1,7 +1,7 @@
-"""Arrow Flight's DoPut: a server that drops what comes, and a client that sends.
+"""Arrow Flight's DoPut: a server that discards tensors, and a client that sends them.
 
-The client sends tensors as record batches of one uint16 column, a stream a thread, and
-prints the seconds.
+The client sends tensors as record batches with one uint16 column, with one stream in each thread,
+and prints the seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyarrow import flight
 
 
 class Discard(flight.FlightServerBase):
-    """Reads every batch and drops it."""
+    """Reads and discards every batch."""
 
     def do_put(self, context, descriptor, reader, writer) -> None:
         for _ in reader:
@@ -31,8 +31,8 @@ def serve(port_file: Path) -> None:
 
 
 def batches_of(tensor: int, piece: int) -> list[pa.RecordBatch]:
-    """The pieces of a tensor of 16-bit elements, each where it lies in the whole: from a
-    piece that is sent again and again the client would read no memory but its cache."""
+    """The pieces of a tensor of 16-bit elements, as views of the whole tensor. A single repeated
+    piece would stay in the client's cache."""
     values = pa.array(np.full(tensor // 2, 0x3B3B, dtype=np.uint16))
     return [
         pa.record_batch([values.slice(start, piece // 2)], names=["data"])
@@ -41,7 +41,7 @@ def batches_of(tensor: int, piece: int) -> list[pa.RecordBatch]:
 
 
 def send(target: str, streams: int, piece: int, tensor: int, tensors: int) -> float:
-    """Seconds until all streams are through."""
+    """The seconds until all streams are finished."""
     batches = batches_of(tensor, piece)
     descriptor = flight.FlightDescriptor.for_path("bench")
     ready = threading.Barrier(streams + 1)

@@ -1,5 +1,5 @@
-// Folds records into a moving average beside a loop that only loads as many bytes as the
-// record and the state have. A fold writes the state besides.
+// Compares folding records into a moving average with a loop that only loads the bytes of the
+// record and of the state. A fold also writes the state.
 
 #include <benchmark/benchmark.h>
 
@@ -21,7 +21,7 @@ namespace {
 
 Record RecordOf(Dtype dtype, std::int64_t params) {
   const auto size = static_cast<std::size_t>(params) * ByteSize(dtype);
-  // Finite in every dtype, and min and max the same.
+  // Finite in every dtype, and equal min and max.
   const std::vector<std::byte> ends(size, std::byte{0x3B});
   return Record::Make(dtype, 1, ends, ends, {}, {}).value();
 }

@@ -1,4 +1,4 @@
-"""Draws what Calipers costs as sessions, workers and tensors grow, as SVG files."""
+"""Draws the growth of costs with the numbers of sessions and workers and the size of tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-# Without these every run would give other files.
+# Makes the SVG files reproducible.
 matplotlib.rcParams["svg.hashsalt"] = "calipers"
 matplotlib.rcParams["svg.fonttype"] = "none"
 METADATA = {"Date": None, "Creator": None}
@@ -29,9 +29,9 @@ LIMIT = "#9a9a9a"
 
 @dataclass
 class Panel:
-    """One pair of axes: the rows of one figure, over what grows."""
+    """One pair of axes: rows of the benchmark over the growing quantity."""
 
-    rows: str  # a regular expression; its group is what grows
+    rows: str  # a regular expression; its group is the growing quantity
     title: str
     y_label: str
     x_label: str
@@ -100,7 +100,7 @@ PICTURES = {
 
 
 def points(rows: list[dict], panel: Panel) -> list[tuple[float, dict]]:
-    """The panel's rows by what grows."""
+    """The panel's rows by the growing quantity."""
     found = [(re.fullmatch(panel.rows, row["name"]), row) for row in rows]
     return sorted(
         ((float(match.group(1)), row) for match, row in found if match), key=lambda p: p[0]
@@ -108,7 +108,7 @@ def points(rows: list[dict], panel: Panel) -> list[tuple[float, dict]]:
 
 
 def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
-    """Calipers' line, and the limit's where there is one."""
+    """Draws the line of Calipers, and the line of the limit if there is one."""
     limits = [(x, row["limit"]) for x, row in found if row["limit"]]
     if limits:
         axes.plot(*zip(*limits), color=LIMIT, marker="o", markersize=3, label=panel.limit)
@@ -117,7 +117,7 @@ def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     ticks = [x for x, _ in found]
-    # As many as find room for their labels.
+    # As many ticks as there is room for labels.
     axes.set_xticks(ticks[:: math.ceil(len(ticks) / 7)])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_text(x)))
@@ -134,7 +134,7 @@ def draw(axes: Axes, panel: Panel, found: list[tuple[float, dict]]) -> None:
 
 
 def picture(rows: list[dict], panels: list[Panel]) -> plt.Figure:
-    """Panels two in a row."""
+    """Draws the panels, two in each row."""
     columns = min(2, len(panels))
     lines = (len(panels) + columns - 1) // columns
     figure, axes = plt.subplots(
@@ -144,7 +144,7 @@ def picture(rows: list[dict], panels: list[Panel]) -> plt.Figure:
         found = points(rows, panel)
         if not found:
             sys.exit(
-                f"no rows {panel.rows}: scripts/bench --only 'growth/*' --json FILE makes them"
+                f"no rows {panel.rows}: run scripts/bench --only 'growth/*' --json FILE"
             )
         draw(axis, panel, found)
     figure.tight_layout()
@@ -158,7 +158,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = json.loads(arguments.json.read_text())
     arguments.out.mkdir(parents=True, exist_ok=True)
-    # All are drawn before one is written: rows that are missing leave the old set whole.
+    # All pictures are drawn before the first is written, so that an error changes no file.
     pictures = {name: picture(rows, panels) for name, panels in PICTURES.items()}
     for name, figure in pictures.items():
         path = arguments.out / f"{name}.svg"

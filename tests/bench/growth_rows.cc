@@ -1,4 +1,4 @@
-// What Calipers costs as sessions, workers and tensors grow.
+// The cost of Calipers as sessions, workers and tensors grow.
 
 #include <algorithm>
 #include <map>
@@ -20,19 +20,19 @@ namespace {
 
 struct Latency {
   double call = 0;  // us
-  double echo = 0;  // of the same bytes, in turns
+  double echo = 0;  // an echo of the same bytes; both calls take turns
 };
 
 struct SessionCosts {
-  double open = 0;  // a second
+  double open = 0;  // sessions created per second
   Latency lookup;
   double list = 0;         // us, a page of 100
   double memory = 0;       // bytes each, once open
   double records = 0;      // a second, one to each session
-  double used_memory = 0;  // bytes each, once it has a record
+  double used_memory = 0;  // bytes per session, after each has a record
 };
 
-// The median of calls for sessions all over the table.
+// The median of calls for random sessions.
 Latency Lookup(ServerPair& servers, std::int64_t count) {
   std::mt19937_64 random(1);
   std::vector<double> calls;
@@ -47,7 +47,7 @@ Latency Lookup(ServerPair& servers, std::int64_t count) {
   return {Median(calls), Median(echoes)};
 }
 
-// The median of up to 300 pages, one behind the other, in us.
+// The median time of up to 300 consecutive pages, in us.
 double List(ServerPair& servers) {
   std::vector<double> seconds;
   v1::ListSessionsRequest request;
@@ -67,7 +67,7 @@ double List(ServerPair& servers) {
 
 SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
   ServerPair servers(programs);
-  // Calls, threads and code are there before memory is counted.
+  // Calls, threads and code use their memory before the measurement of memory begins.
   servers.Fresh();
   CreateSessions(servers.calipers(), 1000);
   servers.Fresh();
@@ -89,7 +89,7 @@ SessionCosts MeasureSessions(const Programs& programs, std::int64_t count) {
 }
 
 void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
-  // One measurement for all rows of a count.
+  // One measurement gives all rows of a count.
   const auto measured = std::make_shared<std::map<std::int64_t, SessionCosts>>();
   const auto costs = [=](std::int64_t count) -> const SessionCosts& {
     const auto it = measured->find(count);
@@ -111,7 +111,7 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
          }});
     add("list", "us", &SessionCosts::list);
     add("records", "records/s", &SessionCosts::records);
-    // Of a handful, what any server's pages come to would be the whole figure.
+    // For a small number of sessions, the rounding to pages would dominate the figure.
     if (count < 10'000) continue;
     add("memory", "bytes", &SessionCosts::memory);
     add("used_memory", "bytes", &SessionCosts::used_memory);
@@ -120,8 +120,8 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
 
 // --- workers ---
 
-// `total` observations over so many streams, by a maker of one stream's messages.
-// `limit` is the raw server's method that they stand beside.
+// `total` observations over `workers` streams. `make` makes the messages of one stream. `limit` is
+// the method of the raw server for the comparison.
 template <typename Make>
 Row Streams(const Programs& programs, int rounds, int workers, double total, const char* unit,
             int answer_every, const char* limit, Make make) {

@@ -1,5 +1,5 @@
-// Measures calipers-server beside raw gRPC, and one that keeps what it is sent beside one
-// that does not, each server a process of its own on loopback. Rounds alternate; medians are
+// Compares calipers-server with raw gRPC, and a server that stores its data on disk with a server
+// that does not. Each server is a separate process on loopback. Rounds alternate, and medians are
 // compared. scripts/bench runs it.
 
 #include <fnmatch.h>

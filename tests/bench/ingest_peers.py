@@ -1,7 +1,7 @@
-"""Sends the same tensors to Calipers, to Arrow Flight and to raw gRPC, in turns.
+"""Sends the same tensors to Calipers, Arrow Flight and raw gRPC, in alternating rounds.
 
-Prints the rows of tests/bench/report.py as JSON: GB/s, medians of the rounds. Calipers
-is fed by its C++ client library, Flight by pyarrow, whose streams are C++ too.
+Writes the rows for tests/bench/report.py as JSON: GB/s, medians of the rounds. The client of
+Calipers is its C++ library, the client of Flight is pyarrow, whose streams are C++ too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FLIGHT_NAME = "Arrow Flight DoPut"
 
 
 def seconds(command: list, target: str, streams: int, piece: int) -> float:
-    """What a sender takes."""
+    """The seconds that a sender takes."""
     flags = {
         "--target": target,
         "--streams": streams,

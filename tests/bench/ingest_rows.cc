@@ -1,5 +1,5 @@
-// Ingest beside raw gRPC over the same transport: the same client sends the same bytes
-// in the same messages to calipers-server and to servers that do less with them.
+// Ingest compared with raw gRPC over the same transport. A client sends the same bytes in the same
+// messages to calipers-server and to servers that do less with them.
 
 #include <algorithm>
 #include <string>
@@ -15,7 +15,7 @@ namespace {
 Row Tensors(const Programs& programs, bool pinned, int rounds, std::size_t tensor_bytes,
             std::size_t piece_bytes) {
   ServerPair servers(programs, pinned);
-  // Enough for a round to take a good part of a second.
+  // So many tensors that a round takes a good part of a second.
   const std::size_t count =
       std::max<std::size_t>(1, (std::size_t{512} << 20) / std::max(tensor_bytes, piece_bytes));
   const int pieces = static_cast<int>((tensor_bytes + piece_bytes - 1) / piece_bytes);
@@ -36,7 +36,7 @@ Row Tensors(const Programs& programs, bool pinned, int rounds, std::size_t tenso
           .peers = {{"raw gRPC, bytes loaded", Median(load)}}};
 }
 
-// Reduced records of one float pair, so many in a message.
+// Reduced records of one float pair, `records_a_message` in each message.
 Row Records(const Programs& programs, bool pinned, int rounds, int records_a_message) {
   ServerPair servers(programs, pinned);
   const int messages_a_round = std::min(20'000, 300'000 / records_a_message);

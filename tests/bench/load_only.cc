@@ -13,7 +13,7 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Four chains, as in the reducers; an OR is the least that keeps a load alive.
+// Four chains, as in the reducers. An OR is the cheapest operation that keeps a load.
 std::uint64_t LoadOnlyOn(const std::uint64_t* data, std::size_t count) {
   const hn::ScalableTag<std::uint64_t> d;
   const std::size_t lanes = hn::Lanes(d);

@@ -8,8 +8,8 @@
 
 namespace calipers::bench {
 
-/// Loads every byte with the widest vectors of the machine and does next to
-/// nothing with them: what no reducer can be faster than.
+/// Loads every byte with the widest vectors of the machine and does almost nothing else. No reducer
+/// can be faster.
 std::uint64_t LoadOnly(absl::Span<const std::byte> buffer);
 
 }  // namespace calipers::bench

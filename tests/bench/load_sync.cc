@@ -1,6 +1,6 @@
-// One of several workers that bring their ranges together: in each round it sends one
-// reduced record for every observer and reads the answer that holds all workers' records,
-// which is a barrier too. Prints the milliseconds of each round.
+// One of several workers that synchronize their ranges. In each round it sends one reduced record
+// for every observer, and reads the answer with the records of all workers. The read is also a
+// barrier. Prints the milliseconds of each round.
 
 #include <CLI/CLI.hpp>
 #include <chrono>

@@ -1,5 +1,5 @@
-// Sends tensors as a worker of the client library does, over several streams at once,
-// and prints the seconds; with --raw the same messages to a server that discards them.
+// Sends tensors over several streams at once, with the client library as a worker does, and prints
+// the seconds. With --raw, sends the same messages to a server that discards them.
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -32,7 +32,7 @@ double SendRaw(const std::string& target, const WorkerLoad& load) {
 void CreateSession(const std::string& target) {
   const auto client = client::Client::Connect(target, {});
   Check(client.status());
-  // What an earlier turn left; NOT_FOUND the first time.
+  // Deletes the run of an earlier turn; NOT_FOUND the first time.
   (*client)->DeleteRun(kRun).IgnoreError();
   v1::CreateSessionRequest request;
   request.set_parent(kRun);

@@ -1,9 +1,9 @@
-"""Scales and zero points of 448 observers: one call to Calipers beside compressed-tensors.
+"""Scales and zero points of 448 observers: one call to Calipers, compared with compressed-tensors.
 
-Calipers' rows are those of ingest_bench, server and transport included. The peer has the
-same ranges (shapes, dtype) as tensors in its own process and calls calculate_qparams for
-each of them, generate_gparam before it where there is a global scale, as llm-compressor's
-observers do. In turns; prints the rows of tests/bench/report.py as JSON: milliseconds,
+The results of Calipers come from ingest_bench and include the server and the transport. The peer
+has ranges of the same shapes and dtypes as tensors in its own process. It calls calculate_qparams
+for each observer, and generate_gparam before it if there is a global scale, as llm-compressor's
+observers do. Rounds alternate. Writes the rows for tests/bench/report.py as JSON: milliseconds,
 medians.
 """
 
@@ -33,7 +33,7 @@ PEER = "compressed-tensors"
 
 @dataclass(frozen=True)
 class Case:
-    """What ingest_bench measures under the name, in PyTorch's terms."""
+    """A case of ingest_bench, with PyTorch's values."""
 
     scheme: str
     of: str  # weights or input_activations
@@ -53,7 +53,7 @@ CASES = {
 
 
 def peer(case: Case) -> Callable[[], None]:
-    """All observers' qparams, once."""
+    """Computes the qparams of all observers once."""
     ranges = [
         (-torch.rand(case.shape).bfloat16() - 0.5, torch.rand(case.shape).bfloat16() + 0.5)
         for _ in range(OBSERVERS)
@@ -75,7 +75,7 @@ def milliseconds(call: Callable[[], None]) -> float:
 
 
 def calipers(programs: Programs, name: str) -> dict:
-    """The row that ingest_bench has for it."""
+    """The result of ingest_bench for the case."""
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.json"
         command = [programs.bench("ingest_bench"), "--server", programs.server]

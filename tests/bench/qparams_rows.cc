@@ -1,4 +1,4 @@
-// Scales and zero points of 448 sessions in one call, beside an echo of the answer's bytes.
+// Scales and zero points of 448 sessions in one call, compared with an echo of the answer's bytes.
 
 #include <cstdint>
 #include <cstring>
@@ -17,17 +17,17 @@ namespace {
 
 constexpr int kQParamsSessions = 448;
 
-// What every session holds, and is asked for.
+// The content of every session, and the question about it.
 struct Case {
   const char* name;
   const char* base_name = "weight";
   const char* scheme;
-  const char* observer = "minmax";  // that of the scheme, whose fold is at hand
+  const char* observer = "minmax";  // the scheme's observer, so that its fold is in memory
   v1::Strategy strategy;
   std::int64_t group_size = 0;  // 0: none
   std::int64_t rows;
   std::int64_t columns;
-  std::int64_t parameters;  // a session
+  std::int64_t parameters;  // per session
 };
 
 constexpr Case kCases[] = {
@@ -65,7 +65,7 @@ std::string NameOf(const Case& c, int session) {
   return absl::StrCat(kRun, "/sessions/model.layers.", session, ".mlp.down_proj/", c.base_name);
 }
 
-// BF16 of magnitudes about 1, of the sign given.
+// BF16 numbers with magnitudes around 1 and the given sign.
 std::string Numbers(std::mt19937& random, std::int64_t count, std::uint16_t sign) {
   std::string bytes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -89,7 +89,7 @@ void Create(RawClient& client, const Case& c) {
   }
 }
 
-// A record each.
+// Sends one record for each session.
 void Observe(RawClient& client, const Case& c) {
   std::mt19937 random(1);
   std::vector<grpc::ByteBuffer> messages;

@@ -1,4 +1,4 @@
-// GetMinMax beside a unary echo of the same bytes on a server of the same kind.
+// GetMinMax compared with a unary echo of the same bytes on a similar server.
 
 #include <atomic>
 #include <string>
@@ -24,14 +24,14 @@ grpc::ByteBuffer Question() {
 
 double Microseconds(double seconds) { return 1e6 * seconds; }
 
-// Has a session with something to answer.
+// Makes a session that has an answer.
 void Prepare(ServerPair& servers) {
   servers.Fresh();
   std::vector<grpc::ByteBuffer> messages = RecordMessages(1, 100);
   servers.calipers().Stream(kObserve, messages, 1);
 }
 
-// Call after call, after `silence` each.
+// One call after another, each after a pause of `silence`.
 Row Idle(const Programs& programs, int calls, absl::Duration silence, double quantile) {
   ServerPair servers(programs);
   Prepare(servers);
@@ -76,7 +76,7 @@ std::vector<double> UnderIngest(const Child& server, const char* ingest, const c
   const absl::Time end = absl::Now() + absl::Seconds(5);
   while (absl::Now() < end) {
     latencies.push_back(Microseconds(client.Unary(call, question)));
-    // Not a load of its own.
+    // So that these calls are no load themselves.
     absl::SleepFor(absl::Milliseconds(1));
   }
   done = true;

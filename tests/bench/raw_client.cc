@@ -27,7 +27,7 @@ void Check(const std::string& method, const grpc::Status& status) {
   Fail(method + ": " + status.error_message());
 }
 
-// What an event of the completion queue was asked for as.
+// The operation to which an event of the completion queue belongs.
 enum Tag : std::intptr_t { kStarted, kRead, kWritten, kDone, kFinished };
 void* AsTag(Tag tag) { return reinterpret_cast<void*>(tag); }
 

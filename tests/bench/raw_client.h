@@ -10,26 +10,26 @@
 
 namespace calipers::bench {
 
-/// Sends the same bytes to any server in the same way, so that only the server
-/// differs between two measurements. To be used by one thread.
+/// Sends the same bytes in the same way to any server, so that two measurements differ only in the
+/// server. To be used by one thread.
 class RawClient {
  public:
   explicit RawClient(const std::string& target);
 
-  /// Waits for the connection, so that no measurement pays for it.
+  /// Waits for the connection, so that no measurement includes this time.
   void Connect();
 
-  /// Seconds to send all messages over one call of `method` and to see the call
-  /// end after all answers. Ends the program if the call fails.
+  /// Seconds to send all messages over one call of `method`, and to read all answers until the call
+  /// ends. Ends the program if the call fails.
   double Stream(const std::string& method, std::vector<grpc::ByteBuffer>& messages,
                 int answer_every);
 
-  /// Seconds of one unary call; `answer` is what came. Ends the program if it fails,
-  /// unless with NOT_FOUND.
+  /// Seconds of one unary call; stores the answer in `answer`. Ends the program if the call fails
+  /// with another status than NOT_FOUND.
   double Unary(const std::string& method, const grpc::ByteBuffer& request,
                grpc::ByteBuffer* answer = nullptr);
 
-  /// Seconds of all these unary calls, `window` of them under way at a time.
+  /// Seconds of all these unary calls, with `window` calls in flight at a time.
   double Unaries(const std::string& method, const std::vector<grpc::ByteBuffer>& requests,
                  std::size_t window);
 

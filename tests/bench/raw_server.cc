@@ -31,7 +31,7 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
     ++messages_;
     if (mode_ != Mode::kEcho && messages_ % answer_every_ != 0) return StartRead(&incoming_);
     outgoing_ = Answer();
-    // A unary call has nothing more to read.
+    // A unary call has no further message.
     if (mode_ == Mode::kEcho) return StartWriteAndFinish(&outgoing_, {}, grpc::Status::OK);
     StartWrite(&outgoing_);
   }
@@ -59,8 +59,8 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
     }
   }
 
-  // The least that a server does which reads records and says what became of each: the
-  // generated code, in an arena.
+  // The minimum work of a server that reads records and acknowledges each record: the generated
+  // code, in an arena.
   grpc::ByteBuffer ParseAndAcknowledge() {
     google::protobuf::Arena arena;
     auto& request = *google::protobuf::Arena::CreateMessage<v1::ObserveRequest>(&arena);
@@ -77,21 +77,21 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
     }
     grpc::ByteBuffer buffer;
     {
-      // Its destructor completes the buffer.
+      // The destructor of the writer completes the buffer.
       grpc::ProtoBufferWriter writer(&buffer, 64 << 10, static_cast<int>(response.ByteSizeLong()));
       response.SerializeToZeroCopyStream(&writer);
     }
     return buffer;
   }
 
-  // Touches every byte, in vectors: the least that a server does which looks at them.
+  // Loads every byte, in vectors: the minimum work of a server that looks at the bytes.
   void Load() {
     std::vector<grpc::Slice> slices;
     if (!incoming_.Dump(&slices).ok()) return;
     for (const grpc::Slice& slice : slices) {
       loaded_ |= LoadOnly({reinterpret_cast<const std::byte*>(slice.begin()), slice.size()});
     }
-    // Keeps the loads from being left out.
+    // Prevents the compiler from removing the loads.
     asm volatile("" : : "r"(loaded_));
   }
 
@@ -127,7 +127,7 @@ class RawService final : public grpc::CallbackGenericService {
 }  // namespace
 
 int ServeRaw(const std::string& port_file) {
-  // Or what it stands for would be malloc's defaults.
+  // As in calipers-server. Otherwise the measurement would include malloc's defaults.
   server::KeepFreedMemory();
   RawService service;
   int port = 0;

@@ -5,13 +5,14 @@
 
 namespace calipers::bench {
 
-/// Metadata of a call: after how many messages the server answers with one.
+/// Metadata of a call: the number of messages for each answer of the server.
 inline constexpr char kAnswerEvery[] = "answer-every";
 
-/// Serves, on a free loopback port until it is killed, what the transport alone
-/// can do. /raw/Discard drops each message, /raw/Sum adds up its bytes; both answer
-/// with a few bytes every kAnswerEvery messages. /raw/Echo answers each with itself.
-/// Writes the port to `port_file`. Returns only if it cannot serve.
+/// Shows the speed of the transport alone. Serves on a free loopback port until it is killed.
+/// /raw/Discard drops each message, /raw/Load loads its bytes, and /raw/Parse parses its records
+/// and acknowledges them. These three answer once for every kAnswerEvery messages. /raw/Echo
+/// answers a message with the same bytes. Writes the port to `port_file`. Returns only if it cannot
+/// serve.
 int ServeRaw(const std::string& port_file);
 
 }  // namespace calipers::bench

@@ -1,6 +1,6 @@
-// Reduces tensors beside the limit of the machine: a loop that only loads the
-// same buffer, with vectors of the same width. The two take turns, so that what
-// the machine's neighbours do meets both. tests/bench/report.py makes the table.
+// Compares reducing tensors with the limit of the machine: a loop that only loads the same buffer,
+// with vectors of the same width. Both take turns, so that other load on the machine affects both.
+// tests/bench/report.py makes the table.
 
 #include <benchmark/benchmark.h>
 
@@ -21,15 +21,15 @@
 namespace calipers {
 namespace {
 
-// A buffer and the tensors that lie in it one behind the other.
+// A buffer with tensors one after another.
 struct Size {
   const char* name;
   std::int64_t buffer;
   std::int64_t tensor;
 };
 
-// The first fits a second-level cache; the second is far larger than any last-level
-// cache, and its tensors are as large as a model's.
+// The first buffer fits into a second-level cache. The second is much larger than any last-level
+// cache, and its tensors are as large as those of a model.
 constexpr Size kSizes[] = {
     {"L2", 512 << 10, 512 << 10},
     {"DRAM", std::int64_t{2} << 30, 128 << 20},
@@ -40,7 +40,7 @@ struct Shape {
   BaseName base_name;
   Strategy strategy;
   std::int64_t group_size;
-  bool positive = false;  // All elements, as ReLU leaves them.
+  bool positive = false;  // all elements are positive, as after ReLU
 };
 
 constexpr Shape kShapes[] = {
@@ -62,7 +62,7 @@ constexpr Shape kShapes[] = {
 constexpr Dtype kDtypes[] = {Dtype::kF32,    Dtype::kBF16, Dtype::kF16,
                              Dtype::kF8E4M3, Dtype::kI8,   Dtype::kF64};
 
-// A tensor of so many bytes with a last dimension of 4096, as models have it.
+// The shape of a tensor of `bytes` bytes with a last dimension of 4096, as in models.
 std::vector<std::int64_t> ShapeFor(const Shape& shape, Dtype dtype, std::int64_t bytes) {
   constexpr std::int64_t kHidden = 4096;
   const std::int64_t rows = bytes / static_cast<std::int64_t>(ByteSize(dtype)) / kHidden;
@@ -80,9 +80,9 @@ View ViewFor(const Shape& shape, Dtype dtype, std::int64_t bytes) {
                    ShapeFor(shape, dtype, bytes));
 }
 
-// Random bits, pre-faulted by being written; the same for all of one size and sign.
-// Aligned, as PyTorch's tensors are: elsewhere each load of a whole cache line's size
-// would take two lines, and halve what the load-only loop reaches in cache.
+// Random bits, the same for equal size and sign. Writing them also faults the pages in. Aligned, as
+// PyTorch's tensors are: otherwise each load of a cache line's size would touch two lines, and the
+// load-only loop would be half as fast in cache.
 absl::Span<const std::byte> Buffer(std::int64_t bytes, bool positive) {
   using Aligned = hwy::AlignedFreeUniquePtr<std::byte[]>;
   static std::map<std::pair<std::int64_t, bool>, Aligned> buffers;
@@ -93,7 +93,8 @@ absl::Span<const std::byte> Buffer(std::int64_t bytes, bool positive) {
   const absl::Span<std::byte> buffer(owner.get(), size);
   if (is_new) {
     std::mt19937_64 random(1);
-    // Finite in every dtype: without a bit of each exponent. Without a sign, too.
+    // Finite in every dtype, because one bit of each exponent is 0. If `positive`, the sign is 0
+    // too.
     const std::uint64_t mask = positive ? 0x3B3B3B3B3B3B3B3B : 0xBBBBBBBBBBBBBBBB;
     for (std::size_t i = 0; i < buffer.size(); i += sizeof(mask)) {
       const std::uint64_t bits = random() & mask;

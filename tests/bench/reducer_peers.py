@@ -1,8 +1,8 @@
-"""Reduces the bench's tensors with PyTorch and NumPy, beside Calipers, in turns.
+"""Reduces the benchmark's tensors with PyTorch, NumPy and Calipers, in alternating rounds.
 
-Prints the rows of tests/bench/report.py as JSON: GB/s, medians of the rounds, one
-thread each. PyTorch is asked for `amin` and `amax` of the reshaped tensor, as
-llm-compressor does, and for `aminmax` where it takes the same dimensions.
+Writes the rows for tests/bench/report.py as JSON: GB/s, medians of the rounds, with one thread.
+PyTorch computes `amin` and `amax` of the reshaped tensor, as in llm-compressor, and also `aminmax`
+if that supports the same dimensions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VIEWS = {
 
 
 def rate(run, size: int) -> float:
-    """GB/s of a call, over as many as take a good part of a second."""
+    """GB/s of a call, measured over a large part of a second."""
     run()
     calls, spent = 0, 0.0
     began = time.perf_counter()
@@ -48,9 +48,9 @@ def rate(run, size: int) -> float:
 
 
 def peers(dtype: str, view: str, size: int) -> dict:
-    """What to call for each peer."""
+    """The function to call for each peer."""
     rng = np.random.default_rng(1)
-    # Finite in every dtype: without a bit of each exponent.
+    # One bit of each exponent is cleared, so that all values are finite in every dtype.
     bits = rng.integers(0, 256, size, dtype=np.uint8) & 0xBB
     flat = torch.from_numpy(bits).view(DTYPES[dtype])
     shape, dims = VIEWS[view]
@@ -67,7 +67,7 @@ def peers(dtype: str, view: str, size: int) -> dict:
 
 
 def calipers(bench: Path, name: str) -> tuple[float, float]:
-    """Calipers' GB/s and that of the load-only loop."""
+    """GB/s of Calipers and of the load-only loop."""
     done = subprocess.run(
         [bench, f"--benchmark_filter=^{name}/manual_time$", "--benchmark_format=json"]
         + ["--benchmark_min_time=0.05"],

@@ -1,4 +1,4 @@
-"""Makes one table, and one JSON file, of what the benchmarks measured."""
+"""Makes a table and a JSON file of the benchmarks' results."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def core_row(b: dict) -> dict:
 
 
 def core_rows(path: Path) -> list[dict]:
-    """Rows of Google Benchmark's JSON: medians, beside the loop that is their limit."""
+    """Rows of Google Benchmark's JSON: medians, with the limit of each."""
     results = json.loads(path.read_text())["benchmarks"]
     rows = [core_row(b) for b in results if b.get("aggregate_name") == "median"]
     return sorted(rows, key=lambda row: row["name"])
 
 
 def figure(value: float | None) -> str:
-    """Three digits or so, with separators; a dash for none."""
+    """A number with about three significant digits and with separators; "-" for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
@@ -44,7 +44,7 @@ def figure(value: float | None) -> str:
 
 def table(rows: list[dict]) -> str:
     """The rows as lines of aligned columns."""
-    cells = [["what", "unit", "Calipers", "limit", "ratio", "peers"]]
+    cells = [["benchmark", "unit", "Calipers", "limit", "ratio", "peers"]]
     for row in rows:
         peers = ", ".join(f"{name}: {figure(v)}" for name, v in row["peers"].items())
         cells.append(

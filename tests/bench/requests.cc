@@ -12,7 +12,7 @@
 namespace calipers::bench {
 namespace {
 
-// Finite in BF16: without a bit of the exponent.
+// Finite in BF16, because one bit of the exponent is 0.
 std::shared_ptr<const std::string> RandomBytes(std::size_t size) {
   std::mt19937_64 random(1);
   auto bytes = std::make_shared<std::string>(size, '\0');

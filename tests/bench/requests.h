@@ -18,7 +18,7 @@ inline constexpr char kRun[] = "runs/bench";
 inline constexpr char kSession[] = "runs/bench/sessions/m/input";
 
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message);
-/// Ends the program if the bytes are no such message.
+/// Ends the program if the bytes are not a message of this type.
 void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
 
 /// CreateSession of runs/bench/sessions/{session_id}, strategy tensor.
@@ -26,15 +26,15 @@ grpc::ByteBuffer CreateRequest(const std::string& session_id);
 /// DeleteRun of runs/bench.
 grpc::ByteBuffer DeleteRunRequest();
 
-/// `count` tensors of BF16 for kSession from index `first` on, in pieces. All messages
-/// share the tensor's bytes: what is measured is not their making.
+/// `count` BF16 tensors for kSession from index `first` on, in pieces. All messages share the
+/// tensor's bytes, because making tensors is not measured.
 std::vector<grpc::ByteBuffer> TensorMessages(std::size_t tensor_bytes, std::size_t piece_bytes,
                                              std::size_t count, std::int64_t first = 0);
 
 /// Adds a reduced record of one float pair, made from its index.
 void AddRecord(v1::ObserveRequest& request, const std::string& session, std::int64_t index);
 
-/// Messages with such records for kSession.
+/// Messages with these records for kSession.
 std::vector<grpc::ByteBuffer> RecordMessages(int messages, int records_a_message,
                                              std::int64_t first = 0);
 

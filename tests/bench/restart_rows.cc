@@ -1,5 +1,5 @@
-// How long a start takes that finds data, beside RocksDB alone: opening the same database,
-// and going through its sessions. The files were just written, so the page cache has them.
+// The duration of a server start on existing data, compared with RocksDB alone: opening the same
+// database and reading its sessions. The files were just written, so they are in the page cache.
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@ constexpr int kRestartRounds = 3;
 // Medians, in ms.
 struct Restart {
   double serving = 0;      // from the start of the process to a connection
-  double first_query = 0;  // then, of a session that was not read yet
+  double first_query = 0;  // after that, for a session that was not read yet
   double rocksdb = 0;
 };
 struct Restarts {
@@ -41,7 +41,7 @@ double Milliseconds(double seconds) { return 1e3 * seconds; }
 
 void Fill(const Programs& programs, const DataDirectory& directory, std::int64_t sessions,
           std::int64_t records, void (CalipersServer::*end)()) {
-  // What is written is the same at each durability.
+  // Every durability writes the same data.
   CalipersServer server(programs, CalipersServer::Durable(directory.path(), "os"));
   CreateSessions(server.client(), sessions);
   std::vector<grpc::ByteBuffer> messages =
@@ -50,7 +50,7 @@ void Fill(const Programs& programs, const DataDirectory& directory, std::int64_t
   (server.*end)();
 }
 
-// Starts a server on what `directory` holds, asks it, and stops it.
+// Starts a server on the data in `directory`, asks one question, and stops the server.
 void StartOnce(const Programs& programs, const DataDirectory& directory,
                std::vector<double>& serving, std::vector<double>& first_query) {
   const Clock::time_point begin = Clock::now();
@@ -62,7 +62,7 @@ void StartOnce(const Programs& programs, const DataDirectory& directory,
   first_query.push_back(Milliseconds(server.client().Unary(kGetMinMax, Serialized(request))));
 }
 
-// Each start finds the same: a copy of `directory`.
+// Each start has the same data: a copy of `directory`.
 Restart MeasureOn(const Programs& programs, const DataDirectory& directory, int rounds) {
   std::vector<double> serving;
   std::vector<double> first_query;
@@ -80,7 +80,7 @@ Restarts Measure(const Programs& programs, int rounds, std::int64_t sessions,
   Fill(programs, directory, sessions, records, &CalipersServer::Kill);
   Restarts restarts;
   restarts.after_kill = MeasureOn(programs, directory, rounds);
-  // Takes in what the kill left, and ends well.
+  // Starts on the data after the kill, and stops properly.
   CalipersServer(programs, CalipersServer::Durable(directory.path(), "sync")).Stop();
   restarts.after_stop = MeasureOn(programs, directory, rounds);
   return restarts;
@@ -99,7 +99,7 @@ std::vector<RowMaker> RestartRows(const Programs& programs, Rounds at_most) {
                                                           {10'000, 1'000'000},
                                                           {100'000, 1'000'000},
                                                           {1'000'000, 1'000'000}}) {
-    // One measurement for both rows.
+    // One measurement gives both rows.
     const auto measured = std::make_shared<std::optional<Restarts>>();
     const auto add = [&, sessions = sessions, records = records](const char* after,
                                                                  Restart Restarts::*restart) {

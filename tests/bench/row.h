@@ -8,8 +8,8 @@
 
 namespace calipers::bench {
 
-/// One line of the table. `limit` and the peers are other servers' figures, in the
-/// same unit; a limit of 0 is none.
+/// One line of the table. `limit` and the peers are figures of other servers, in the same unit. A
+/// limit of 0 means that there is no limit.
 struct Row {
   std::string name = {};
   std::string unit = {};
@@ -19,18 +19,18 @@ struct Row {
   std::vector<std::pair<std::string, double>> peers = {};
 };
 
-/// A line that can be measured. `measure` leaves the name empty.
+/// A line that can be measured. The result of `measure` has no name.
 struct RowMaker {
   std::string name;
   std::function<Row()> measure;
 };
 
-/// The value that `share` of the values lie below; 0.5 is the median.
+/// The value below which `share` of the values lie; 0.5 gives the median.
 double Quantile(std::vector<double> values, double share);
 
 inline double Median(std::vector<double> values) { return Quantile(std::move(values), 0.5); }
 
-/// Writes the rows as tests/bench/report.py reads them.
+/// Writes the rows in the format of tests/bench/report.py.
 void WriteJson(const std::string& path, const std::vector<Row>& rows);
 
 }  // namespace calipers::bench

@@ -11,22 +11,22 @@ namespace calipers::bench {
 
 inline constexpr std::size_t kKiB = 1024;
 
-/// How often a row is measured, where it is by turns of the two servers.
+/// How often a row is measured, if both servers take turns.
 using Rounds = int;
 
 /// Tensors and reduced records over one stream, unpinned and pinned.
 std::vector<RowMaker> IngestRows(const Programs& programs, Rounds rounds);
-/// GetMinMax beside an echo: idle, after silence, under ingest.
+/// GetMinMax compared with an echo: idle, after silence, and during ingest.
 std::vector<RowMaker> QueryRows(const Programs& programs, Rounds rounds);
 /// Scales and zero points of many sessions in one call.
 std::vector<RowMaker> QParamsRows(const Programs& programs, Rounds rounds);
 /// Cost as sessions, workers and tensors grow.
 std::vector<RowMaker> GrowthRows(const Programs& programs, Rounds rounds);
-/// Tensors and records to servers that keep them, beside one that keeps nothing.
+/// Tensors and records to servers that store them, compared with a server in memory.
 std::vector<RowMaker> DurableIngestRows(const Programs& programs, Rounds rounds);
-/// How long a start takes that finds data.
+/// The duration of a server start on existing data.
 std::vector<RowMaker> RestartRows(const Programs& programs, Rounds rounds);
-/// What a record takes on the disk.
+/// Disk space of a record.
 std::vector<RowMaker> DiskRows(const Programs& programs);
 
 }  // namespace calipers::bench

@@ -45,7 +45,7 @@ ServerPair::~ServerPair() { RunOn(processors_); }
 double ParallelStreams(const std::string& target, const std::string& method,
                        std::vector<std::vector<grpc::ByteBuffer>>& messages, int answer_every) {
   const auto streams = static_cast<int>(messages.size());
-  // Deletes itself with the last that came.
+  // The last thread to pass deletes the barrier.
   auto* const all_connected = new absl::Barrier(streams + 1);
   std::vector<std::thread> threads;
   for (auto& of_stream : messages) {
@@ -56,7 +56,7 @@ double ParallelStreams(const std::string& target, const std::string& method,
       client.Stream(method, of_stream, answer_every);
     });
   }
-  // Before the streams are let go, lest the first are through some of it.
+  // Before the streams start, because the first ones could otherwise send before it.
   const auto begin = std::chrono::steady_clock::now();
   if (all_connected->Block()) delete all_connected;
   for (std::thread& thread : threads) thread.join();

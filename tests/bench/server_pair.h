@@ -15,11 +15,11 @@
 
 namespace calipers::bench {
 
-/// calipers-server, which keeps nothing, and the raw server, each a process of its own.
+/// calipers-server with a memory store, and the raw server, each in a separate process.
 class ServerPair {
  public:
-  /// `pinned`: both on one processor, and the calling thread, which is to be the client,
-  /// on another, as long as the pair lives.
+  /// With `pinned`, both servers run on one processor. The calling thread, which is to be the
+  /// client, runs on another processor as long as the pair exists.
   explicit ServerPair(const Programs& programs, bool pinned = false);
   ~ServerPair();
   ServerPair(const ServerPair&) = delete;
@@ -30,18 +30,18 @@ class ServerPair {
   RawClient& calipers() { return calipers_.client(); }
   RawClient& raw() { return raw_; }
 
-  /// Leaves kSession empty, in a run of its own.
+  /// Makes kSession an empty session, in a run without other sessions.
   void Fresh() { calipers_.Fresh(); }
 
  private:
-  const cpu_set_t processors_;  // The thread's, to be given back.
+  const cpu_set_t processors_;  // of the calling thread, to be restored
   CalipersServer calipers_;
   const Child raw_child_;
   RawClient raw_;
 };
 
-/// Seconds until all streams are through, each with its own connection and thread.
-/// Messages of one stream are those at its place in `messages`.
+/// Seconds until all streams have ended. Each stream has its own connection and thread, and sends
+/// its element of `messages`.
 double ParallelStreams(const std::string& target, const std::string& method,
                        std::vector<std::vector<grpc::ByteBuffer>>& messages, int answer_every);
 

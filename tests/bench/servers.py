@@ -1,4 +1,4 @@
-"""Servers of the bench's peers, each a process of its own on loopback."""
+"""Servers of the benchmark, as separate processes on loopback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START_SECONDS = 30
 
 @dataclass
 class Programs:
-    """Where the build's programs lie."""
+    """Paths of the build's programs."""
 
     build: Path
 
@@ -29,7 +29,7 @@ class Programs:
 
 @contextlib.contextmanager
 def serving(*command: str | Path) -> Iterator[str]:
-    """Runs a server that takes --port-file; gives its HOST:PORT."""
+    """Runs a server that supports --port-file. Yields its HOST:PORT."""
     with tempfile.TemporaryDirectory() as folder:
         port_file = Path(folder) / "port"
         process = subprocess.Popen([*command, "--port-file", port_file])

@@ -13,17 +13,17 @@ namespace calipers::bench {
 /// Sessions of a model as large as Llama: an input and a weight of each linear layer.
 inline constexpr std::int64_t kLlamaSessions = 448;
 
-/// Many sessions of one run: what they are called, counted from 0.
+/// The id of session `number` in a run of many sessions, counted from 0.
 std::string SessionId(std::int64_t number);
-/// The same with the run.
+/// The full name, with the run.
 std::string SessionFullName(std::int64_t number);
 
-/// Seconds to create the first `count` of them, a call each, 64 under way at a time.
+/// Seconds to create the first `count` sessions, one call for each, 64 in flight at a time.
 double CreateSessions(RawClient& client, std::int64_t count);
 
-/// What one of `workers` sends of a calibration of the first `sessions`: records of one float
-/// pair, `records` of them, so many in a message. Batches are dealt out by turns; of each
-/// batch it has a record for every session, one after another.
+/// The share of one of `workers` in a calibration of the first `sessions`: `records` records of one
+/// float pair, `records_a_message` in each message. Batches go to the workers in turn. The share
+/// has the records of a batch for all sessions, one after another.
 struct WorkerShare {
   std::int64_t sessions = 1;
   std::int64_t records = 1;

@@ -1,5 +1,5 @@
-// Sweeps averaging constants over a series beside two others that take turns with it: one
-// observer a constant, and one bare matrix product of the same shape, its matrices in place.
+// Compares a sweep of averaging constants over a series with an observer for each constant, and
+// with one bare matrix product of the same shape and matrices in place. The three take turns.
 
 #include <benchmark/benchmark.h>
 #include <cblas.h>
@@ -62,7 +62,7 @@ void ObserveEach(const std::vector<double>& constants, const std::vector<Record>
   }
 }
 
-// weights (constants x records) times values (records x width).
+// The product of weights (constants x records) and values (records x width).
 class BareProduct {
  public:
   explicit BareProduct(int params)
@@ -85,8 +85,8 @@ class BareProduct {
   std::vector<double> averages_;
 };
 
-// Time of this thread on a processor: all three keep to it, and a busy machine's other work
-// does not count.
+// Processor time of this thread. All three use only this thread, and other load on the machine does
+// not count.
 double Seconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

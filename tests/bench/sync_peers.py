@@ -1,11 +1,11 @@
-"""Brings the ranges of 448 observers on 4 workers together: Calipers beside gloo.
+"""Combines the ranges of 448 observers of 4 workers, with Calipers and with gloo.
 
-With Calipers each worker sends one batch of reduced records and reads the answers that
-hold every worker's. With torch.distributed each rank all-reduces every observer's min
-and max, asynchronously, as llm-compressor's sync_activation_stats does, or all of them
-as one tensor, which it does not. Prints the rows of tests/bench/report.py as JSON:
-milliseconds, medians of the rounds after the first; a round ends when it ends for the
-slowest worker.
+With Calipers each worker sends one batch of records, and reads the answers for the records of all
+workers. With torch.distributed each rank all-reduces the minimum and maximum of every observer:
+either asynchronously with a call for each, as llm-compressor's sync_activation_stats does, or with
+one call for all as one tensor, which llm-compressor does not do. Writes the rows for
+tests/bench/report.py as JSON: milliseconds, medians of the rounds after the first. A round ends
+when the slowest worker ends it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AT_ONCE = "gloo, one call"
 
 
 def all_reduce_each(ranges: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
-    """As llm-compressor: every statistic for itself."""
+    """One all-reduce for each statistic, as in llm-compressor."""
     work = []
     for low, high in ranges:
         work.append(dist.all_reduce(low, op=dist.ReduceOp.MIN, async_op=True))
@@ -45,7 +45,7 @@ def all_reduce_each(ranges: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
 
 
 def all_reduce_at_once(ranges: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
-    """Maxima, and minima as maxima of the negative, in one tensor."""
+    """One all-reduce of a tensor of the maxima and the negated minima."""
     flat = torch.cat([part for low, high in ranges for part in (-low, high)])
     dist.all_reduce(flat, op=dist.ReduceOp.MAX)
     for i, (low, high) in enumerate(ranges):
@@ -54,8 +54,8 @@ def all_reduce_at_once(ranges: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
 
 
 def rank(number: int, store: str, answers: multiprocessing.Queue) -> None:
-    """One rank: its milliseconds of each round, by peer."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else the interface that the host's name has
+    """Runs one rank. Puts the milliseconds of each round, by peer, into `answers`."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # instead of the host name's interface
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=number, world_size=WORKERS)
     times: dict[str, list[float]] = {}
@@ -76,12 +76,12 @@ def rank(number: int, store: str, answers: multiprocessing.Queue) -> None:
 
 
 def slowest(of_workers: list[list[float]]) -> list[float]:
-    """Each round's time, without the first, which sets connections up."""
+    """The time of each round except the first, which opens connections."""
     return [max(times) for times in zip(*of_workers)][1:]
 
 
 def gloo() -> dict[str, list[float]]:
-    """Times of rounds, by peer."""
+    """The times of the rounds of gloo, by peer."""
     context = multiprocessing.get_context("spawn")
     answers: multiprocessing.Queue = context.Queue()
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def gloo() -> dict[str, list[float]]:
 
 
 def calipers(programs: Programs) -> list[float]:
-    """Times of rounds."""
+    """The times of the rounds of Calipers."""
     with calipers_server(programs) as target:
         command = [programs.bench("load_sync"), "--target", target, "--rounds", str(ROUNDS)]
         command += ["--workers", str(WORKERS), "--observers", str(OBSERVERS), "--worker"]

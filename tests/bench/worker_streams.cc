@@ -39,7 +39,7 @@ double WorkerStreams(const std::string& target, const WorkerLoad& load) {
   const auto tensor = std::make_shared<const std::string>(load.tensor_bytes, '\x3B');
   const absl::Span<const std::byte> data(reinterpret_cast<const std::byte*>(tensor->data()),
                                          tensor->size());
-  // Deletes itself with the last that came.
+  // The last thread to pass deletes the barrier.
   auto* const all_ready = new absl::Barrier(load.streams + 1);
   std::vector<std::thread> threads;
   for (int s = 0; s < load.streams; ++s) {

@@ -6,16 +6,17 @@
 
 namespace calipers::bench {
 
-/// What workers send with the client library.
+/// The tensors that workers send with the client library.
 struct WorkerLoad {
   int streams = 1;
   std::size_t piece_bytes = std::size_t{1} << 20;
   std::size_t tensor_bytes = std::size_t{64} << 20;
-  int tensors = 4;  // a stream
+  int tensors = 4;  // per stream
 };
 
-/// Seconds until all is acknowledged: tensors for kSession, which must be there, from index
-/// 0 on, each stream with its own connection and thread. Ends the program if one is refused.
+/// Seconds until all tensors are acknowledged. The tensors are for kSession, which must exist, from
+/// index 0 on. Each stream has its own connection and thread. Ends the program if a tensor is
+/// refused.
 double WorkerStreams(const std::string& target, const WorkerLoad& load);
 
 }  // namespace calipers::bench

@@ -1,21 +1,21 @@
-"""One calibration's ranges brought together, by every way there is: bytes sent and seconds.
+"""Measures the bytes and seconds that workers need to combine the ranges of one calibration.
 
-The inputs of 72 linear layers, [1, 512, 1024] in bfloat16, 16 batches, shared out among 1, 2
-and 4 workers, which are processes. Each way ends when every worker has the range of every
-layer over all batches:
+The data are the inputs of 72 linear layers, [1, 512, 1024] in bfloat16, in 16 batches, which are
+distributed over 1, 2 and 4 worker processes. Each method ends when every worker has the range of
+every layer over all batches:
 
-  limit            each worker reduces its own with the core; nothing is sent, no range is whole
-  Calipers         calipers.Session.observe: reduced at the worker, the records sent
-  sent raw         the same with reduce_at="server": the tensors sent
-  gloo at the end  the core reduces, one all-reduce a statistic at the end, asynchronously
+  limit            each worker reduces its own batches with the core, and sends nothing
+  Calipers         calipers.Session.observe: workers reduce tensors and send records
+  sent raw         the same with reduce_at="server": workers send tensors
+  gloo at the end  the core reduces; asynchronous all-reduces, one for each statistic, at the end
   gloo each batch  the same after every batch
-  llm-compressor   PyTorch's amin and amax in place of the core, all-reduced at the end: what its
-                   static_minmax and sync_activation_stats do
+  llm-compressor   as "gloo at the end", with PyTorch's amin and amax instead of the core, as in
+                   llm-compressor's static_minmax and sync_activation_stats
 
-Prints the rows of tests/bench/report.py as JSON. Seconds are medians of rounds that take the
-ways in turns, the first round left out; a round ends when it ends for the slowest worker.
-Connecting, creating sessions and joining the process group come before. Bytes are what the
-kernel counted on all TCP connections of all workers, divided by the batches.
+Writes the rows for tests/bench/report.py as JSON. Seconds are medians of rounds after the first.
+Methods alternate. A round ends when the slowest worker ends it. Connecting, creating sessions and
+joining the process group are not measured. Bytes are the kernel's counts for all TCP connections of
+all workers, divided by the number of batches.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SHAPE = (1, 512, 1024)
 WORKERS = (1, 2, 4)
 ROUNDS = 8
 WAIT_SECONDS = 300
-TCPI_BYTES_SENT = 200  # where struct tcp_info has tcpi_bytes_sent
+TCPI_BYTES_SENT = 200  # the offset of tcpi_bytes_sent in struct tcp_info
 LAYOUT = Layout("input", "tensor", 0, (), reference=False)
 
 Range = tuple[torch.Tensor, torch.Tensor]
@@ -65,25 +65,25 @@ Ranges = list[Range]
 
 @dataclass
 class Worker:
-    """One of the processes."""
+    """One of the worker processes."""
 
     rank: int
     world: int
     server: str
-    inputs: list[torch.Tensor]  # of each layer; every batch's
+    inputs: list[torch.Tensor]  # the tensor of each layer, the same for every batch
 
     @property
     def batches(self) -> range:
-        """Its own, by their indices in the whole set."""
+        """The indices of this worker's batches in the whole set."""
         return range(self.rank, BATCHES, self.world)
 
 
-# A way is prepared, then run: it gives what is timed, which gives the ranges.
+# A method is prepared first. It yields the function that is timed, which returns the ranges.
 Way = Callable[[Worker, str], contextlib.AbstractContextManager[Callable[[], Ranges]]]
 
 
 def core_range(tensor: torch.Tensor) -> Range:
-    """By the package's compiled reducers."""
+    """The range of a tensor, from the package's compiled reducers."""
     record = reduce_tensor(as_tensor(tensor), make_view(LAYOUT, tuple(tensor.shape)))
     low, high = (
         torch.frombuffer(bytearray(end), dtype=tensor.dtype) for end in (record.min, record.max)
@@ -92,13 +92,14 @@ def core_range(tensor: torch.Tensor) -> Range:
 
 
 def torch_range(tensor: torch.Tensor) -> Range:
-    """As llm-compressor: observations first, then the one parameter, then its elements."""
+    """The range of a tensor, computed as in llm-compressor: reshaped to (observations, one
+    parameter, elements)."""
     flat = tensor.reshape(-1, 1, tensor.shape[-1])
     return torch.amin(flat, dim=(0, -1)), torch.amax(flat, dim=(0, -1))
 
 
 def wider(past: Ranges, new: Ranges) -> Ranges:
-    """The union, layer by layer; `new` where there is no past."""
+    """The union of the ranges of each layer; `new` if there is no past."""
     if not past:
         return new
     pairs = zip(past, new, strict=True)
@@ -106,7 +107,8 @@ def wider(past: Ranges, new: Ranges) -> Ranges:
 
 
 def locally(reduce: Callable[[torch.Tensor], Range], each: bool, end: bool) -> Way:
-    """Ranges kept at the worker, all-reduced after each batch, at the end, or never."""
+    """A method that keeps ranges in the worker, and all-reduces after each batch, at the end, or
+    never."""
 
     @contextlib.contextmanager
     def way(worker: Worker, run: str) -> Iterator[Callable[[], Ranges]]:
@@ -127,7 +129,7 @@ def locally(reduce: Callable[[torch.Tensor], Range], each: bool, end: bool) -> W
 
 
 def by_calipers(reduce_at: Any) -> Way:
-    """Observed, waited for and asked."""
+    """A method that observes, waits for all records and queries the ranges."""
 
     @contextlib.contextmanager
     def way(worker: Worker, run: str) -> Iterator[Callable[[], Ranges]]:
@@ -163,7 +165,7 @@ WAYS: dict[str, Way] = {
 
 
 def bytes_sent() -> int:
-    """By this process over the TCP connections that it has."""
+    """Bytes that this process has sent over its open TCP connections."""
     total = 0
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         with contextlib.suppress(OSError):
@@ -185,8 +187,8 @@ def inputs_of(rank: int) -> list[torch.Tensor]:
 
 
 def work(rank: int, world: int, server: str, store: str, barrier: Any, answers: Any) -> None:
-    """One worker, through all rounds."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else the interface that the host's name has
+    """Runs all rounds of one worker."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # instead of the host name's interface
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
     worker = Worker(rank, world, server, inputs_of(rank))
@@ -207,7 +209,7 @@ def work(rank: int, world: int, server: str, store: str, barrier: Any, answers: 
 
 @dataclass
 class Round:
-    """What one way took once."""
+    """The result of one method in one round."""
 
     turn: int
     seconds: float
@@ -215,7 +217,7 @@ class Round:
 
 
 def gather(world: int, answers: Any) -> dict[str, list[Round]]:
-    """All rounds by way, once the workers' answers are known to be the same."""
+    """All rounds by method. Checks that all workers and methods have the same ranges."""
     of_rounds: dict[tuple[int, str], list[Any]] = {}
     for _ in range(ROUNDS * len(WAYS) * world):
         turn, name, *rest = answers.get(timeout=WAIT_SECONDS)
@@ -231,7 +233,7 @@ def gather(world: int, answers: Any) -> dict[str, list[Round]]:
 
 
 def calibrations(programs: Programs, world: int) -> dict[str, list[Round]]:
-    """All rounds of so many workers, by way."""
+    """All rounds of `world` workers, by method."""
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(world), context.Queue()
     with tempfile.TemporaryDirectory() as folder, calipers_server(programs) as server:
@@ -260,7 +262,7 @@ def row(name: str, unit: str, figures: dict[str, float], ratio: float | None) ->
 
 
 def rows_of(world: int, rounds: dict[str, list[Round]]) -> list[dict[str, Any]]:
-    """Bytes and seconds."""
+    """The rows of bytes and of seconds."""
     later = {name: [r for r in of_way if r.turn > 0] for name, of_way in rounds.items()}
     sent = {name: statistics.median(r.sent for r in of) / BATCHES for name, of in later.items()}
     seconds = {name: statistics.median(r.seconds for r in of) for name, of in later.items()}

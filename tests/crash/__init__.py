@@ -1,1 +1,1 @@
-"""Kills servers and workers, breaks disks, and looks whether anything was lost."""
+"""Kills servers and workers, injects disk faults, and checks that no record is lost."""

@@ -1,8 +1,7 @@
-"""Kills servers and workers, breaks disks and flips bits, and looks whether anything
-that was acknowledged is lost, doubled or different.
+"""Kills servers and workers, injects disk faults and flips bits, and checks that no acknowledged
+record is lost, duplicated or changed.
 
-Exit status: 0 every promise held, 1 one did not, or one was not put to the test, 2 bad
-usage."""
+Exit status: 0 all guarantees hold, 1 a guarantee is violated or was not tested, 2 wrong usage."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from .report import Tally
 from .wire import TOP
 
 SHOWN_VIOLATIONS = 10
-# Of all kills.
+# Shares of all kills.
 SHARES = {"server": 0.5, "worker": 0.2, "disk": 0.2, "backup": 0.1}
 FLIPS_A_KILL = 2.5
 MODES = {
@@ -44,15 +43,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--kills",
         type=int,
         default=200,
-        help="how many (default: 200): 50 %% of servers, 20 %% of workers, 20 %% faults of the "
-        "disk that were met, 10 %% in backups and restores, and 2.5 bit flips for each; with "
-        "--only all of one mode",
+        help="number of kills (default: 200): 50 %% kill servers, 20 %% kill workers, 20 %% are "
+        "disk faults that fired, 10 %% kill backups and restores; in addition 2.5 bit flips "
+        "for each kill. With --only all kills are of this mode",
     )
-    parser.add_argument("--seed", type=int, default=1, help="what is done; not how threads race")
-    parser.add_argument("--only", choices=list(MODES), help="one mode")
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the actions, not of timing")
+    parser.add_argument("--only", choices=list(MODES), help="run only this mode")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument(
-        "--work", type=Path, default=TOP / "build" / "crash", help="folder to work in"
+        "--work", type=Path, default=TOP / "build" / "crash", help="folder for data and logs"
     )
     parsed = parser.parse_args(arguments)
     if parsed.kills < 1 or parsed.seed < 0:
@@ -61,7 +60,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def counts(kills: int, only: str | None) -> dict[str, int]:
-    """How many of what each mode is to do."""
+    """The number of kills, faults or flips of each mode."""
     shares = {mode: max(1, round(kills * share)) for mode, share in SHARES.items()}
     shares["bitflip"] = round(kills * FLIPS_A_KILL)
     if only is None:
@@ -70,7 +69,7 @@ def counts(kills: int, only: str | None) -> dict[str, int]:
 
 
 def run(kills: int, seed: int, only: str | None, work: Path) -> dict[str, Tally]:
-    """By mode: what was found. A mode's folder stays if a promise was broken."""
+    """The results by mode. Keeps the folder of a mode that failed."""
     tallies = {}
     for mode, count in counts(kills, only).items():
         with (

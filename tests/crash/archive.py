@@ -1,4 +1,4 @@
-"""Runs that are over: sealed ones, whose answers must not change, and deleted ones."""
+"""Finished runs: sealed runs, whose answers must not change, and deleted runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Archive:
             self._being_deleted, _ = self._sealed.popleft()
 
     def delete_oldest(self, service: Service) -> None:
-        """If one is due; raises what Service does, and is then to be asked again."""
+        """Deletes the oldest run if there are too many runs. Raises as `Service`; the caller must
+        then call it again."""
         if self._being_deleted is None:
             return
         try:
@@ -41,7 +42,7 @@ class Archive:
         self._being_deleted = None
 
     def check(self, service: Service) -> list[str]:
-        """What is wrong."""
+        """Returns a description of each violation."""
         wrong = []
         for run, answers in self._sealed:
             for name, found in sealed_answers(service, list(answers)).items():

@@ -1,4 +1,4 @@
-"""A data directory, the servers that live on it one after another, and the workers."""
+"""A data directory, the servers that use it one after another, and the workers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .side_runs import SideRun
 
 
 class Arena:
-    """What all modes share; to be used in a `with`, which ends what was started."""
+    """The state that all modes share. A context manager, which stops all servers and workers."""
 
     def __init__(self, folder: Path, seed: int, step: Callable[[], None], *flags: str) -> None:
-        """`step` is called after each kill, fault or flip; `flags` go to every server.
-        Servers sync, until `durability` is something else."""
+        """`step` is called after each kill, fault or flip. `flags` are flags of every server.
+        Servers run with --durability sync until `durability` is changed."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.folder = folder
@@ -49,7 +49,7 @@ class Arena:
 
     @property
     def rounds(self) -> int:
-        """How many were begun."""
+        """Number of rounds that were started."""
         return self._rounds
 
     @property
@@ -57,7 +57,7 @@ class Arena:
         return self.folder / "journal"
 
     def start(self, *flags: str) -> ServerProcess:
-        """A server on the directory; after a power cut it is as the cut left it."""
+        """Starts a server on the directory. After `cut_power` unsynced data are gone first."""
         flags = (*self._flags, "--durability", self.durability, *flags)
         flags += ("--journal", str(self.journal))
         if self._cut_power and self.journal.exists():
@@ -66,16 +66,16 @@ class Arena:
         return self.start_plain("data", *flags)
 
     def start_plain(self, data: str, *flags: str) -> ServerProcess:
-        """A server on a directory of this name, with no more flags than these."""
+        """Starts a server on the directory with this name, with only these flags."""
         self._server = start_server(self.folder, *flags, data=data)
         return self._server
 
     def cut_power(self) -> None:
-        """Before the next start, what was not synced goes."""
+        """Simulates a power cut: unsynced data are removed before the next start."""
         self._cut_power = True
 
     def begin_round(self, service: Service, hire: bool = True) -> None:
-        """New sessions and workers; those of the round before are ended."""
+        """Ends the previous round, and creates new sessions and workers."""
         if self.crew:
             self.crew.end()
         run = f"runs/round-{self._rounds}"
@@ -88,7 +88,7 @@ class Arena:
             self.crew.hire_all()
 
     def end_round(self, service: Service) -> None:
-        """Lets the workers finish, looks at everything, and puts the run away sealed."""
+        """Lets the workers finish, checks all sessions, seals the run and archives it."""
         self.report(self.crew.drain())
         if self.tally.violations:
             return
@@ -105,7 +105,7 @@ class Arena:
         return [f"rejected {n} times: {said}" for said, n in self.crew.book.rejections().items()]
 
     def check(self, service: Service) -> None:
-        """In passing, while workers go on."""
+        """Checks a few sessions while workers continue."""
         self.report(self.crew.glance(service, self.random))
         self.report(self.side_run.check())
         self.report(self.archive.check(service))
@@ -114,7 +114,7 @@ class Arena:
         self.tally.violations += violations
 
     def attempt(self, server: ServerProcess, work: Callable[[Service], None]) -> bool:
-        """Does it unless the server dies on the way; False then. A refusal is a violation."""
+        """Runs an action. Returns False if the server dies during it. A refusal is a violation."""
         try:
             with Service(server) as service:
                 self.side_run.use(service)
@@ -126,7 +126,7 @@ class Arena:
         return True
 
     def calmly(self, work: Callable[[Service], None]) -> None:
-        """Does it on a server that nobody kills, and stops that as an operator would."""
+        """Runs an action on a server that is not killed, and stops the server with SIGTERM."""
         server = self.start()
         seconds = server.wait_until_serving()
         if seconds is None:

@@ -1,8 +1,9 @@
-"""Kills of a server that takes a backup, and of one that restores it.
+"""Kills a server during a backup, and a server during a restore.
 
-A backup that was reported, or has its name, restores to all that was acknowledged before it
-was asked for. What is left of another one is refused, or whole. After a kill in a restore
-the same again succeeds, or is refused; in an emptied directory it succeeds."""
+A backup that was reported as complete, or has its final name, must restore all records that were
+acknowledged before the backup was requested. A backup without its final name must be refused, or
+be complete. After a kill during a restore, a second restore must succeed or be refused; in an
+empty directory it must succeed."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ from .restored import Backup, Target
 from .service import Service
 
 KILLS_A_ROUND = 10
-# Of work before a backup, at most.
+# The longest time of work before a backup.
 WORK_SECONDS = 0.15
-# Kills come within the time that a backup or a restore takes, and a little more.
+# Kills are at random times within the duration of a backup or a restore, and a little later.
 OVERTIME = 1.2
 FEWEST_TO_MEET = 10
 NAME = "nightly"
@@ -28,10 +29,10 @@ NAME = "nightly"
 
 @dataclass
 class Course:
-    """What is known of a run so far."""
+    """The state of this mode's run."""
 
     target: Target
-    # The last that was whole.
+    # The last complete backup.
     backup: Backup
     backup_seconds: list[float] = field(default_factory=list)
     restore_seconds: list[float] = field(default_factory=list)
@@ -42,14 +43,15 @@ def _backups(arena: Arena) -> Path:
 
 
 def _back_up(service: Service, name: str) -> float:
-    """Seconds that it took."""
+    """Takes a backup and returns its duration in seconds."""
     began = time.monotonic()
     service.back_up(name)
     return time.monotonic() - began
 
 
 def _begin(arena: Arena) -> Course:
-    """A round, and a backup of it that nobody disturbs; those of the round before go."""
+    """Starts a round, and takes a backup without a kill. Deletes the backups of the previous
+    round."""
     shutil.rmtree(_backups(arena), ignore_errors=True)
     course = Course(Target(arena), Backup(_backups(arena) / f"calm-{arena.rounds}", {}))
 
@@ -66,7 +68,7 @@ def _begin(arena: Arena) -> Course:
 
 
 def _expect_whole(arena: Arena, course: Course, backup: Backup) -> None:
-    """Restores it into a new directory."""
+    """Restores the backup into a new directory; it must be complete."""
     course.target.clear()
     server = course.target.restore(backup.path)
     seconds = server.wait_until_serving()
@@ -84,26 +86,26 @@ def _within(arena: Arena, seconds: float) -> float:
 
 @dataclass
 class Try:
-    """A backup under way, and a server that will be killed."""
+    """A running backup, on a server that will be killed."""
 
     backup: Backup
     reported: bool = False
 
 
 def _take(arena: Arena, course: Course, server: ServerProcess, attempt: Try) -> None:
-    """Takes a backup while the clock goes that ends the server."""
+    """Takes a backup while a timer is running that kills the server."""
 
     def work(service: Service) -> None:
         arena.check(service)
         server.is_dead_within(arena.random.uniform(0, WORK_SECONDS))
         attempt.backup.acknowledged.update(arena.crew.acknowledged())
-        # Those that were not too slow for their kill say little about how long one takes.
+        # Backups that complete before their kill are mostly short, so the longest one is used.
         server.kill_after(_within(arena, max(course.backup_seconds)))
         course.backup_seconds.append(_back_up(service, NAME))
         attempt.reported = True
 
     arena.attempt(server, work)
-    # Which also takes its port out of the workers' sight: a server on a copy may get it.
+    # Removes the port file, too: a server on a copy may get the same port.
     server.is_dead_within(2 * OVERTIME * max(course.backup_seconds))
     server.kill()
 
@@ -134,7 +136,7 @@ def _break_backup(arena: Arena, course: Course) -> None:
 
 
 def _keep(course: Course, backup: Backup) -> None:
-    """For restores to come; its name is free then."""
+    """Moves the backup away for later restores, which makes its name available."""
     kept = backup.path.with_name(f"kept-{time.monotonic_ns()}")
     backup.path.rename(kept)
     course.backup = Backup(kept, backup.acknowledged)
@@ -176,7 +178,7 @@ def _turn_over(arena: Arena, service: Service) -> None:
 
 
 def run(arena: Arena, kills: int) -> None:
-    """So many kills, of backups and restores in turn."""
+    """Kills `kills` servers, in turn during backups and during restores."""
     for number in range(kills):
         if number % KILLS_A_ROUND == 0:
             course = _begin(arena)
@@ -190,7 +192,7 @@ def run(arena: Arena, kills: int) -> None:
 
 
 def shortfalls(by_moment: dict[str, int], kills: int) -> list[str]:
-    """What this mode is for and did not come about. A few kills may all come late."""
+    """The tests of this mode that did not happen. With few kills all of them can be late."""
     if kills < FEWEST_TO_MEET:
         return []
     moments = ("during a backup", "during a restore")

@@ -1,8 +1,8 @@
-"""One bit of a data directory is turned over, and the server is asked everything.
+"""Flips one bit of a data directory, and compares all answers of a server on it.
 
-It may refuse to start, refuse what it cannot answer any more, or answer as before. That
-holds for the last record of the log of a server that was killed, too, where a wrong length
-looks like a write that the kill cut short: many of the flips go there."""
+The server may refuse to start, refuse queries for lost data, or give the same answers as before.
+This also holds for the last record in the log of a killed server, where a wrong length looks like
+a write that the kill interrupted. Many of the flips are in this record."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ WORK_SECONDS = 0.6
 ROUNDS = 3
 STOPPED_SHARE = 0.7
 FRAME_SHARE = 0.15
-# Of the flips of what a killed server left.
+# Share of flips in the last record, among flips in the directory of a killed server.
 TAIL_SHARE = 0.25
 FLIPS_AN_ORIGINAL = 500
 LAST_FRAGMENTS = 20
 
 
 class NoAnswerError(Exception):
-    """The server did not start; says what it said."""
+    """The server did not start; the message is its last log line."""
 
 
 @dataclass(frozen=True)
 class Original:
-    """A data directory, and what a server says on it."""
+    """A data directory, and the answers of a server on it."""
 
     name: str
     data: Path
     right: snapshot.Snapshot
-    # The log whose end a kill may have torn, and where its last record begins.
+    # The log that the kill may have interrupted, and the offset of its last record.
     last_log: Path | None = None
     last_record: int = 0
 
 
 def _ask(arena: Arena, data: Path) -> snapshot.Snapshot:
-    """What a server says on a directory; NoAnswerError if it does not start."""
+    """The answers of a server on a directory. Raises NoAnswerError if it does not start."""
     server = arena.start_plain(data.name)
     try:
         if server.wait_until_serving() is None:
@@ -64,7 +64,7 @@ def _copy(arena: Arena, original: Path) -> Path:
 
 
 def _stopped(arena: Arena) -> Original:
-    """A directory with tables, manifests and logs of a few lives."""
+    """A directory with tables, manifests and logs of several server processes."""
     for _ in range(ROUNDS):
         arena.calmly(lambda service: _work(arena, service))
     data = arena.folder / "stopped"
@@ -81,7 +81,7 @@ def _work(arena: Arena, service: Service) -> None:
 
 
 def _killed(arena: Arena) -> Original:
-    """The same after a kill in mid-work."""
+    """A directory of a server that was killed while it was working."""
     server = arena.start()
     if server.wait_until_serving() is None:
         raise NoAnswerError(server.said())
@@ -100,7 +100,7 @@ def _killed(arena: Arena) -> Original:
 
 
 def _originals(arena: Arena) -> list[Original]:
-    """New ones; what was flipped before goes."""
+    """Makes new directories, and deletes the previous ones."""
     for name in ("stopped", "killed"):
         shutil.rmtree(arena.folder / name, ignore_errors=True)
     stopped = _stopped(arena)
@@ -108,10 +108,12 @@ def _originals(arena: Arena) -> list[Original]:
 
 
 def _choose_bit(arena: Arena, original: Original) -> tuple[Path, int, int]:
-    """A file, by its size or as likely as any other, a byte of it and a bit; or, at
-    times, where a log or manifest says how long or of what kind one of its last records
-    is: a length past the end of the file looks like a write that was cut short; or
-    anything of the last record that a kill left."""
+    """Chooses a file, a byte and a bit at random.
+
+    Usually the file's probability is uniform or proportional to its size. Sometimes the byte is in
+    the length or the type of one of the last records in a log or manifest, because a length past
+    the end of the file looks like an interrupted write. Sometimes the byte is in the last record
+    that a killed server wrote."""
     rng, data = arena.random, original.data
     if original.last_log and rng.random() < TAIL_SHARE:
         size = (data / original.last_log).stat().st_size
@@ -136,7 +138,7 @@ def _flip(path: Path, at: int, bit: int) -> None:
 
 
 def _outcome(arena: Arena, original: Original, file: Path, at: int, bit: int) -> str:
-    """In words; a violation is reported."""
+    """Flips the bit and returns the outcome in words. Reports a violation."""
     copy = _copy(arena, original.data)
     _flip(copy / file, at, bit)
     where = f"bit {bit} of byte {at} of {original.name}/{file}"
@@ -167,7 +169,7 @@ def _judge(arena: Arena, original: Original, found: snapshot.Snapshot, where: st
 
 
 def run(arena: Arena, flips: int) -> None:
-    """So many flips, one at a time."""
+    """Flips `flips` bits, one at a time, each in a new copy."""
     for flip in range(flips):
         if flip % FLIPS_AN_ORIGINAL == 0:
             originals = _originals(arena)

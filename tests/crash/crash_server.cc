@@ -1,4 +1,4 @@
-// A calipers-server for tests: on a disk that fails, and killed where it is told to.
+// A calipers-server for tests: its disk fails, and it is killed, at given points.
 
 #include <pthread.h>
 
@@ -97,7 +97,7 @@ absl::StatusOr<std::unique_ptr<server::Store>> OpenStore(const Flags& flags,
   options.directory = flags.data_dir;
   options.durability = flags.durability;
   options.cache_bytes = flags.cache_bytes;
-  // Many in a level, as where there is much.
+  // Small tables, so that a level has many of them, as in a large database.
   options.table_bytes = std::size_t{32} << 10;
   options.file_system = std::make_shared<FaultyFileSystem>(rocksdb::FileSystem::Default(), disk);
   at_point("before-open");
@@ -140,7 +140,7 @@ int Serve(const Flags& flags, const sigset_t& stop_signals) {
 }  // namespace calipers::crash
 
 int main(int argc, char** argv) {
-  // Blocked before any thread starts, so that every thread inherits it.
+  // Signals are blocked before any thread starts, so that every thread inherits the mask.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGTERM);

@@ -1,4 +1,4 @@
-"""The workers of one run, what they know together, and the check against it."""
+"""The workers of one run, their combined knowledge, and the check of the server against it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .wire import Outcome, session_pb2
 from .worker import PAUSE, Assignment
 from .workload import KINDS, Round
 
-# Sessions that a check in passing looks at.
+# Number of sessions in a quick check.
 GLANCE = 3
-# Indices by the number of a session.
+# Indices by session number.
 Acknowledged = dict[int, set[int]]
 
 
 class Crew:
-    """Workers that stream while a server comes and goes."""
+    """Workers that stream while servers are killed and started."""
 
     def __init__(self, folder: Path, run: str, seed: int, port_file: Path, tally: Tally) -> None:
         self._folder = folder / run.replace("/", "-")
@@ -41,28 +41,28 @@ class Crew:
             service.create(self.round.run, kind)
 
     def hire(self, name: str, share: int, pause: float = PAUSE) -> WorkerProcess:
-        """Another worker, for a share that another may have, too."""
+        """Starts another worker for a share; several workers can have the same share."""
         assignment = Assignment(name, self.round, share, self._folder, self._port_file, pause)
         self.workers.append(WorkerProcess(assignment))
         return self.workers[-1]
 
     def hire_all(self) -> None:
-        """One for each share."""
+        """Starts a worker for each share."""
         for share in range(self.round.shares):
             self.hire(f"worker-{share}", share)
 
     def glance(self, service: Service, rng: random.Random) -> list[str]:
-        """Looks at some sessions while workers go on; what is wrong."""
+        """Checks some sessions while workers continue. Returns a description of each violation."""
         return self._check(service, rng.sample(self.oracles, GLANCE))
 
     def acknowledged(self) -> Acknowledged:
-        """What is, by now."""
+        """The records that are acknowledged so far."""
         self.book.read_acknowledgements()
         return {number: set(self.book.acknowledged[number]) for number in range(len(KINDS))}
 
     def drain(self) -> list[str]:
-        """Waits until everything that was sent is acknowledged. A worker that does not get
-        through has a process in its place once, which knows no more than its logs."""
+        """Waits until everything that was sent is acknowledged. A worker that does not succeed is
+        replaced once by a new process, which continues from its logs."""
         stuck = _undrained(self.workers)
         for worker in stuck:
             worker.kill()
@@ -75,7 +75,7 @@ class Crew:
         return [f"{self.round.run}: {stuck} could not get through; the service said {said}"]
 
     def look_closely(self, service: Service) -> list[str]:
-        """Once workers are quiet: looks at everything."""
+        """Checks all sessions. Workers must not be sending."""
         self.book.read_acknowledgements()
         self.book.read_sent()
         wrong = []
@@ -86,7 +86,8 @@ class Crew:
         return wrong + self._check(service, self.oracles)
 
     def look_at_copy(self, service: Service, acknowledged: Acknowledged) -> list[str]:
-        """At all of a server whose data are of a time when this was acknowledged."""
+        """Checks all sessions of a server whose data are from the time when these records were
+        acknowledged."""
         return self._hold_against(service, acknowledged, self.oracles)
 
     def _check(self, service: Service, oracles: list[SeriesOracle]) -> list[str]:
@@ -121,13 +122,14 @@ class Crew:
         return oracle.check_answer(answer, Known(acknowledged, self.book.sent[number]))
 
     def fill_gaps(self, service: Service) -> list[str]:
-        """Workers stop at different turns: sends what is missing in between, which no
-        seal may pass over, and to a session that got nothing the first."""
+        """Sends the missing records between the indices of a session, which would prevent its seal,
+        and a first record to a session without records. Workers stop at different turns, so gaps
+        are normal."""
         filler = self._folder / "filler"
         sent, acknowledged = Log(filler.with_suffix(".sent")), Log(filler.with_suffix(".acks"))
         wrong = []
         for number, oracle in enumerate(self.oracles):
-            # Some gaps at a time: that many does a session name.
+            # A session names a limited number of gaps, so they are filled in several steps.
             while not wrong and (missing := _missing(service, oracle.series.name)):
                 wrong += _is_refused(service, oracle.series.name, missing[-1] + 1)
                 sent.add([(number, 0, index) for index in missing])
@@ -138,13 +140,13 @@ class Crew:
         return wrong
 
     def seal(self, service: Service) -> dict[str, bytes]:
-        """Seals every session; their answers, which never change from now on."""
+        """Seals every session, and returns the answers, which must never change again."""
         for oracle in self.oracles:
             service.seal(oracle.series.name, service.get(oracle.series.name).progress.end_index)
         return sealed_answers(service, [oracle.series.name for oracle in self.oracles])
 
     def end(self) -> None:
-        """Kills the workers and adds up what they did; once."""
+        """Kills the workers and adds their counts to the tally, once."""
         if self._over:
             return
         self._over = True
@@ -180,7 +182,7 @@ def _is_refused(service: Service, name: str, count: int) -> list[str]:
 
 
 def sealed_answers(service: Service, names: list[str]) -> dict[str, bytes]:
-    """By session: all that it says, without what was refused in the meantime."""
+    """All answers by session, without the number of refused observations."""
     answers = {}
     for name in names:
         found = service.min_max(name)

@@ -1,4 +1,4 @@
-"""Faults of the disk: what the server says to them, and what is there afterwards."""
+"""Injects disk faults, and checks the server's errors and the stored data."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .service import RefusedError, ServerDiedError, Service
 
 LIVES_A_ROUND = 15
 WORK_SECONDS = 0.1
-# A life that its fault does not meet is made up for by another: so many lives at most for
-# the faults that are asked for, and a few more.
+# If a fault does not fire, another server process is started. This factor and a constant limit
+# the number of server processes.
 LIVES_A_FAULT = 3
 SPARE_LIVES = 10
-# How often a life looks whether its fault was met, and from when on it takes backups, which
-# write tables and begin logs, to come to it.
+# Number of checks whether the fault fired. From the second number on the mode takes backups, which
+# write tables and start logs, so that the fault fires.
 LOOKS = 20
 LOOK_SECONDS = 0.02
 LOOKS_WITHOUT_BACKUP = 2
-# Operations, and at which at most.
+# Operations, and the largest number of the failing operation.
 OPERATIONS = {
     "wal-append": 30,
     "wal-sync": 30,
@@ -47,12 +47,12 @@ ERRORS = ("EIO", "ENOSPC", "short")
 
 @dataclass(frozen=True)
 class Fault:
-    """One that a server is started with."""
+    """A fault that a server injects."""
 
     operation: str
     error: str
     first: int
-    # 0: from then on.
+    # 0: all later operations fail.
     count: int
 
     @property
@@ -66,7 +66,7 @@ class Fault:
 
 
 class Fired:
-    """The operations that failed as a server was told to let them, which it writes down."""
+    """The injected faults that fired. The server writes them to a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -91,7 +91,7 @@ def _fault(arena: Arena) -> Fault:
 
 
 def _work(arena: Arena, server: ServerProcess, fired: Fired) -> str:
-    """Asks a server with a fault this and that; what it refused to do, or nothing."""
+    """Sends various requests to a server with a fault. Returns the refusal, or ""."""
     try:
         with Service(server) as service:
             arena.side_run.use(service)
@@ -119,7 +119,7 @@ def _await_fault(server: ServerProcess, service: Service, fired: Fired) -> None:
 
 
 def _end(arena: Arena, server: ServerProcess, fault: Fault) -> None:
-    """Stops or kills it; a signal that nobody sent is a violation."""
+    """Stops or kills the server. The end by any other signal is a violation."""
     if server.process.poll() is not None:
         if server.process.poll() != 1:
             arena.report([f"{fault.name}: ended with {server.process.poll()}: {server.said()}"])
@@ -136,7 +136,7 @@ def _end(arena: Arena, server: ServerProcess, fault: Fault) -> None:
 
 
 def _suffer(arena: Arena) -> bool:
-    """One life of a server on a disk with one fault. False if it never came to it."""
+    """Runs a server on a disk with one fault. Returns False if the fault did not fire."""
     fault, fired = _fault(arena), Fired(arena.folder / "fired")
     server = arena.start(*fault.flags, *fired.flags)
     before = arena.crew.book.rejections()
@@ -151,7 +151,7 @@ def _suffer(arena: Arena) -> bool:
         said = next(iter(told), said)
     _end(arena, server, fault)
     shutil.rmtree(arena.folder / "data" / "backups", ignore_errors=True)
-    # Now that it is over: what it came to in its last moments counts, too.
+    # Read after the end, so that faults of the last moments count, too.
     if not fired:
         arena.tally.unfired[f"{fault.operation} {fault.error}"] += 1
         if said:
@@ -165,8 +165,8 @@ def _suffer(arena: Arena) -> bool:
 
 
 def run(arena: Arena, faults: int) -> None:
-    """So many faults that were met, each in a life of its own; after each a server on a
-    healthy disk."""
+    """Runs servers until `faults` faults fired, each in a separate server process. After each
+    fault a server on a healthy disk is checked."""
     arena.calmly(arena.begin_round)
     met = 0
     for life in range(1, LIVES_A_FAULT * faults + SPARE_LIVES + 1):

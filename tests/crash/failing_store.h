@@ -11,10 +11,10 @@
 
 namespace calipers::crash {
 
-/// Says what it is about to do and what is done, for each call that changes something
-/// and for the start: `before-` and `after-` `restore`, `create`, `reset`,
-/// `delete-session`, `delete-run`, `put`, `seal` and `checkpoint`. After `after-put` the
-/// records are kept, and nobody was told yet.
+/// Passes a point before and after each call that changes the store, and before and after the
+/// start: `before-` and `after-` with `restore`, `create`, `reset`, `delete-session`, `delete-run`,
+/// `put`, `seal` and `checkpoint`. At `after-put` the records are stored, and no client has an
+/// acknowledgement yet.
 class FailingStore final : public StoreWrapper {
  public:
   FailingStore(std::unique_ptr<server::Store> base, AtPoint at_point)

@@ -28,7 +28,7 @@ absl::StatusOr<Failpoint> Failpoint::Parse(absl::string_view text) {
 void Failpoint::Pass(absl::string_view point) {
   if (point_ != point || left_.fetch_sub(1) != 1) return;
   kill(getpid(), SIGKILL);
-  // The signal may reach another thread first; this one must not go on.
+  // The signal may reach another thread first, but this thread must not continue.
   while (true) pause();
 }
 

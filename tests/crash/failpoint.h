@@ -11,15 +11,15 @@
 
 namespace calipers::crash {
 
-/// Told the name of each place that the program passes: `before-wal-sync`, `after-put`.
+/// Called with the name of each place that the program passes: `before-wal-sync`, `after-put`.
 using AtPoint = std::function<void(absl::string_view)>;
 
-/// A place at which the process kills itself as a power switch would: with SIGKILL,
-/// nothing flushed, nothing unwound. Thread-safe.
+/// A place at which the process kills itself with SIGKILL, as a power failure would: without
+/// flushing buffers or unwinding the stack. Thread-safe.
 class Failpoint {
  public:
-  /// From `POINT:N`: at the Nth pass of POINT, counted from 1. INVALID_ARGUMENT if the
-  /// text is not that.
+  /// Parses `POINT:N`: the Nth pass of POINT, counted from 1. INVALID_ARGUMENT if the text has
+  /// another form.
   static absl::StatusOr<Failpoint> Parse(absl::string_view text);
 
   /// Never kills.
@@ -27,7 +27,7 @@ class Failpoint {
   Failpoint(Failpoint&& other) noexcept
       : point_(std::move(other.point_)), left_(other.left_.load()) {}
 
-  /// Does not return from the pass that was named.
+  /// Does not return at the pass that kills the process.
   void Pass(absl::string_view point);
 
  private:

@@ -13,37 +13,38 @@
 
 namespace calipers::crash {
 
-/// What a disk does instead of what it was told to.
+/// A failure of a disk.
 struct Fault {
   enum Error {
     kIo,       // EIO: nothing is done
     kNoSpace,  // ENOSPC: nothing is done
     kShort,    // ENOSPC after a part of the data was written
   };
-  /// KIND-OPERATION as FaultyFileSystem names it; KIND `any` stands for every kind.
+  /// KIND-OPERATION with the names of FaultyFileSystem. The KIND `any` stands for every kind.
   std::string operation;
   Error error = kIo;
-  /// The first operation of this name that fails, counted from 1, and how many do;
-  /// the disk is well again after them.
+  /// The first operation of this name that fails, counted from 1, and the number of failures. After
+  /// them the disk works again.
   std::int64_t first = 1;
   std::int64_t count = 1;
 
-  /// From `OPERATION:ERROR:FIRST:COUNT` with an ERROR of EIO, ENOSPC or short, and a
-  /// COUNT of 0 for every one from FIRST on. INVALID_ARGUMENT if the text is not that.
+  /// Parses `OPERATION:ERROR:FIRST:COUNT`. ERROR is EIO, ENOSPC or short. A COUNT of 0 means every
+  /// operation from FIRST on. INVALID_ARGUMENT if the text has another form.
   static absl::StatusOr<Fault> Parse(absl::string_view text);
 };
 
-/// Counts operations and says which of them fail. Thread-safe.
+/// Counts operations and decides which of them fail. Thread-safe.
 class FaultPlan {
  public:
   explicit FaultPlan(std::vector<Fault> faults) : faults_(faults.begin(), faults.end()) {}
 
-  /// For each operation once: how it fails; nothing if it does not.
+  /// The error with which this operation fails; nullopt if it succeeds. Called once for each
+  /// operation.
   std::optional<Fault::Error> Next(absl::string_view kind, absl::string_view operation);
 
  private:
   struct Counted {
-    Counted(Fault f) : fault(std::move(f)) {}  // NOLINT: a fault that nothing met yet
+    Counted(Fault f) : fault(std::move(f)) {}  // NOLINT: implicit; no operation is counted yet
     Fault fault;
     std::int64_t seen = 0;
   };

@@ -43,7 +43,7 @@ class FaultyFileSystem::Core {
         on_fault(std::move(options.on_fault)),
         journal(std::move(options.journal)) {}
 
-  /// Does it between its two points, unless it is to fail.
+  /// Does the operation between its two points, unless it must fail.
   IOStatus Do(const std::string& path, absl::string_view kind, absl::string_view operation,
               absl::FunctionRef<IOStatus()> work) {
     at_point(absl::StrCat("before-", kind, "-", operation));
@@ -54,13 +54,13 @@ class FaultyFileSystem::Core {
     return status;
   }
 
-  /// Without points.
+  /// Does a read, which passes no points.
   IOStatus Read(const std::string& path, absl::FunctionRef<IOStatus()> work) {
     const std::optional<Fault::Error> error = NextFault(KindOf(path), "read");
     return error ? ToStatus(*error, path) : work();
   }
 
-  /// For each operation once: how it is to fail, if it is.
+  /// The error with which this operation must fail, if any. Called once for each operation.
   std::optional<Fault::Error> NextFault(absl::string_view kind, absl::string_view operation) {
     const std::optional<Fault::Error> error = faults.Next(kind, operation);
     if (error) on_fault(absl::StrCat(kind, "-", operation));
@@ -88,7 +88,7 @@ class WritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
     core_->at_point(absl::StrCat("before-", KindOf(path_), "-append"));
     const std::optional<Fault::Error> error = core_->NextFault(KindOf(path_), "append");
-    // RocksDB does not look at how much of a failed append came through.
+    // RocksDB does not check how much of a failed append was written.
     const Slice part(data.data(), error == Fault::kShort ? data.size() / 2 : data.size());
     if (!error || error == Fault::kShort) {
       IOStatus status = FSWritableFileOwnerWrapper::Append(part, options, debug);
@@ -117,7 +117,7 @@ class WritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   IOStatus NoteSync(absl::FunctionRef<IOStatus()> sync) {
     return core_->Do(path_, KindOf(path_), "sync", [&] {
-      // What another thread appends meanwhile may not be part of it.
+      // Data that another thread appends during the sync may not be part of it.
       const std::uint64_t size = written_;
       IOStatus status = sync();
       if (status.ok() && core_->journal != nullptr) core_->journal->Synced(path_, size);
@@ -203,7 +203,7 @@ class RandomAccessFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
   const std::shared_ptr<Core> core_;
 };
 
-// Puts this project's file around one that was opened.
+// Wraps a file that was opened in the file class of this project.
 template <typename Wrapper, typename File>
 IOStatus Wrap(IOStatus status, const std::string& path, const std::shared_ptr<Core>& core,
               std::unique_ptr<File>* file) {

@@ -12,21 +12,21 @@
 
 namespace calipers::crash {
 
-/// A file system of RocksDB's whose disk fails as it is told to, and that says where it
-/// is. An operation is named KIND-OPERATION. Kinds of files: `wal`, `table`,
-/// `manifest`, `current` (the name of the manifest), `directory`, `other`. Operations:
-/// `append`, `flush`, `sync`, `create`, `rename` (by the name that a file gets),
-/// `delete` and `read`; each but `read` passes the points `before-` and `after-` its
-/// name, and `after-` only if it did not fail. Thread-safe.
+/// A RocksDB file system whose disk fails as configured, and that reports each operation. An
+/// operation is named KIND-OPERATION. Kinds of files: `wal`, `table`, `manifest`, `current` (the
+/// name of the manifest), `directory`, `other`. Operations: `append`, `flush`, `sync`, `create`,
+/// `rename` (KIND is that of the new name), `delete` and `read`. Each operation except `read`
+/// passes the points `before-` and `after-` with its name; it passes `after-` only if it succeeded.
+/// Thread-safe.
 class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   struct Options {
     std::vector<Fault> faults = {};
-    /// May not return.
+    /// The callback may not return.
     AtPoint at_point = [](absl::string_view) {};
-    /// Told of each operation that is about to fail, by its name.
+    /// Called with the name of each operation that is about to fail.
     AtPoint on_fault = [](absl::string_view) {};
-    /// Kept up to date, if there is one.
+    /// The journal to update, if it is not nullptr.
     std::shared_ptr<SyncJournal> journal = nullptr;
   };
   FaultyFileSystem(std::shared_ptr<rocksdb::FileSystem> base, Options options);
@@ -52,7 +52,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 
-  /// What the files of this file system share with it.
+  /// The state that the files of this file system share.
   class Core;
 
  private:

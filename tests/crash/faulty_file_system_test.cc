@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// A database of RocksDB's own on a faulty disk, in a folder of this test's own.
+// A RocksDB database on a faulty disk, in a folder for this test only.
 class FaultyFileSystemTest : public ::testing::Test {
  protected:
   FaultyFileSystemTest()
@@ -61,7 +61,7 @@ class FaultyFileSystemTest : public ::testing::Test {
     std::string value;
     return db_->Get({}, key, &value).ok() && value == std::string(1000, 'v');
   }
-  // As a kill would leave it: RocksDB's own close is let go on a copy.
+  // Works on a copy, as a kill would leave it, because RocksDB's own close may still write.
   void CopyAndCutPower(std::uint64_t seed) {
     const auto data = folder_ / "data", journal = folder_ / "journal", copy = folder_ / "copy";
     std::filesystem::copy(data, copy, std::filesystem::copy_options::recursive);
@@ -155,7 +155,7 @@ TEST_F(FaultyFileSystemTest, APowerCutReachesWhatAnEarlierLifeDidNotSync) {
   ASSERT_TRUE(OpenWithJournal().ok());
   ASSERT_TRUE(Put("unsynced", /*sync=*/false).ok());
   db_->Close();
-  // What is written down is enough: nothing of the process is left.
+  // The journal file is enough: no state of the process is left.
   ASSERT_TRUE(SyncJournal::CutPower(JournalFile(), 1).ok());
   ASSERT_TRUE(OpenWithJournal().ok());
   EXPECT_FALSE(Has("unsynced"));

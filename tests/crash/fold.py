@@ -1,4 +1,4 @@
-"""The answer that a series calls for: one record after another, in float64."""
+"""The expected answer of a series: a sequential fold of its records in float64."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .workload import Kind, Record, Series, record
 
 
 def _flat(known: Record) -> np.ndarray:
-    """Range, then the tensor's own: n minima, n maxima, one of each."""
+    """The values of a record: n minima, n maxima, and the tensor's own minimum and maximum."""
     parts = (known.low, known.high, known.global_low, known.global_high)
     return np.concatenate([part.ravel().astype(np.float64) for part in parts])
 
@@ -42,7 +42,7 @@ class Fold:
         return np.where(is_low, np.minimum(past, current), np.maximum(past, current))
 
     def answer(self) -> dict[str, tuple[bytes, bytes]]:
-        """By member of MinMax: the bytes of min and max. Needs a record."""
+        """The bytes of min and max by member of MinMax. Needs at least one record."""
         n = int(np.prod(self.kind.qparam_shape))
         rounded = self.state.astype(np.float32)
         low, high, global_low, global_high = np.split(rounded, [n, 2 * n, 2 * n + 1])
@@ -58,7 +58,8 @@ class Fold:
 
 @dataclass
 class PrefixFold:
-    """Folds any set of a series' records, and what they share with the last set once."""
+    """Folds any set of a series' records. Reuses the fold of the prefix that the set shares with
+    the previous set."""
 
     series: Series
     prefix: Fold = field(init=False)
@@ -67,7 +68,7 @@ class PrefixFold:
         self.prefix = Fold(self.series.kind)
 
     def of(self, indices: list[int]) -> Fold:
-        """The fold of the records at these indices, which ascend."""
+        """The fold of the records at these indices, which must be ascending."""
         shared = self.prefix.count
         if indices[:shared] != list(range(shared)):
             self.prefix, shared = Fold(self.series.kind), 0

@@ -11,8 +11,8 @@
 
 namespace calipers::crash {
 
-/// A store that lies: of every `every` records it says that one is stored, and drops it.
-/// Shows that a test of durability would notice.
+/// A store that loses records: it reports one of every `every` records as stored, but drops it.
+/// Shows that a durability test would notice the loss.
 class ForgetfulStore final : public StoreWrapper {
  public:
   ForgetfulStore(std::unique_ptr<server::Store> base, std::int64_t every)

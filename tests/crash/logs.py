@@ -1,7 +1,7 @@
-"""What a worker keeps on disk: what it sent, and what was acknowledged.
+"""A worker's logs on disk: sent and acknowledged observations.
 
-Each entry is written with one call before the worker goes on, so that a killed worker
-leaves all that it knew."""
+The worker writes each entry with one call before it continues, so that the logs of a killed worker
+are complete."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Log:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def add(self, entries: list[tuple[int, int, int]]) -> None:
-        """(session, outcome, index) each."""
+        """Appends entries (session, outcome, index)."""
         os.write(self._file, np.array(entries, ENTRY).tobytes())
 
 
 def read(path: Path, offset: int = 0) -> np.ndarray:
-    """The whole entries from the byte `offset` on."""
+    """The complete entries from the byte `offset` on."""
     if not path.exists():
         return np.empty(0, ENTRY)
     with path.open("rb") as file:
@@ -39,19 +39,19 @@ def read(path: Path, offset: int = 0) -> np.ndarray:
 
 
 def observations(path: Path) -> list[tuple[int, int]]:
-    """The (session, index) of each entry, once, in the order in which they came."""
+    """The (session, index) of each entry without repetitions, in order."""
     entries = read(path)
     pairs = zip(entries["session"].tolist(), entries["index"].tolist(), strict=True)
     return list(dict.fromkeys(pairs))
 
 
 def duplicates(acks: Path, offset: int = 0) -> int:
-    """How many acknowledgements from the byte `offset` on say that it was there."""
+    """Number of duplicates among the acknowledgements from the byte `offset` on."""
     return int((read(acks, offset)["outcome"] == Outcome.OUTCOME_DUPLICATE).sum())
 
 
 class Book:
-    """What the workers of a round, together, sent and had acknowledged."""
+    """The sent and the acknowledged observations of all workers of a round."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,7 +60,7 @@ class Book:
         self.acknowledged: defaultdict[int, set[int]] = defaultdict(set)
         self._stored: set[tuple[int, int]] = set()
         self.duplicates = 0
-        # What no worker may ever be told.
+        # Acknowledgements that violate a guarantee.
         self.violations: list[str] = []
 
     def _new(self, path: Path) -> np.ndarray:
@@ -69,7 +69,7 @@ class Book:
         return entries
 
     def read_acknowledgements(self) -> None:
-        """Takes in what the workers wrote since the last time."""
+        """Reads the acknowledgements that the workers wrote since the last call."""
         for path in sorted(self._folder.glob("*.acks")):
             for session, outcome, index in self._new(path).tolist():
                 self._acknowledge(path.stem, session, outcome, index)
@@ -90,17 +90,17 @@ class Book:
             self._stored.add((session, index))
 
     def read_sent(self) -> None:
-        """Takes in what the workers sent, which they write down before they send it."""
+        """Reads the observations that the workers sent. Workers log observations before sending."""
         for path in sorted(self._folder.glob("*.sent")):
             for session, _, index in self._new(path).tolist():
                 self.sent[session].add(index)
 
     def silences(self) -> int:
-        """How many streams were given up because nothing came."""
+        """Number of streams that workers gave up because no acknowledgement came."""
         return sum(len(path.read_text().splitlines()) for path in self._folder.glob("*.silent"))
 
     def rejections(self) -> Counter[str]:
-        """How often the service said what, by what it said."""
+        """Number of rejections by the service's message."""
         said: Counter[str] = Counter()
         for path in sorted(self._folder.glob("*.rejected")):
             for line in path.read_text().splitlines():

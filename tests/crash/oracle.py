@@ -1,6 +1,6 @@
-"""Holds what a server says against what its workers know.
+"""Compares a server's answers with its workers' logs.
 
-Everything here returns what is wrong, in words; nothing, if nothing is."""
+Every check returns descriptions of the violations; an empty result means that there are none."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SHOWN = 5
 
 @dataclass
 class Known:
-    """What is certain of a series at one moment."""
+    """The certain facts about a series at one moment."""
 
-    # Everyone who wrote them down had them acknowledged before the server was asked.
+    # Acknowledged before the query to the server.
     acknowledged: set[int]
-    # Written down before they were sent, and read after the server answered.
+    # Logged before they were sent, and read after the server's answer.
     sent: set[int]
 
 
 @dataclass
 class SeriesOracle:
-    """What one series may be. Remembers the digests that it has seen."""
+    """The allowed states of a series. Remembers the digests of its records."""
 
     series: Series
     folds: PrefixFold = field(init=False)
@@ -66,7 +66,7 @@ class SeriesOracle:
     def check_series(
         self, records: list[observation_pb2.SeriesRecord], known: Known
     ) -> list[str]:
-        """What ReadSeries gave."""
+        """Checks the records from ReadSeries."""
         wrong = self._indices([found.observation.header.index for found in records], known)
         for found in records:
             said = self._record(found)
@@ -75,7 +75,7 @@ class SeriesOracle:
         return [f"{self.series.name}: {line}" for line in wrong[:SHOWN]]
 
     def check_answer(self, answer: Answer, known: Known) -> list[str]:
-        """What GetMinMax gave: the bits of a sequential fold of what it rests on."""
+        """Checks that the answer of GetMinMax has the bits of a sequential fold."""
         wrong = self._indices(answer.indices, known)
         expected = self.folds.of(answer.indices).answer()
         for name, pair in expected.items():

@@ -1,4 +1,4 @@
-"""The processes: a server that can be killed, and workers that outlive it."""
+"""Processes: servers that can be killed, and workers that continue after a kill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .wire import TOP
 
 BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
 SERVER = BUILD / "tests" / "crash" / "crash_server"
-# The one that operators run; nothing in it fails as it is told to.
+# The released server, without fault injection.
 PLAIN_SERVER = BUILD / "server" / "calipers-server"
 START_SECONDS = 30
 STOP_SECONDS = 120
@@ -24,12 +24,12 @@ DRAIN_SECONDS = 45
 
 
 class HarnessError(Exception):
-    """The harness itself could not go on; says nothing about durability."""
+    """The harness itself failed. This says nothing about durability."""
 
 
 @dataclass
 class ServerProcess:
-    """One life of a server on a data directory."""
+    """A server process on a data directory."""
 
     process: subprocess.Popen
     port_file: Path
@@ -37,7 +37,7 @@ class ServerProcess:
     started: float = field(default_factory=time.monotonic)
 
     def wait_until_serving(self) -> float | None:
-        """Seconds that it took; None if it ended before."""
+        """Waits until the server serves. Returns the seconds; None if the server ended before."""
         while True:
             if self.port_file.exists() and self.port_file.read_text().endswith("\n"):
                 return time.monotonic() - self.started
@@ -60,7 +60,7 @@ class ServerProcess:
         return True
 
     def kill(self) -> None:
-        """With SIGKILL; the port file goes first, so that nobody knocks in vain."""
+        """Kills with SIGKILL. Removes the port file first, so that no client connects."""
         self.port_file.unlink(missing_ok=True)
         self.process.kill()
         self.process.wait(STOP_SECONDS)
@@ -72,7 +72,7 @@ class ServerProcess:
         return timer
 
     def stop(self) -> int:
-        """As an operator would; the exit status."""
+        """Stops the server with SIGTERM, and returns its exit status."""
         self.port_file.unlink(missing_ok=True)
         self.process.terminate()
         try:
@@ -86,7 +86,7 @@ class ServerProcess:
         return self.process.poll() == -signal.SIGKILL
 
     def said(self) -> str:
-        """The last line of its log."""
+        """The last line of the server's log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else ""
 
@@ -94,7 +94,7 @@ class ServerProcess:
 def start_server(
     folder: Path, *flags: str, data: str = "data", program: Path = SERVER
 ) -> ServerProcess:
-    """A server whose data and files lie in `folder`."""
+    """Starts a server with its data and files in `folder`."""
     port_file, log = folder / "port", folder / "server.log"
     port_file.unlink(missing_ok=True)
     command = [str(program), "--data-dir", str(folder / data), "--port-file", str(port_file), *flags]
@@ -103,14 +103,14 @@ def start_server(
     return ServerProcess(process, port_file, log)
 
 
-# Forked from a process in which gRPC has been imported and never used: a worker is
-# there in milliseconds.
+# Forked from a process that has imported gRPC and never used it, so that a worker starts in
+# milliseconds.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([worker.__name__])
 
 
 class WorkerProcess:
-    """A worker, or what its successor goes on with."""
+    """A worker process and its logs, from which a new process can continue."""
 
     def __init__(self, assignment: worker.Assignment) -> None:
         self.assignment = assignment
@@ -131,7 +131,7 @@ class WorkerProcess:
         self._pipe.close()
 
     def restart(self) -> None:
-        """After a kill: goes on from its logs."""
+        """Starts a new process after a kill, which continues from the logs."""
         self._start()
 
     def stall(self) -> None:
@@ -141,14 +141,14 @@ class WorkerProcess:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def send_more(self) -> None:
-        """After a drain."""
+        """Lets the worker send again after a drain."""
         self._pipe.send("go on")
 
     def ask_to_drain(self) -> None:
         self._pipe.send("drain")
 
     def wait_until_drained(self, seconds: float = DRAIN_SECONDS) -> bool:
-        """False if it did not get through in time."""
+        """Returns False if the worker did not finish in time."""
         if not self._pipe.poll(seconds):
             return False
         try:

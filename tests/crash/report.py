@@ -1,4 +1,4 @@
-"""What a run of the harness did and found."""
+"""Actions and results of a run of the harness."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ NUMBERS = (
 
 @dataclass
 class Tally:
-    """Counts. `violations` is what broke a promise, `shortfalls` what the run was to try
-    and did not come to; either fails it."""
+    """Counts of a run. `violations` are violated guarantees. `shortfalls` are tests that did not
+    happen. The run fails if there are any of either."""
 
     kills: Counter[str] = field(default_factory=Counter)
     power_cuts: int = 0
-    # Of servers with --durability os, whose logs nobody syncs.
+    # Kills of servers with --durability os, which do not sync their logs.
     kills_at_os: int = 0
-    # Stalled workers whose share another took over and went past them, and those of them
-    # that then came back and were told that what they sent was there.
+    # Stalled workers whose share another worker took over and passed, and the stalled workers
+    # that continued afterwards and got a duplicate acknowledged.
     takeovers: int = 0
     comebacks: int = 0
     acknowledged: int = 0
     duplicates: int = 0
-    # Streams that a worker gave up, and workers that the harness replaced, for want of
-    # an answer.
+    # Streams that a worker gave up, and workers that the harness replaced, because no answer
+    # came.
     silences: int = 0
     replaced: int = 0
     records_verified: int = 0
@@ -37,11 +37,11 @@ class Tally:
     verifications: int = 0
     restarts: list[float] = field(default_factory=list)
     lifecycle: Counter[str] = field(default_factory=Counter)
-    # By fault: how often, and what the server said.
+    # By fault: number of times, and the server's message.
     faults: Counter[str] = field(default_factory=Counter)
-    # By fault: lives of a server that never came to it, and that others made up for.
+    # By fault: server processes in which it did not fire. Other processes replaced them.
     unfired: Counter[str] = field(default_factory=Counter)
-    # By what a kill left of a backup, or of what was restored from one.
+    # By the state after a kill, of a backup or of a restored directory.
     backups: Counter[str] = field(default_factory=Counter)
     said: dict[str, str] = field(default_factory=dict)
     flips: Counter[str] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ class Tally:
         return found
 
     def lines(self) -> list[str]:
-        """An aligned table."""
+        """The lines of an aligned table."""
         rows: list[tuple[str, str, str]] = []
         for title, counts in (
             ("kill", self.kills),
@@ -87,14 +87,14 @@ class Tally:
                 rows.append((f"{title} {name}", f"{count:,}", self.said.get(name, "")))
         if self.faults or self.unfired:
             rows.append(("faults that fired", f"{self.faults.total():,}", ""))
-            rows.append(("  lives in which none did", f"{self.unfired.total():,}", ""))
+            rows.append(("  servers without a fired fault", f"{self.unfired.total():,}", ""))
         rows.append(("kills in all", f"{self.kills.total():,}", ""))
         rows.append(("  with a power cut", f"{self.power_cuts:,}", ""))
         rows.append(("  at --durability os", f"{self.kills_at_os:,}", ""))
         rows.append(("stalled workers taken over", f"{self.takeovers:,}", ""))
-        rows.append(("  that came back after it", f"{self.comebacks:,}", ""))
-        rows.append(("streams given up for silence", f"{self.silences:,}", ""))
-        rows.append(("workers replaced for silence", f"{self.replaced:,}", ""))
+        rows.append(("  that continued afterwards", f"{self.comebacks:,}", ""))
+        rows.append(("streams without answers", f"{self.silences:,}", ""))
+        rows.append(("workers replaced, no answers", f"{self.replaced:,}", ""))
         rows.append(("records acknowledged", f"{self.acknowledged:,}", ""))
         rows.append(("  sent again, duplicates", f"{self.duplicates:,}", ""))
         rows.append(("verifications", f"{self.verifications:,}", ""))
@@ -104,7 +104,7 @@ class Tally:
             median, longest = statistics.median(self.restarts), max(self.restarts)
             rows.append(("restarts, median", f"{1000 * median:.0f} ms", ""))
             rows.append(("restarts, longest", f"{1000 * longest:.0f} ms", ""))
-        rows.append(("not come to", f"{len(self.shortfalls):,}", ""))
+        rows.append(("tests that did not happen", f"{len(self.shortfalls):,}", ""))
         rows.append(("violations", f"{len(self.violations):,}", ""))
         first = max(len(row[0]) for row in rows)
         second = max(len(row[1]) for row in rows)

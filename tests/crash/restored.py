@@ -1,4 +1,4 @@
-"""Servers on what was restored from a backup, and the check of what they have."""
+"""Servers on a restored backup, and the check of their data."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ FLAGS = ("--listen", "127.0.0.1:0", "--log-level", "warning")
 
 @dataclass(frozen=True)
 class Backup:
-    """A directory, and what was acknowledged before it was asked for."""
+    """A backup's directory, and the records that were acknowledged before its request."""
 
     path: Path
     acknowledged: Acknowledged
 
 
 class Target:
-    """A data directory that backups are restored into, beside the arena's own, and the
-    servers that operators run on it."""
+    """A second data directory, into which backups are restored, and servers on it."""
 
     def __init__(self, arena: Arena, name: str = "restored") -> None:
         self._arena = arena
@@ -39,22 +38,22 @@ class Target:
         self.folder.mkdir()
 
     def restore(self, path: Path) -> ServerProcess:
-        """A server that begins from a backup."""
+        """Starts a server that restores a backup."""
         return self.start("--restore-from", str(path))
 
     def start(self, *flags: str) -> ServerProcess:
         return start_server(self.folder, *FLAGS, *flags, program=PLAIN_SERVER)
 
     def copy(self) -> Target:
-        """As it is, for a server that may change it."""
+        """Copies the directory, for a server that can change it."""
         other = Target(self._arena, f"{self.folder.name}-copy")
         shutil.rmtree(other.folder, ignore_errors=True)
         shutil.copytree(self.folder, other.folder)
         return other
 
     def look(self, server: ServerProcess, backup: Backup) -> str:
-        """What came of a start, and a kill in the end: `whole`, `empty`, or `refused` with
-        a message that names a directory; the rest is a violation."""
+        """Checks a started server and kills it. Returns `whole`, `empty`, or `refused` with a
+        message that names a directory; any other outcome is a violation."""
         try:
             if server.wait_until_serving() is not None:
                 return self._look_inside(server, backup)

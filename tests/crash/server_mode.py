@@ -1,5 +1,5 @@
-"""Kills of the server: at random moments, at named points, with and without power, and
-with logs that nobody syncs, which a kill alone must not harm."""
+"""Kills the server: at random moments, at named points, with and without a power cut, and with
+--durability os, under which a kill without a power cut must lose nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .service import Service
 
 KILLS_A_ROUND = 20
 POINT_SECONDS = 0.8
-# Points, and at which pass at most.
+# Kill points, and the largest number of the pass at which the server is killed.
 POINTS = {
     "open": 1,
     "restore": 1,
@@ -40,26 +40,26 @@ CHANGES = ("create", "reset", "delete-session", "delete-run", "seal")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a round of kills is done at."""
+    """The settings of a round of kills."""
 
     durability: str
-    # How many of the kills take what was not synced with them.
+    # Share of kills with a power cut, which removes unsynced data.
     power_cuts: float
 
 
-# In turn, a round each.
+# Rounds use these settings in turn.
 SETTINGS = (Setting("sync", 0.5), Setting("os", 0), Setting("sync", 0.5))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a life of the server ends."""
+    """The planned end of a server process."""
 
     name: str
     point: str = ""
-    # Seconds after its start, if it is killed by the clock before it is asked anything.
+    # Seconds from the start to the kill, if it is killed by a timer before the first request.
     early: float | None = None
-    # Seconds of work before it is killed by the clock.
+    # Seconds of work before it is killed by a timer.
     late: float = 0.0
     wanted: str | None = None
 
@@ -94,7 +94,7 @@ def _work(arena: Arena, server: ServerProcess, plan: Plan, service: Service) -> 
 
 
 def _live(arena: Arena, plan: Plan) -> None:
-    """One life of the server, from start to kill."""
+    """Runs one server process from start to kill."""
     server = arena.start(*plan.flags)
     timer = server.kill_after(plan.early) if plan.early is not None else None
     seconds = server.wait_until_serving()
@@ -115,8 +115,8 @@ def _live(arena: Arena, plan: Plan) -> None:
 
 
 def run(arena: Arena, kills: int, settings: tuple[Setting, ...] = SETTINGS) -> None:
-    """So many kills. A round ends with a clean stop, which syncs everything, so that a
-    power cut in the next one has nothing of it to take."""
+    """Kills `kills` servers. A round ends with a clean stop, which syncs everything, so that a
+    power cut in the next round cannot remove its data."""
     arena.durability = settings[0].durability
     arena.calmly(arena.begin_round)
     for number in range(1, kills + 1):

@@ -1,4 +1,4 @@
-"""What the harness asks of a server that may die at any moment."""
+"""The harness's requests to a server that can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .wire import CalibrationStub, Outcome, calls, observation_pb2, range_pb2, s
 from .workload import Kind, Series, requests
 
 SECONDS = 30
-# How a call ends whose server is gone; death itself may take a moment to be seen.
+# Status codes of calls whose server is gone. The end of the process can be visible later.
 BROKEN = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.UNKNOWN,
@@ -29,7 +29,7 @@ class ServerDiedError(Exception):
 
 
 class RefusedError(Exception):
-    """The server said no."""
+    """The server refused a request."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(f"{code.name}: {message}")
@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A MinMax, as bytes, and the indices that it rests on."""
+    """A MinMax as bytes, and the indices of its records."""
 
     values: dict[str, tuple[bytes, bytes]]
     indices: list[int]
@@ -53,7 +53,7 @@ def _answer(found: range_pb2.MinMax) -> Answer:
 
 
 def present(progress: session_pb2.Progress) -> list[int]:
-    """The indices that are there."""
+    """The indices of the stored records."""
     indices: list[int] = []
     at = 0
     for gap in progress.missing:
@@ -66,7 +66,7 @@ def present(progress: session_pb2.Progress) -> list[int]:
 
 
 class Service:
-    """A connection to one life of a server; to be used in a `with`."""
+    """A connection to one server process. A context manager."""
 
     def __init__(self, server: ServerProcess) -> None:
         self._server = server
@@ -104,7 +104,7 @@ class Service:
         return [session.name for session in self.list(run)]
 
     def list(self, run: str = "runs/-") -> list[session_pb2.Session]:
-        """All sessions of a run; there are not so many as to need a second page."""
+        """All sessions of a run; they fit on one page."""
         request = calls.ListSessionsRequest(parent=run, page_size=1000)
         found = self._call(lambda: self._stub.ListSessions(request, timeout=SECONDS))
         return list(found.sessions)
@@ -130,7 +130,7 @@ class Service:
         self._call(lambda: self._stub.SealSession(request, timeout=SECONDS))
 
     def observe(self, series: Series, indices: Iterable[int]) -> list[Outcome]:
-        """Sends these observations over a stream of their own; their acknowledgements."""
+        """Sends these observations over a new stream, and returns their acknowledgements."""
         messages = [message for index in indices for message in requests(series, (index,))]
 
         def sent() -> list[Outcome]:
@@ -140,13 +140,13 @@ class Service:
         return self._call(sent)
 
     def read(self, name: str) -> list[observation_pb2.SeriesRecord]:
-        """The whole series."""
+        """Reads the whole series."""
         records: list[observation_pb2.SeriesRecord] = []
         self.read_into(name, records)
         return records
 
     def read_into(self, name: str, records: list[observation_pb2.SeriesRecord]) -> None:
-        """The same; what came before an error is in `records` then."""
+        """Reads the series into `records`, which after an error holds the records before it."""
         request = calls.ReadSeriesRequest(name=name)
 
         def take() -> None:

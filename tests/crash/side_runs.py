@@ -1,7 +1,7 @@
 """Sessions that are created, sealed, reset, deleted and created again between kills.
 
-A call that the server did not live to answer may have happened or not; until it is
-made again, either is right, and nothing in between."""
+A call that the server did not answer before it was killed was either executed completely or not at
+all. Until the call is repeated, both states are correct."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ CHANGES = ("create", "observe", "seal", "reset", "delete-session", "delete-run")
 
 @dataclass(frozen=True)
 class Side:
-    """A session that is there."""
+    """An existing session."""
 
     life: int
     certain: frozenset[int] = frozenset()
-    # Sent, and not known to be stored.
+    # Sent, and possibly stored.
     possible: frozenset[int] = frozenset()
     sealed: int | None = None
 
 
-# By the number of its kind; what is not there is not in it.
+# Existing sessions by the number of their kind.
 State = dict[int, Side]
 
 
 class SideRun:
-    """One run of this kind, and what it may be."""
+    """A run with such sessions, and its allowed states."""
 
     def __init__(self, run: str, rng: random.Random, tally: Tally) -> None:
         self._run = run
         self._random = rng
         self._tally = tally
         self._life = 0
-        # What it is, or, while a call is open, what it was and what it may be.
+        # The state; while a call is unanswered, the states before and after the call.
         self._states: list[State] = [{}]
         self._open: tuple[str, int] | None = None
         self._service: Service
 
     def change(self, wanted: str | None = None) -> None:
-        """Makes one change, or the one that was left open. Raises what Service does."""
+        """Makes one change, or repeats an unanswered change. Raises as `Service`."""
         if self._open is None:
             self._open = self._choose(wanted)
             if self._open is None:
@@ -119,7 +119,7 @@ class SideRun:
             else:
                 self._service.delete(name)
         except RefusedError as refused:
-            # The call before this one may have done it.
+            # The unanswered call may have deleted it.
             if refused.code != grpc.StatusCode.NOT_FOUND:
                 raise
 
@@ -144,11 +144,11 @@ class SideRun:
         self._open = None
 
     def use(self, service: Service) -> None:
-        """Before change and check: the server's life of the moment."""
+        """Sets the connection for `change` and `check`."""
         self._service = service
 
     def check(self) -> list[str]:
-        """What is wrong, if the run is none of what it may be."""
+        """Returns the differences if the run has none of the allowed states."""
         found = [self._differences(state) for state in self._states]
         return [] if any(not differences for differences in found) else found[-1]
 

@@ -1,4 +1,4 @@
-"""Everything that a server says of its sessions, and what differs between two of them."""
+"""Snapshots of all answers of a server, and the comparison of two snapshots."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .service import RefusedError, Service
 
 @dataclass(frozen=True)
 class Said:
-    """Of one session: answers as bytes, or that the data are lost."""
+    """The answers of one session as bytes, or the error that its data are lost."""
 
     session: bytes
     records: tuple[bytes, ...]
     answer: bytes
-    # Each names a part that the server refuses, and says why.
+    # The parts that the server refuses, with its messages.
     problems: tuple[str, ...] = ()
 
 
@@ -54,12 +54,12 @@ def _said(service: Service, name: str) -> Said:
 
 
 def take(service: Service) -> Snapshot:
-    """Raises what Service does, but not for lost data that the server speaks of."""
+    """Takes a snapshot. Raises as `Service`, except for data that the server reports as lost."""
     return {name: _said(service, name) for name in service.names()}
 
 
 def differences(found: Snapshot, right: Snapshot) -> list[str]:
-    """Wrong answers: what is neither right nor refused."""
+    """The wrong answers: answers that are neither correct nor refused."""
     if found.keys() != right.keys():
         others = sorted(found.keys() ^ right.keys())
         return [f"{len(others)} sessions are gone or new: {others[:3]}"]
@@ -71,7 +71,7 @@ def differences(found: Snapshot, right: Snapshot) -> list[str]:
 
 
 def _differs(found: Said, right: Said) -> str:
-    """In words; nothing if every answer is right or refused."""
+    """A description of the difference; empty if every answer is correct or refused."""
     count = len(found.records)
     if found.records != right.records[:count]:
         return f"its records differ from those that were there ({count} of {len(right.records)})"

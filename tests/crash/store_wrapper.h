@@ -11,7 +11,7 @@
 
 namespace calipers::crash {
 
-/// A store that hands every call on to another; what changes a call derives from it.
+/// A store that forwards every call to another store. A derived class changes single calls.
 class StoreWrapper : public server::Store {
  public:
   explicit StoreWrapper(std::unique_ptr<server::Store> base) : base_(std::move(base)) {}

@@ -20,13 +20,14 @@ std::string Line(std::vector<std::string> words) { return absl::StrJoin(words, "
 
 std::string DirectoryOf(const std::string& path) { return fs::path(path).parent_path(); }
 
-// RocksDB gives one directory with and without a slash at its end.
+// RocksDB names a directory both with and without a trailing slash.
 std::string Clean(const std::string& path) {
   const fs::path clean = fs::path(path).lexically_normal();
   return clean.has_filename() ? clean : clean.parent_path();
 }
 
-// Where a power cut ends a file that has `size` bytes, `synced` of them for certain.
+// The size of a file after a power cut; before it, `size` bytes were written and `synced` bytes
+// synced.
 std::uint64_t CutAt(std::uint64_t synced, std::uint64_t size, std::mt19937_64& random) {
   if (size <= synced) return size;
   const bool torn = random() % 2 == 0;
@@ -47,7 +48,7 @@ absl::StatusOr<std::unique_ptr<SyncJournal>> SyncJournal::Open(const std::string
 SyncJournal::Files SyncJournal::Load(const std::string& file) {
   Files files;
   std::ifstream log(file);
-  // A line that a kill cut short says nothing.
+  // A line that a kill cut short is ignored.
   for (std::string line; std::getline(log, line) && !log.eof();) Apply(line, files);
   return files;
 }
@@ -73,7 +74,7 @@ void SyncJournal::Apply(absl::string_view line, Files& files) {
     File moved = std::move(from->second);
     files.erase(from);
     const auto to = files.find(words[2]);
-    // A name that was not certain had itself replaced what was.
+    // The old name was not certain itself, so a power cut returns the file that it had replaced.
     const bool uncertain = to != files.end() && !to->second.has_name;
     moved.replaced = uncertain ? to->second.replaced : words[3];
     moved.has_name = false;
@@ -110,7 +111,7 @@ bool SyncJournal::IsUncertain(const std::string& path) {
 }
 
 void SyncJournal::Replacing(const std::string& to) {
-  // What a power cut brings back is what was certain, not what took its place since.
+  // A power cut returns the last certain file, not the uncertain file that took its place.
   if (IsUncertain(to)) return;
   std::error_code ignored;
   fs::remove(SavedName(to), ignored);
@@ -127,8 +128,7 @@ void SyncJournal::Deleted(const std::string& path) { Note(Line({"deleted", Clean
 
 absl::Status SyncJournal::CutPower(const std::string& file, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  // A journaling file system keeps directories in order: their changes stay or go
-  // together.
+  // A journaling file system keeps directory changes in order, so they are all lost or all kept.
   const bool names_go = random() % 2 == 0;
   std::error_code error;
   for (const auto& [path, known] : Load(file)) {

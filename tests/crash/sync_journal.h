@@ -16,29 +16,27 @@
 
 namespace calipers::crash {
 
-/// How much of each file a device has for certain, kept in a file of its own that
-/// outlives the process: a killed process leaves what it wrote in the system's cache,
-/// and a power cut, now or in a later life, takes what was not synced.
-///
-/// Files that were there before the journal began count as synced; so do deletions.
-/// Thread-safe.
+/// Records how much of each file is certainly on the device. A killed process leaves its writes in
+/// the system's cache, and a power cut, now or after a restart, loses the writes that were not
+/// synced. The journal is a file, so it outlives the process.
+/// // Files that existed before the journal began count as synced; so do deletions. Thread-safe.
 class SyncJournal {
  public:
-  /// Goes on with the journal in `file`; begins one if there is none.
+  /// Continues the journal in `file`, or begins a new one.
   static absl::StatusOr<std::unique_ptr<SyncJournal>> Open(const std::string& file);
 
-  /// Lets the files that the journal in `file` tells of be as after a power cut: cut to
-  /// what was synced or, as `seed` has it, a little after; without the names, and with
-  /// the names that were replaced, that a directory's sync did not make certain, if
-  /// the seed has it so. Nothing has them open. The journal then begins anew.
+  /// Changes the files of the journal in `file` as a power cut would. Each file is cut to its
+  /// synced size or, depending on `seed`, a little later. Depending on `seed`, the names that no
+  /// directory sync made certain are removed, and the files that they replaced return. No process
+  /// may have the files open. The journal then begins again.
   static absl::Status CutPower(const std::string& file, std::uint64_t seed);
 
   void Created(const std::string& path);
-  /// The first `size` bytes are on the device.
+  /// The first `size` bytes of the file are on the device.
   void Synced(const std::string& path, std::uint64_t size);
-  /// All names in the directory are.
+  /// All names in the directory are on the device.
   void DirectorySynced(const std::string& directory);
-  /// Before `to` is replaced: keeps what it was.
+  /// Called before `to` is replaced; keeps its old file.
   void Replacing(const std::string& to);
   void Renamed(const std::string& from, const std::string& to);
   void Deleted(const std::string& path);
@@ -47,7 +45,7 @@ class SyncJournal {
   struct File {
     std::uint64_t synced = 0;
     bool has_name = false;
-    std::string replaced;  // where what the name stood for before is kept, if it did
+    std::string replaced;  // path of the kept file that the name had before, if any
   };
   using Files = std::map<std::string, File>;
 
@@ -56,9 +54,9 @@ class SyncJournal {
   static Files Load(const std::string& file);
   static void Apply(absl::string_view line, Files& files);
   std::string SavedName(const std::string& path) const;
-  // True if a power cut may take the name away.
+  // True if a power cut may remove the name.
   bool IsUncertain(const std::string& path) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes it in, and writes it down.
+  // Applies the line, and writes it to the journal.
   void Note(const std::string& line) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::string file_;

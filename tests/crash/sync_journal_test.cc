@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory in which files replace CURRENT as RocksDB has them replace it.
+// A directory in which files replace CURRENT in the same way as in RocksDB.
 class SyncJournalTest : public ::testing::Test {
  protected:
   SyncJournalTest() {
@@ -39,7 +39,7 @@ class SyncJournalTest : public ::testing::Test {
     journal_ = *std::move(journal);
   }
 
-  // Makes `manifest`, synced, and lets CURRENT name it.
+  // Writes `manifest`, synced, and makes CURRENT name it.
   void PointCurrentTo(const std::string& manifest) {
     Write(manifest, manifest);
     journal_->Created(Path(manifest));
@@ -63,7 +63,8 @@ TEST_F(SyncJournalTest, APowerCutLeavesCurrentWithTheManifestThatItNames) {
     fs::create_directories(folder_ / "db");
     Write("CURRENT", "certain");
     Write("certain", "certain");
-    // Neither is certain when the power goes, and the first not even when the process does.
+    // Both names are uncertain at the power cut. The first was uncertain already when its process
+    // ended.
     Open();
     PointCurrentTo("first");
     Open();

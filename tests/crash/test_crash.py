@@ -1,4 +1,4 @@
-"""The harness at work: every promise holds, and a broken one would be noticed."""
+"""Runs of the harness: every guarantee holds, and the harness detects violations."""
 
 from __future__ import annotations
 

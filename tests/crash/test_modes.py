@@ -1,4 +1,4 @@
-"""What a mode counts, what it makes up for, and what it says it did not come to."""
+"""Counts of the modes, repeated faults, and reports of tests that did not happen."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def test_a_run_of_backups_needs_kills_during_them() -> None:
 
 
 def lives(monkeypatch: pytest.MonkeyPatch, *met: bool) -> SimpleNamespace:
-    """An arena without servers, whose lives meet their faults or not; no others after."""
+    """An arena without servers. The argument says in which runs of a server a fault fires; after
+    these runs no fault fires."""
     left = [*met]
     arena = SimpleNamespace(tally=Tally(), calm=0, steps=0, check=None, begin_round=None)
 
@@ -77,7 +78,7 @@ def lives(monkeypatch: pytest.MonkeyPatch, *met: bool) -> SimpleNamespace:
 def test_a_fault_that_was_not_met_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     arena = lives(monkeypatch, True, False, False, True, True)
     disk_mode.run(arena, 2)
-    # One for the beginning, and one after each life.
+    # One check at the beginning, and one after each server process.
     assert (arena.steps, arena.calm, arena.left) == (2, 5, [True])
     assert not arena.tally.failed
 

@@ -1,4 +1,4 @@
-"""What the oracle holds for wrong, and what for right."""
+"""The oracle accepts correct answers and reports wrong answers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_was_sent_is_right(series: Series) -> None:
     oracle = SeriesOracle(series)
     records = [stored(series, index) for index in range(COUNT)]
     assert oracle.check_series(records, ALL) == []
-    # What was sent and not acknowledged may be there or not.
+    # Records that were sent and not acknowledged can be stored or not.
     assert oracle.check_series(records, known(range(5), range(COUNT + 5))) == []
     answer = Answer(PrefixFold(series).of(list(range(COUNT))).answer(), list(range(COUNT)))
     assert oracle.check_answer(answer, ALL) == []
@@ -97,7 +97,7 @@ def test_a_fold_that_leaves_one_out_is_noticed(series: Series) -> None:
     indices = list(range(COUNT))
     short = PrefixFold(series).of([0, *range(2, COUNT)]).answer()
     wrong = SeriesOracle(series).check_answer(Answer(short, indices), ALL)
-    # The extremes of a series are those of most of its parts.
+    # Most subsets of a series have the same extremes as the series.
     assert wrong or series.kind.observer == "static_minmax"
 
 

@@ -1,4 +1,4 @@
-"""Where the last record of a log begins."""
+"""The offset of the last record in a log."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def fragment(kind: int, size: int) -> bytes:
         (b"", None),
         (fragment(FULL, 10), 0),
         (fragment(FULL, 10) + fragment(FULL, 20), 17),
-        # Space that was set aside and not written.
+        # Preallocated space without records.
         (fragment(FULL, 10) + bytes(100), 0),
-        # Over the end of a block, and past a rest that no header fits in.
+        # A record across the end of a block, and a block end that is too short for a header.
         (fragment(FULL, 10) + fragment(FIRST, BLOCK - 24) + fragment(LAST, 50), 17),
         (fragment(FULL, BLOCK - 10) + bytes(3) + fragment(FULL, 5), BLOCK),
-        # Cut short.
+        # An incomplete record.
         (fragment(FULL, 10) + fragment(FULL, 20)[:-5], 17),
     ],
 )

@@ -1,4 +1,4 @@
-"""A worker that gets no answer, and one that no new connection helps."""
+"""A worker without answers, and a worker that a new connection does not help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SILENT_STREAMS = 2
 
 
 class SilentAtFirst(CalibrationServicer):
-    """Says nothing to the first streams, and stores what the others send."""
+    """Does not answer the first streams, and stores the observations of later streams."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class SilentAtFirst(CalibrationServicer):
 
 
 def acks(request: observation_pb2.ObserveRequest) -> list[observation_pb2.ObservationAck]:
-    """Of what begins in a message: the pieces that follow a header bring none."""
+    """The acknowledgements of the observations that start in a message."""
     headers = [reduced.header for reduced in request.reduced.observations]
     if request.HasField("header"):
         headers.append(request.header)
@@ -74,12 +74,12 @@ def test_what_met_silence_is_sent_again_over_a_new_channel(tmp_path: Path) -> No
     assert book.acknowledged == book.sent
     assert sum(map(len, book.sent.values())) > 0
     assert book.silences() == SILENT_STREAMS
-    # Nothing was taken for acknowledged that was not.
+    # The worker logged no observation as acknowledged that was not.
     assert (book.violations, book.duplicates) == ([], 0)
 
 
 class Stuck:
-    """Drains once it is another process, or never."""
+    """A worker that can drain only after a restart, or never."""
 
     def __init__(self, name: str, cure: bool) -> None:
         self.assignment = SimpleNamespace(name=name)

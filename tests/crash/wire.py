@@ -1,4 +1,4 @@
-"""The protocol's Python modules, made from the contract when this is imported."""
+"""The protocol's Python modules, generated from the .proto files when this module is imported."""
 
 from __future__ import annotations
 

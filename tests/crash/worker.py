@@ -1,7 +1,6 @@
-"""A worker: streams its share of a round, and sends again what was not acknowledged.
+"""A worker process: streams its share of a round, and sends unacknowledged observations again.
 
-A process of its own. It looks up the server's port whenever it connects, and goes on
-until its end of the pipe is closed."""
+It reads the server's port before each connection, and runs until its end of the pipe is closed."""
 
 from __future__ import annotations
 
@@ -26,16 +25,16 @@ WINDOW = 64
 RETRY_SECONDS = 0.02
 POLL_SECONDS = 0.003
 PAUSE = 0.008
-# A stream that owes an acknowledgement and stays silent for so many looks is given up. Not
-# by the clock, which goes on while a process is stopped.
+# A stream that owes an acknowledgement is given up after this number of checks without an answer.
+# Checks are counted instead of time, because time also passes while a process is stopped.
 LOOK_SECONDS = 0.1
 SILENT_LOOKS = 50
 CHANNEL = (
-    # Not more often than the server allows.
+    # The server limits the frequency of pings.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Channels to one address share a connection, and how it fails, unless told not to.
+    # Without this option channels to one address share a connection and its failures.
     ("grpc.use_local_subchannel_pool", 1),
 )
 Observation = tuple[int, int]
@@ -43,14 +42,14 @@ Observation = tuple[int, int]
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is to do, and where it finds what it needs."""
+    """A worker's task, and the paths that it needs."""
 
     name: str
     round: Round
     share: int
     folder: Path
     port_file: Path
-    # Seconds between two units, at most.
+    # Longest pause between two units in seconds.
     pause: float = PAUSE
     silent_looks: int = SILENT_LOOKS
 
@@ -64,7 +63,7 @@ class Assignment:
 
 
 class Worker:
-    """Thread-safe: gRPC asks for requests from a thread of its own."""
+    """A worker. Thread-safe, because gRPC reads requests in a separate thread."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
@@ -79,14 +78,14 @@ class Worker:
         self._draining = False
         self._connection = 0
         self._call: grpc.Call | None = None
-        # How often it was connected or heard something.
+        # Number of connections and answers so far.
         self._heard = 0
         self._retry_at = 0.0
-        # Of this connection, in the order in which it was sent.
+        # Unacknowledged observations of this connection, in the order of sending.
         self._in_flight: deque[Observation] = deque()
         sent = logs.observations(assignment.sent_log)
         done = set(logs.observations(assignment.ack_log))
-        # What a killed predecessor left behind, in its order.
+        # Unacknowledged observations of a killed predecessor, in its order.
         self._again = deque(
             (number, (index,)) for number, index in sent if (number, index) not in done
         )
@@ -94,7 +93,7 @@ class Worker:
         self._units = self._remaining_units()
 
     def _remaining_units(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Those that were never begun."""
+        """The units that were not started."""
         for number, indices in self._assignment.round.units(self._assignment.share):
             left = tuple(index for index in indices if (number, index) not in self._begun)
             if left:
@@ -109,7 +108,7 @@ class Worker:
                 time.sleep(POLL_SECONDS * self._random.uniform(0.5, 2))
 
     def drain(self) -> None:
-        """Returns once all that was sent is acknowledged; nothing new is sent from now."""
+        """Stops sending new observations, and waits until all are acknowledged."""
         with self._changed:
             self._draining = True
             self._changed.wait_for(lambda: not self._in_flight and not self._again)
@@ -142,8 +141,8 @@ class Worker:
             self._heard += 1
 
     def watch(self) -> None:
-        """Never returns. What is in flight on a stream that is given up is sent again, over
-        a channel of its own; nothing is taken for acknowledged."""
+        """Gives up streams without answers. Never returns. Unacknowledged observations of such a
+        stream are sent again over a new channel."""
         heard, looks = 0, 0
         while True:
             time.sleep(LOOK_SECONDS)
@@ -158,7 +157,7 @@ class Worker:
                 call.cancel()
 
     def _send_again(self) -> None:
-        """What a connection left behind."""
+        """Queues the unacknowledged observations of a connection again."""
         with self._changed:
             self._connection += 1
             left = [(number, (index,)) for number, index in self._in_flight]
@@ -176,7 +175,7 @@ class Worker:
             time.sleep(self._assignment.pause * self._random.random())
 
     def _next_unit(self, connection: int) -> tuple[int, tuple[int, ...]] | None:
-        """What to send next, written down; None once the connection is over."""
+        """The next unit to send, after logging it; None if the connection is over."""
 
         def ready() -> bool:
             if self._connection != connection:
@@ -209,8 +208,8 @@ class Worker:
                     self._again.append((number, (index,)))
                     self._retry_at = time.monotonic() + RETRY_SECONDS
                 else:
-                    # Acknowledgements come in the order of what was sent; if not, the
-                    # index that was acknowledged is held against what was sent.
+                    # Acknowledgements should come in the order of sending. The acknowledged
+                    # index is logged, so that the harness can compare it with the sent index.
                     entries.append((number, ack.outcome, ack.index))
             if entries:
                 self._ack_log.add(entries)
@@ -236,5 +235,5 @@ def main(assignment: Assignment, pipe: Connection) -> None:
     except EOFError:
         pass
     finally:
-        # gRPC's threads would be waited for.
+        # A normal exit would wait for gRPC's threads.
         os._exit(0)

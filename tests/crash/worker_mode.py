@@ -1,4 +1,4 @@
-"""Kills of workers; two that send the same; one that stalls and comes back."""
+"""Kills workers, lets two workers send the same share, and stalls a worker."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .service import Service
 
 KILLS_A_ROUND = 20
 STALL_KILLS = 4
-# What a worker that comes back has to wait for, at most; and how often a run that kills too
-# few workers to meet one tries.
+# The longest wait of a worker that continues after a stall; and the number of attempts of a run
+# that kills too few workers to stall one.
 PATIENCE_SECONDS = 5.0
 LOOK_SECONDS = 0.01
 EXTRA_STALLS = 3
@@ -24,7 +24,7 @@ SUCCESSOR_PAUSE = 0.003
 
 @dataclass
 class Stalled:
-    """A worker that was stopped, who took its share over, and when it is to go on."""
+    """A stopped worker, the worker that took over its share, and the time to continue."""
 
     worker: WorkerProcess
     successor: WorkerProcess
@@ -32,7 +32,7 @@ class Stalled:
 
 
 def _kill_some(arena: Arena, service: Service, kills: int) -> None:
-    """Kills among a crew in which the first share is sent twice from the start."""
+    """Kills workers of a crew in which two workers send the first share."""
     crew, rng = arena.crew, arena.random
     crew.hire_all()
     crew.hire("twin-0", 0)
@@ -60,18 +60,18 @@ def _kill_some(arena: Arena, service: Service, kills: int) -> None:
 
 
 def _stall(arena: Arena, successor: str, until: int) -> Stalled:
-    """Stops a worker in the midst of its work; another takes its share over."""
+    """Stops a worker while it is working. Another worker takes over its share."""
     crew = arena.crew
     worker = arena.random.choice(crew.workers[: crew.round.shares])
     worker.stall()
-    # In less of a hurry a successor would not catch up.
+    # The pause is short, so that the successor overtakes the stalled worker.
     hired = crew.hire(successor, worker.assignment.share, pause=SUCCESSOR_PAUSE)
     return Stalled(worker, hired, until)
 
 
 def _come_back(arena: Arena, stalled: Stalled) -> None:
-    """Lets it go on once its successor has sent what it has not, and waits until it is told
-    that something which it sent was there."""
+    """Continues the worker after its successor has sent records that the worker has not, and waits
+    until the worker gets a duplicate acknowledged."""
     sent = set(logs.observations(stalled.worker.assignment.sent_log))
     went_past = _comes_true(
         lambda: not sent.issuperset(logs.observations(stalled.successor.assignment.ack_log))
@@ -100,7 +100,7 @@ def _round(arena: Arena, service: Service, kills: int) -> None:
 
 
 def run(arena: Arena, kills: int) -> None:
-    """So many kills of workers, on one server a round."""
+    """Kills `kills` workers, with one server for each round."""
     while kills > 0 and not arena.tally.violations:
         some = min(kills, KILLS_A_ROUND)
         kills -= some
@@ -111,7 +111,7 @@ def run(arena: Arena, kills: int) -> None:
 
 
 def shortfalls(tally: Tally) -> list[str]:
-    """What this mode is for and did not come about."""
+    """The tests of this mode that did not happen."""
     found = []
     if tally.comebacks == 0:
         found.append("no stalled worker came back after another took its share over")

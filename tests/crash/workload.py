@@ -1,5 +1,5 @@
-"""What workers send: sessions of several kinds, and for every index of each the same
-bits whenever and by whomever they are made."""
+"""The observations that workers send: sessions of several kinds. The bits of an observation depend
+only on its session and index."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PIECE_BYTES = 20_000
 
 @dataclass(frozen=True)
 class Kind:
-    """How a session is made and what is sent to it."""
+    """The settings of a session, and its observations."""
 
     session_id: str
     dtype: str
     shape: tuple[int, ...]
     qparam_shape: tuple[int, ...] = (1,)
     raw: bool = False
-    # Observations that are sent together; a raw tensor goes alone.
+    # Number of observations in a message; a raw tensor has its own message.
     batch: int = 1
     observer: str = "minmax"
     constant: float = 0.01
@@ -46,7 +46,7 @@ class Kind:
 
     @property
     def num_observations(self) -> int:
-        """What the service counts for one tensor by itself."""
+        """The number of observations that the service counts for one tensor."""
         if self.session_id.endswith("/weight"):
             return 1
         return int(np.prod(self.shape[:-1]))
@@ -66,7 +66,7 @@ KINDS = (
         retention="FOLDED",
     ),
     Kind("double/output", "F64", (2, 8), batch=2),
-    # Several messages long, so that a kill meets it half-way.
+    # Several messages long, so that kills can happen between them.
     Kind("large/weight", "F32", (16, 1024), (16, 1), raw=True, strategy="CHANNEL"),
 )
 NUMPY = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
@@ -74,7 +74,7 @@ NUMPY = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
 
 @dataclass(frozen=True)
 class Series:
-    """A session, and a seed for its records: another life of the same name has others."""
+    """A session, and the seed of its records. A new session of the same name has another seed."""
 
     name: str
     kind: Kind
@@ -87,7 +87,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Record:
-    """What an observation is reduced to."""
+    """The record of an observation."""
 
     low: np.ndarray
     high: np.ndarray
@@ -124,7 +124,7 @@ def _reduce(values: np.ndarray, kind: Kind) -> Record:
 
 @lru_cache(maxsize=50_000)
 def record(series: Series, index: int) -> Record:
-    """What the observation at an index is reduced to."""
+    """The record of the observation at an index."""
     kind = series.kind
     if kind.raw:
         return _reduce(tensor(series, index), kind)
@@ -169,11 +169,11 @@ def requests(series: Series, indices: tuple[int, ...]) -> Iterator[observation_p
 
 @dataclass(frozen=True)
 class Round:
-    """A run that some workers share: turn after turn through all its sessions."""
+    """A run that several workers share. In each turn they send to all sessions."""
 
     run: str
     seed: int
-    # Turns are dealt out to this many shares.
+    # Number of shares; turns are distributed over them.
     shares: int = 3
 
     def series(self) -> tuple[Series, ...]:
@@ -182,7 +182,7 @@ class Round:
         )
 
     def units(self, share: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Without end: the number of a session, and the indices to send to it."""
+        """Endless pairs of a session number and the indices to send to it."""
         turn = share
         while True:
             for number, kind in enumerate(KINDS):

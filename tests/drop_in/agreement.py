@@ -1,4 +1,4 @@
-"""How far two sets of quantization parameters are from each other."""
+"""The distance between two sets of quantization parameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Parameters = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Distance:
-    """Of some parameters from what they should be."""
+    """The distance of parameters from the expected parameters."""
 
     values: int = 0
     differing: int = 0
-    """In any bit."""
+    """Number of values that differ in any bit."""
     scale: float = 0.0
-    """The greatest relative difference of a scale or a global scale."""
+    """The largest relative difference of a scale or a global scale."""
     zero_point: float = 0.0
-    """The greatest difference of a zero point, in steps."""
+    """The largest difference of a zero point, in steps."""
 
     def __str__(self) -> str:
         if not self.differing:
@@ -37,7 +37,7 @@ class Distance:
 
 
 def read(path: Path) -> tuple[Parameters, float]:
-    """What a process left, and in how many seconds."""
+    """Reads the parameters of a process, and its seconds."""
     with safetensors.safe_open(path, "numpy") as file:
         seconds = float(file.metadata()["seconds"])
     tensors = {
@@ -48,7 +48,7 @@ def read(path: Path) -> tuple[Parameters, float]:
 
 
 def of_side(found: Parameters, side: str) -> Parameters:
-    """Those whose names begin so: "weight", "input"."""
+    """The parameters of one side, "weight" or "input"."""
     return {
         name: tensor
         for name, tensor in found.items()
@@ -57,7 +57,7 @@ def of_side(found: Parameters, side: str) -> Parameters:
 
 
 def measure(expected: Parameters, given: Parameters) -> Distance:
-    """Raises ValueError if they are not of the same names."""
+    """Computes the distance. Raises ValueError if the names differ."""
     if expected.keys() != given.keys():
         raise ValueError(f"other parameters: {sorted(expected.keys() ^ given.keys())[:5]}")
     values = differing = 0
@@ -72,7 +72,7 @@ def measure(expected: Parameters, given: Parameters) -> Distance:
 
 
 def worst(distances: Iterable[Distance]) -> Distance:
-    """Of several processes, which all should have the same."""
+    """The worst of several distances."""
     found = list(distances)
     return Distance(
         max(each.values for each in found),

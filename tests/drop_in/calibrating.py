@@ -1,4 +1,4 @@
-"""Small models, and llm-compressor's calibration of them."""
+"""Small models, and their calibration with llm-compressor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Batch = dict[str, Tensor]
 
 
 class Attention(nn.Module):
-    """Projections that llm-compressor fuses."""
+    """A module with projections that llm-compressor fuses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,8 +32,8 @@ class Attention(nn.Module):
 
 
 class Experts(nn.Module):
-    """Each batch names the experts that see its tokens, and one as often as it is named; "twice"
-    is as true of a layer that is used again."""
+    """Each batch names the experts that run on its tokens. An expert that is named twice runs
+    twice, like a layer that is used again."""
 
     def __init__(self, count: int = 3) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Experts(nn.Module):
 
 
 def batches_of(count: int, dtype: torch.dtype = torch.float32, **more: Any) -> list[Batch]:
-    """Random, of other sizes, the same each time."""
+    """Random batches of different sizes, the same for every call."""
     generator = torch.Generator().manual_seed(7)
     return [
         {"x": (3 * torch.randn(1, 3 + at % 4, HIDDEN, generator=generator)).to(dtype), **more}
@@ -55,7 +55,7 @@ def batches_of(count: int, dtype: torch.dtype = torch.float32, **more: Any) -> l
 
 
 def static(**inputs: Any) -> dict[str, Any]:
-    """int8 weights and inputs, as a recipe's config_groups."""
+    """config_groups of a recipe with int8 weights and inputs."""
     weights = {**INT8, "strategy": "channel"}
     args = {**INT8, "strategy": "tensor", **inputs}
     return {
@@ -66,9 +66,10 @@ def static(**inputs: Any) -> dict[str, Any]:
 
 
 def run_pipeline(model: nn.Module, batches: Sequence[Batch]) -> None:
-    """As llm-compressor's basic pipeline, which up to 0.10 wants an accelerator; as its sequential
-    one, layer after layer, where the model has layers that are all given the same."""
-    # Its name until 0.12.
+    """Runs the model as llm-compressor's basic pipeline, which up to 0.10 needs an accelerator. If
+    the model has layers with the same input, runs them one after another, as the sequential
+    pipeline."""
+    # The name of this setting until 0.12.
     epoch = "_epoch" if hasattr(LifecycleCallbacks, "calibration_epoch_start") else ""
     getattr(LifecycleCallbacks, f"calibration{epoch}_start")()
     with calibration_forward_context(model), DisableQuantization(model):
@@ -84,8 +85,8 @@ def run_pipeline(model: nn.Module, batches: Sequence[Batch]) -> None:
 def calibrate(
     model: nn.Module, batches: Sequence[Batch], dtype: torch.dtype = torch.float32, **recipe: Any
 ) -> dict[str, Tensor]:
-    """What llm-compressor's own pipeline leaves on the model, which starts with the same weights
-    each time."""
+    """The model's parameters after llm-compressor's own pipeline. The model always starts with the
+    same weights."""
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -107,7 +108,7 @@ def calibrate(
 
 
 def assert_same(given: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Bit for bit, dtypes and shapes too."""
+    """Checks that bits, dtypes and shapes are equal."""
     assert given.keys() == expected.keys()
     for name, wanted in expected.items():
         found = given[name]

@@ -1,4 +1,4 @@
-"""Fixtures of tests that run under each version of llm-compressor: `scripts/drop-in --tests`."""
+"""Fixtures of tests that run with each version of llm-compressor: `scripts/drop-in --tests`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from server_process import ServerProcess, start_server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all, that forgets."""
+    """One server for all tests, with --store memory."""
     server = start_server(tmp_path_factory.mktemp("server"), "--store", "memory")
     yield server
     assert server.stop() == 0, server.log.read_text()
@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def run(
     server: ServerProcess, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """A run of the test's own, which its environment names."""
+    """A separate run for each test, set in the environment."""
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     run = "".join(c if c.isalnum() else "-" for c in request.node.nodeid)[-128:]

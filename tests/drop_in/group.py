@@ -1,4 +1,4 @@
-"""Processes that calibrate one model together."""
+"""Groups of processes that calibrate one model."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SHOWN = 3000
 
 
 class GroupError(Exception):
-    """A process did not end well; the words are its last."""
+    """A process failed; the message holds the end of its output."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where what the processes need lies."""
+    """Paths that the processes need."""
 
     environments: Path
     """Of scripts/python-env."""
     model: Path
     work: Path
-    """A folder of this run's own."""
+    """The folder of this run."""
 
 
 def site(environments: Path, name: str) -> Path:
-    """Where the packages of an environment lie."""
+    """The folder of an environment's packages."""
     return next((environments / name / "lib").glob("python*/site-packages"))
 
 
@@ -42,7 +42,7 @@ def find_model(environments: Path) -> Path:
 
 
 def variables(environments: Path, **more: str) -> dict[str, str]:
-    """Of a process of llm-compressor's environment that has the client, too."""
+    """Environment variables of a process that has llm-compressor and the client."""
     path = (TOP / "client" / "python" / "src", site(environments, "drop-in"))
     return {
         **os.environ,
@@ -55,7 +55,7 @@ def variables(environments: Path, **more: str) -> dict[str, str]:
 
 
 class Group:
-    """The processes of one calibration after another; a context manager that leaves none."""
+    """The processes of consecutive calibrations. A context manager, which ends all processes."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Group:
         together: bool = True,
         changes: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Every process does the jobs in order and leaves PLACE-RANK.safetensors in the folder
-        work/NAME. With `together` torch.distributed connects them; else they know their rank
-        and how many they are, and no more. `changes` are of the orders of some ranks."""
+        """Every process runs the jobs in order and writes PLACE-RANK.safetensors to the folder
+        work/NAME. With `together` torch.distributed connects the processes; otherwise they know
+        only their rank and the number of ranks. `changes` changes the orders of some ranks."""
         self.folder = places.work / name
         self.folder.mkdir(parents=True)
         self.size = size
@@ -81,7 +81,7 @@ class Group:
         self._processes = [self.start(rank, **changes.get(rank, {})) for rank in range(size)]
 
     def start(self, rank: int, **changes: Any) -> subprocess.Popen[bytes]:
-        """A process of this rank; `changes` are of its orders."""
+        """Starts the process of a rank. `changes` changes its orders."""
         orders, log = (self.folder / f"{rank}.{kind}" for kind in ("json", "log"))
         out = str(self.folder / f"%d-{rank}.safetensors")
         orders.write_text(json.dumps({**self._orders, "out": out, **changes}))
@@ -94,15 +94,15 @@ class Group:
             )
 
     def replace(self, rank: int) -> None:
-        """Starts another process in a rank's place."""
+        """Starts a new process for a rank."""
         self._processes[rank] = self.start(rank)
 
     def wait_for(self, rank: int) -> int:
-        """The exit status of one, once it ends."""
+        """Waits until the process of a rank ends, and returns its exit status."""
         return self._processes[rank].wait(SECONDS)
 
     def wait(self) -> None:
-        """Until all are done. Raises GroupError if one is not."""
+        """Waits until all processes end. Raises GroupError if a process fails or takes too long."""
         deadline = time.monotonic() + SECONDS
         running = dict(enumerate(self._processes))
         while running:

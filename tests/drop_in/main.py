@@ -1,13 +1,13 @@
-"""llm-compressor calibrates a real model, all-MiniLM-L6-v2, with its own observers and with those
-of calipers.llmcompressor: by its own `oneshot`, in 1, 2 and 4 processes that torch.distributed
-(gloo) connects, each with its part of the batches.
+"""Calibrates a real model, all-MiniLM-L6-v2, with llm-compressor's `oneshot`: with its own
+observers and with the observers of calipers.llmcompressor, in 1, 2 and 4 processes, which
+torch.distributed (gloo) connects. Each process has a part of the batches.
 
-With one process the scales, zero points and global scales on the modules must be the same, bit
-for bit. With more, Calipers' must still be those of one process, in both arithmetics; what
-llm-compressor's own come to, which are averaged (0.14) or each process's own (0.10), is shown
-beside them.
+With one process the scales, zero points and global scales on the modules must be equal, bit for
+bit. With more processes the observers of Calipers must give the results of one process, in both
+arithmetics. The table also shows the results of llm-compressor's own observers, which it averages
+over the processes (0.14) or which differ between processes (0.10).
 
-Exit status: 0 the bits agree, 1 they do not or something failed, 2 bad usage.
+Exit status: 0 the bits agree, 1 they differ or an error occurred, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ORDERS = ("contiguous", "interleaved")
 
 @dataclass(frozen=True)
 class Case:
-    """A calibration, by whosever observers and however many processes."""
+    """A calibration, for all observers and numbers of processes."""
 
     version: str
     recipe: Recipe
@@ -45,12 +45,12 @@ class Case:
 
 
 Found = dict[tuple[Case, Side, int], list[Parameters]]
-"""What each process left."""
+"""The parameters of each process."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Distances of so many processes from one: the worst process of each side."""
+    """Distances of `processes` processes from one process: the worst process of each side."""
 
     case: Case
     processes: int
@@ -89,23 +89,23 @@ def parse_arguments() -> argparse.Namespace:
         "--order",
         choices=ORDERS,
         default=ORDERS[0],
-        help="each process has a piece of the batches, or they are dealt one by one",
+        help="the distribution of batches over processes: contiguous parts, or in turn",
     )
-    parser.add_argument("--version", choices=VERSIONS, help="of llm-compressor; both otherwise")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="writes the table there, too")
+    parser.add_argument("--version", choices=VERSIONS, help="llm-compressor (default: both)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to FILE")
     parser.add_argument(
-        "--self-check", action="store_true", help="spoils one bit, which must be noticed"
+        "--self-check", action="store_true", help="flip one bit: the run must fail"
     )
     parser.add_argument(
         "--tests",
         action="store_true",
-        help="runs tests/drop_in instead, under --version or under both",
+        help="run the tests in tests/drop_in instead, with --version or with both versions",
     )
     return parser.parse_args()
 
 
 def jobs_of(plan: Plan, version: str, processes: int, order: str, address: str) -> Iterator[tuple]:
-    """Each case and side with its job, in the order in which every process does them."""
+    """Each case and side with its job, in the order in which every process runs the jobs."""
     for recipe in plan.recipes:
         for dtype in plan.dtypes:
             for side in SIDES:
@@ -130,7 +130,8 @@ def jobs_of(plan: Plan, version: str, processes: int, order: str, address: str) 
 def calibrate(
     plan: Plan, places: Places, version: str, order: str, address: str
 ) -> tuple[Found, dict[tuple, float]]:
-    """Of one version: what every process left, and the seconds of the slowest."""
+    """Calibrates with one version. Returns the parameters of every process, and the seconds of
+    the slowest process."""
     found: Found = {}
     seconds: dict[tuple, float] = {}
     for processes in plan.processes:
@@ -157,7 +158,7 @@ def compare(found: Found, seconds: dict[tuple, float]) -> list[Row]:
             continue
         single = found[case, OWN, 1][0]
         inputs = {
-            # In exact arithmetic one process of llm-compressor has other bits.
+            # Exact arithmetic gives other bits than one process of llm-compressor.
             each.name: worst(
                 measure(of_side(wanted, "input"), of_side(given, "input"))
                 for given in found[case, each, processes]
@@ -182,7 +183,7 @@ def compare(found: Found, seconds: dict[tuple, float]) -> list[Row]:
 
 
 def spoil(found: Found) -> None:
-    """For the negative control: one bit of one scale turned over."""
+    """Flips one bit of one scale, for the negative control."""
     (case, _, processes), _ = next(item for item in found.items() if item[0][1] is REFERENCE)
     left = found[case, REFERENCE, processes][0]
     name = next(name for name in left if name.endswith("input_scale"))
@@ -191,7 +192,7 @@ def spoil(found: Found) -> None:
 
 
 def lines_of(rows: list[Row]) -> list[str]:
-    """Aligned, and Markdown: a line for each case."""
+    """The lines of an aligned Markdown table, with a row for each case."""
     sizes = sorted({row.processes for row in rows})
     by_case: dict[Case, dict[int, Row]] = {}
     for row in rows:
@@ -218,11 +219,11 @@ def lines_of(rows: list[Row]) -> list[str]:
 
 
 def report(rows: list[Row]) -> int:
-    """Prints it; 0 if the bits agree."""
-    print("Scales, zero points and global scales of inputs that are not, bit for bit, those of one")
-    print("process: by llm-compressor's own observers, and by Calipers' in either arithmetic, in 1")
-    print("and more processes; the greatest relative difference of a scale, and of a zero point in")
-    print("steps. Of the process that has the most:\n")
+    """Prints the table. Returns 0 if the bits agree."""
+    print("Number of input scales, zero points and global scales that differ from a single-process")
+    print("run, for llm-compressor's own observers and for the observers of Calipers (the worse of")
+    print("both arithmetics), by number of processes; the largest relative difference of a scale;")
+    print("the largest difference of a zero point in steps. The worst process is shown:\n")
     print("\n".join(lines_of(rows)))
     failed = sum(not row.agrees for row in rows)
     for row in rows:
@@ -234,7 +235,7 @@ def report(rows: list[Row]) -> int:
 
 
 def run_tests(environments: Path, only: str | None) -> int:
-    """Under each version, or under one alone; 0 if all pass."""
+    """Runs the tests with each version, or with one version. Returns 0 if all pass."""
     failed = 0
     for version, environment in VERSIONS.items():
         if only not in (None, version):

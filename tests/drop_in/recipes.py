@@ -1,4 +1,4 @@
-"""What scripts/drop-in calibrates, and how: plain data."""
+"""The calibrations of scripts/drop-in, as plain data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ WEIGHTS = {**INT8, "strategy": "channel"}
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """A QuantizationModifier's arguments, all but the observer of inputs."""
+    """The arguments of a QuantizationModifier, except the observer of inputs."""
 
     name: str
     observer: str
-    """Of llm-compressor; the drop-in's has `calipers_` before it."""
+    """The name of llm-compressor's observer. The drop-in's name is this with `calipers_` before
+    it."""
     arguments: dict[str, Any]
 
 
@@ -40,7 +41,7 @@ VERSIONS = {"0.14": "reference-current", "0.10": "reference-moving-base"}
 
 @dataclass(frozen=True)
 class Side:
-    """Whose observers calibrate."""
+    """The side whose observers calibrate: llm-compressor or Calipers."""
 
     name: str
     prefix: str = ""
@@ -58,7 +59,7 @@ SIDES = (OWN, REFERENCE, EXACT)
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run of the script calibrates."""
+    """The calibrations of one run of the script."""
 
     versions: tuple[str, ...]
     recipes: tuple[Recipe, ...]

@@ -1,4 +1,4 @@
-"""Which batches accelerate deals to a process: what docs/python.md says of it."""
+"""The distribution of batches by accelerate, as docs/python.md describes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calipers.ranks import Rank
 
 
 class Stream(IterableDataset):
-    """Samples without a place."""
+    """An iterable dataset, whose samples have no index."""
 
     def __init__(self, count):
         self.count = count
@@ -21,7 +21,7 @@ class Stream(IterableDataset):
 
 
 def dealt(dataset, size, world, *, drop_last=False, **arguments):
-    """The samples of each batch, by the index that calipers.torch gives it."""
+    """The samples of each batch, by the batch's index in calipers.torch."""
     found = {}
     for rank in range(world):
         loader = prepare_data_loader(

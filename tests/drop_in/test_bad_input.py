@@ -1,4 +1,4 @@
-"""Mistakes, and what is said about them."""
+"""Errors for invalid input."""
 
 from __future__ import annotations
 

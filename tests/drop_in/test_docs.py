@@ -1,4 +1,4 @@
-"""The examples of docs/llm-compressor.md, as they stand there, with a real model."""
+"""Runs the examples of docs/llm-compressor.md with a real model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES = 8
 
 @pytest.fixture
 def given() -> dict[str, object]:
-    """What the page takes as there."""
+    """The names that the page's examples use."""
     path = find_model(Path(os.environ["CALIPERS_ENV_DIR"]))
     lines = (TOP / "tests" / "data" / "text.txt").read_text(encoding="utf-8").splitlines()
     return {

@@ -1,4 +1,4 @@
-"""One word of a recipe changed: the same scales."""
+"""The observers give the same scales as llm-compressor's observers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RECIPES = {
     "symmetric": static(),
     "asymmetric": static(symmetric=False),
     "another constant": static(observer_kwargs={"averaging_constant": 0.3}),
-    # Of layers that see none of these: llm-compressor gives on what it quantized with the scale
-    # that is there at the time.
+    # Only layers that do not depend on each other: llm-compressor passes on outputs that it has
+    # quantized with the scale at that time.
     "outputs": {
         "config_groups": {
             "a": {
@@ -75,7 +75,7 @@ def test_the_server_has_it_all(client):
     table = client.sessions()
     assert [row.session for row in table] == [f"{part}_proj/input" for part in "koqv"]
     assert {(row.count, row.missing, row.observer) for row in table} == {(5, 0, "minmax")}
-    # Decided later: another observer, of the same records.
+    # Another observer can be selected later, for the same records.
     session = client.session("q_proj/input")
     seen = torch.cat([batch["x"].reshape(-1) for batch in batches_of(5)])
     assert session.minmax(observer="static_minmax").max.item() == seen.max().item()
@@ -93,7 +93,7 @@ def test_exact_arithmetic_rounds_once(client, monkeypatch):
     assert answer.max.item() == np.float32(fold)
     scale = torch.tensor(fold, dtype=torch.float32) / 127.5
     assert given["q_proj.input_scale"].item() == scale.to(dtype).item()
-    # llm-compressor's own stalls on its way.
+    # llm-compressor's own average loses small updates.
     own = calibrate(Attention(), batches, dtype, input_observer="minmax", **static())
     assert own["q_proj.input_scale"] < 0.98 * given["q_proj.input_scale"]
 
@@ -106,7 +106,7 @@ def test_experts_without_tokens(client):
     ]
     wanted = calibrate(Experts(), batches, input_observer="minmax", **static())
     given = calibrate(Experts(), batches, input_observer="calipers_minmax", **static())
-    # Nobody sees the last one's scale; what is there is not an answer.
+    # No batch reaches the last expert, so its scale is not a result.
     for parameters in (wanted, given):
         del parameters["experts.2.input_scale"], parameters["experts.2.input_zero_point"]
     assert_same(given, wanted)
@@ -149,7 +149,7 @@ def test_the_same_calibration_again_changes_nothing(client):
 
 
 def test_batches_that_are_not_named_are_counted(client, monkeypatch):
-    """As in llm-compressor 0.9."""
+    """llm-compressor 0.9 does not give the index of a batch."""
     model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
     state = SimpleNamespace(model=model, data=SimpleNamespace(calib=[0, 0, 0]))
     session = SimpleNamespace(state=state)

@@ -1,4 +1,4 @@
-"""Experts that no worker saw, and the peers whose range stands for theirs."""
+"""Experts that no worker observed, and the peers whose range replaces theirs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from calibrating import (
 )
 from calipers.llmcompressor.peers import find_peers, widest
 
-# Of four; which of them sees each batch.
+# The experts, of four, that run in each batch.
 CHOSEN = ([0], [1], [0], [3], [1])
 UNSEEN = "experts.2"
-# What an averaging observer has for a global scale differs between versions.
+# The global scale of an averaging observer differs between versions.
 RECIPES = {
     "symmetric": ("minmax", static()),
     "asymmetric": ("minmax", static(symmetric=False)),
@@ -54,7 +54,7 @@ def batches(chosen=CHOSEN, dtype=torch.float32):
 
 
 def of_module(parameters, module=UNSEEN):
-    """What is on a module of its input's parameters."""
+    """The input's quantization parameters on a module."""
     return {
         name.removeprefix(f"{module}.input_"): each
         for name, each in parameters.items()
@@ -63,7 +63,7 @@ def of_module(parameters, module=UNSEEN):
 
 
 def answered(client, module=UNSEEN, peers=SEEN_BY_ALL):
-    """What the server answers with the range of the module's peers."""
+    """The server's qparams from the range of the module's peers."""
     found = client.session(f"{module}/input").qparams(peers_behind=["experts"])
     assert set(found.fallback_sessions) == peers
     tensors = {name: getattr(found, name) for name in PARAMETERS}
@@ -101,7 +101,7 @@ def test_the_recipe_may_say_it_and_the_log_says_whose_range_it_is(client, caplog
     assert_same(of_module(given), answered(client))
     said = [record.getMessage() for record in caplog.records if record.name == "calipers"]
     assert said == [
-        "experts.2/input was seen by no worker: the range of 3 peers stands for it, such as "
+        "experts.2/input was seen by no worker: the range of 3 peers is used instead, such as "
         "experts.0/input"
     ]
 
@@ -145,7 +145,7 @@ def test_a_peer_that_only_another_worker_saw(client, behind_experts, monkeypatch
 
 
 class Layer(Experts):
-    """One of several, whose expert of a batch stands at its place."""
+    """A layer of several. The entry of a batch at its position selects the expert."""
 
     def __init__(self, place):
         super().__init__(2)
@@ -156,7 +156,7 @@ class Layer(Experts):
 
 
 class Layers(nn.Module):
-    """llm-compressor ends the first one before the second one sees anything."""
+    """llm-compressor ends the calibration of the first layer before the second layer runs."""
 
     def __init__(self):
         super().__init__()
@@ -164,7 +164,7 @@ class Layers(nn.Module):
 
 
 class OfBFloat16(nn.Linear):
-    """Is given another dtype than the model's."""
+    """A module whose input has another dtype than the model."""
 
     def __init__(self):
         super().__init__(HIDDEN, HIDDEN, bias=False)
@@ -187,7 +187,7 @@ def test_peers_may_be_in_a_layer_that_comes_later(behind, client, monkeypatch):
 
 
 def test_two_modifiers_whose_experts_are_peers(client, behind_experts):
-    """When the second ends, the observers of the first are gone."""
+    """When the second modifier ends, the observers of the first modifier no longer exist."""
     group = static()["config_groups"]["a"]
     modifiers = [
         QuantizationModifier(

@@ -1,4 +1,4 @@
-"""More than one worker; the other ones are clients of this process."""
+"""Calibrations with several workers; the other workers are clients in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INPUT = {"num_bits": 8, "type": "int", "strategy": "tensor", "symmetric": True}
 
 
 def another(client: calipers.Client, name: str) -> calipers.Session:
-    """A session as this process's worker makes it."""
+    """A session with the same spec as this process's worker creates."""
     return client.session(f"{name}/input", args=INPUT, observer="minmax", arithmetic="reference")
 
 

@@ -1,6 +1,6 @@
-"""One process of a calibration: runs llm-compressor's own `oneshot` on a real model, for each job
-of its orders, and leaves the quantization parameters. Needs an environment with llm-compressor,
-and the client on its path.
+"""One process of a calibration: runs llm-compressor's `oneshot` on a real model for each job of its
+orders, and writes the quantization parameters. Needs an environment with llm-compressor, and the
+client on its path.
 
     RANK=0 WORLD_SIZE=2 python worker.py ORDERS.json
 """
@@ -33,15 +33,16 @@ SIDES = ("weight", "input", "output")
 RANK, WORLD_SIZE = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 SHORTEST = 8
 TEXT = Path(__file__).resolve().parents[1] / "data" / "text.txt"
-# In the midst of the model.
+# A module in the middle of the model.
 WATCHED = "encoder.layer.3.intermediate.dense"
 
 
 def pieces(tokenizer: Any, count: int) -> list[dict[str, list[int]]]:
-    """A text in pieces of as many tokens as no other has, the longest first.
+    """Pieces of a text with different numbers of tokens, the longest first.
 
-    llm-compressor has each process read its part by length, and equal lengths in any order: so
-    the parts, one behind the other, are what one process reads that has all of them.
+    Each process of llm-compressor reads its part sorted by length, and equal lengths in any order.
+    With different lengths the concatenated parts are in the order in which one process reads all
+    pieces.
     """
     lines = TEXT.read_text(encoding="utf-8").splitlines()
     text = [token for line in lines for token in tokenizer(line)["input_ids"][1:-1]]
@@ -54,22 +55,23 @@ def pieces(tokenizer: Any, count: int) -> list[dict[str, list[int]]]:
 
 
 def own_part(whole: list[Any], order: str) -> list[Any]:
-    """Of this process: each one its own piece, as llm-compressor's get_rank_partition cuts
-    them, or dealt one by one."""
+    """The part of this process: a contiguous part, as from llm-compressor's get_rank_partition, or
+    batches in turn."""
     if order == "interleaved":
         return whole[RANK::WORLD_SIZE]
     return whole[len(whole) * RANK // WORLD_SIZE : len(whole) * (RANK + 1) // WORLD_SIZE]
 
 
 def without_scales_in_between() -> dict[str, bool]:
-    """So that what a layer sees does not depend on the scales of others."""
+    """Arguments of oneshot that disable quantization during the calibration, so that the input of
+    a layer does not depend on the scales of other layers."""
     off = {"quantization_aware_calibration": False, "propagate_error": False}
     known = {*inspect.signature(oneshot).parameters, *DatasetArguments.__dataclass_fields__}
     return {name: value for name, value in off.items() if name in known}
 
 
 def left_on_modules(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Every quantization parameter, by its name in the model's state."""
+    """All quantization parameters, by their names in the model's state."""
     wanted = {f"{side}_{name}" for side in SIDES for name in PARAMETERS}
     return {
         name: tensor.contiguous()
@@ -79,7 +81,7 @@ def left_on_modules(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def die_at(model: nn.Module, batch: int) -> None:
-    """Kills this process when a module in the midst of the model is to see the batch."""
+    """Kills this process when a module in the middle of the model runs on the batch."""
     batches = iter(range(sys.maxsize))
 
     def look(*_: object) -> None:
@@ -90,7 +92,7 @@ def die_at(model: nn.Module, batch: int) -> None:
 
 
 def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
-    """One calibration: of the two kinds of observers by one word."""
+    """Runs one calibration. The name of the observer selects the side."""
     os.environ.update(job["environment"])
     tokenizer = AutoTokenizer.from_pretrained(orders["model"])
     model = AutoModel.from_pretrained(orders["model"], dtype=getattr(torch, job["dtype"]))
@@ -111,7 +113,7 @@ def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
     )
     seconds = time.monotonic() - begin
     if dist.is_initialized():
-        # They share what is offloaded, weights' scales among it, of which each puts a part.
+        # Processes share offloaded parameters, and each process sets a part of the weights' scales.
         dist.barrier()
     save_file(left_on_modules(model), out, metadata={"seconds": f"{seconds:.3f}"})
 

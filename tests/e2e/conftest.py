@@ -1,5 +1,5 @@
-"""Fixtures: the built programs, a running server, the command, and a client that knows
-the service by reflection alone."""
+"""Fixtures: the built programs, a running server, the command, and a client that uses only server
+reflection."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ COMMAND_SECONDS = 60
 
 
 class Reflected:
-    """Calls calipers.v1.Calibration with nothing but what the server says of
-    itself."""
+    """Calls calipers.v1.Calibration with descriptors from server reflection."""
 
     def __init__(self, address: str) -> None:
         self.channel = grpc.insecure_channel(
@@ -74,7 +73,7 @@ class Cli:
         self.run_name = run
 
     def command(self, *arguments: object) -> list[str]:
-        """What `run` runs."""
+        """The command line that `run` executes."""
         program = [str(BUILD / "client" / "calipers"), "--server", self.address]
         return [*program, "--run", self.run_name] + [str(part) for part in arguments]
 
@@ -89,7 +88,7 @@ class Cli:
         )
 
     def json(self, *arguments: object, status: int = 0) -> list[dict]:
-        """What a command prints, which must end with this exit status."""
+        """The JSON output of a command, which must end with this exit status."""
         done = self.run(*arguments, "--json")
         assert done.returncode == status, (done.stdout, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]

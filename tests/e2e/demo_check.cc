@@ -1,7 +1,6 @@
-// Folds the files of a demo in this process, without server or wire, and compares
-// each range with what `calipers minmax --json` printed, bit for bit.
-//
-// demo_check ANSWERS.json FILE... [flags of calipers observe]
+// Folds the files of a demo in this process, without a server, and compares each range with the
+// output of `calipers minmax --json`, bit for bit.
+// // demo_check ANSWERS.json FILE... [flags of calipers observe]
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -29,7 +28,7 @@ namespace {
 
 using client::Capture;
 
-// The session's args from the same flags that `calipers observe` reads.
+// The session's args, from the same flags as in `calipers observe`.
 absl::StatusOr<QuantizationArgs> ArgsOf(const client::SpecOptions& spec, BaseName base_name) {
   const v1::Session session = spec.ToSession(base_name);
   QuantizationArgsInput input;
@@ -64,7 +63,7 @@ absl::StatusOr<FoldedRange> Fold(const Series& series, const client::SpecOptions
   return observer->Answer();
 }
 
-// True if the JSON values are those elements; counts them.
+// True if the JSON values equal the elements. Adds their number to `compared`.
 bool Same(const nlohmann::json& tensor, const Elements& elements, std::int64_t& compared) {
   const nlohmann::json& values = tensor["values"];
   if (values.size() != elements.size()) return false;

@@ -1,5 +1,5 @@
-// The same series gives the same answer, bit for bit: however many workers sent
-// it, in whatever order, however often, cut into whatever pieces.
+// Equal series give equal answers, bit for bit, for any number of workers, and any order,
+// repetition and division into pieces of the observations.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ struct SessionCase {
   std::vector<std::int64_t> shape;
 };
 
-// One session for each way a tensor is walked.
+// One session for each order in which a tensor is traversed.
 std::vector<SessionCase> Cases() {
   std::vector<SessionCase> cases;
   const auto add = [&cases](std::string base, v1::Strategy strategy, std::string dtype,
@@ -62,9 +62,9 @@ std::vector<SessionCase> Cases() {
   return cases;
 }
 
-// Batch `index` of a session: the same bytes whoever asks. The first two
-// sessions' last batches hold any bits at all, NaN and infinity among them; all
-// other floats are finite, so that averages stay numbers.
+// Batch `index` of a session; every call returns the same bytes. The last batches of the first two
+// sessions have random bits, including NaN and infinity. All other floats are finite, so that
+// averages stay numbers.
 std::string TensorBytes(const SessionCase& c, std::size_t session, int index) {
   std::int64_t elements = 1;
   for (std::int64_t d : c.shape) elements *= d;
@@ -73,7 +73,7 @@ std::string TensorBytes(const SessionCase& c, std::size_t session, int index) {
   const bool any_bits = c.dtype == "I8" || (session < 2 && index >= kBatches - 2);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const bool top_byte = i % c.element_size == c.element_size - 1;
-    // Below the all-ones exponent of every float dtype.
+    // Clears a bit of the exponent, so that no float dtype has the exponent of all ones.
     const std::uint64_t bits = random();
     bytes[i] = static_cast<char>(top_byte && !any_bits ? bits & 0xBB : bits & 0xFF);
   }
@@ -85,8 +85,8 @@ struct Work {
   int index;
 };
 
-// Sends its share over one stream, cut at random, every tenth message twice,
-// and checks that each observation is acknowledged as it must be.
+// Sends its share over one stream, in pieces of random size, with every tenth message twice. Checks
+// the acknowledgement of each observation.
 class Worker {
  public:
   Worker(std::shared_ptr<grpc::Channel> channel, std::string parent,
@@ -170,7 +170,7 @@ class InvarianceTest : public ::testing::Test {
     stub_ = v1::Calibration::NewStub(channel_);
   }
 
-  // Creates the sessions of a run and sends it all by so many workers.
+  // Creates the sessions of a run, and sends all batches with `workers` workers.
   v1::BatchGetMinMaxResponse Calibrate(const std::string& run, int workers, unsigned seed) {
     const std::string parent = absl::StrCat("runs/", run);
     for (const SessionCase& c : cases_) {
@@ -235,7 +235,7 @@ class InvarianceTest : public ::testing::Test {
       EXPECT_EQ(result.min_max().progress().count(), kBatches);
       EXPECT_EQ(result.min_max().progress().contiguous_prefix(), kBatches);
       EXPECT_EQ(result.min_max().progress().missing_range_count(), 0);
-      result.mutable_min_max()->clear_session();  // differs by the run's name alone
+      result.mutable_min_max()->clear_session();  // differs only in the run's name
     }
     return response;
   }

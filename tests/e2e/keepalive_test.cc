@@ -12,8 +12,8 @@
 namespace calipers {
 namespace {
 
-// gRPC's client asks for a sign of life once a second at most, and its server, unless told
-// otherwise, disconnects a client that asks a third time without a message in between.
+// gRPC's client sends at most one keepalive ping a second. By default, gRPC's server disconnects a
+// client at the third ping without a message in between.
 constexpr absl::Duration kKeepalive = absl::Milliseconds(1100);
 constexpr int kSignsOfLife = 5;
 

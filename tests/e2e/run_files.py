@@ -1,4 +1,4 @@
-"""Run files as the safetensors package reads them, and captures for them."""
+"""Reads run files with the safetensors package, and writes captures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import deserialize, safe_open
 
-# BF16 is read as its bits.
+# BF16 is read as bits.
 NUMPY = {
     "F32": np.float32,
     "F16": np.float16,
@@ -22,25 +22,25 @@ NUMPY = {
 
 @dataclass
 class Raw:
-    """A tensor as it lies in a file."""
+    """A tensor as stored in a file."""
 
     dtype: str
     shape: list[int]
     data: bytes
 
     def bits(self) -> np.ndarray:
-        """The elements; of BF16 their bits."""
+        """The elements; the bits for BF16."""
         return np.frombuffer(self.data, NUMPY[self.dtype]).reshape(self.shape)
 
     def values(self) -> np.ndarray:
-        """The elements as numbers, each exactly."""
+        """The elements as exact numbers."""
         if self.dtype != "BF16":
             return self.bits()
         return (self.bits().astype(np.uint32) << 16).view(np.float32)
 
 
 def read_tensors(path: Path) -> dict[str, Raw]:
-    """Every tensor of a safetensors file, which the package checks as a whole."""
+    """All tensors of a safetensors file, which the package validates."""
     return {
         name: Raw(tensor["dtype"], tensor["shape"], bytes(tensor["data"]))
         for name, tensor in deserialize(path.read_bytes())
@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> dict[str, Raw]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Raw]) -> None:
-    """A safetensors file of these."""
+    """Writes a safetensors file."""
     header, end = {}, 0
     for name, tensor in tensors.items():
         offsets = [end, end + len(tensor.data)]
@@ -64,7 +64,7 @@ def write_tensors(path: Path, tensors: dict[str, Raw]) -> None:
 
 
 class RunFile:
-    """What a run file holds."""
+    """The contents of a run file."""
 
     def __init__(self, path: Path) -> None:
         with safe_open(path, framework="np") as file:

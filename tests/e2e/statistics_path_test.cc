@@ -1,6 +1,5 @@
-// A statistic that only a registry knows of goes all the way: from the session's spec and a
-// worker's tensor through the store, a restart, a query and a run file, without a change anywhere
-// else.
+// A statistic that only a registry contains works everywhere without any other change: from the
+// session's spec and a worker's tensor through the store, a restart, a query and a run file.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -33,7 +32,7 @@ using ::testing::HasSubstr;
 
 using Ack = v1::ObservationAck;
 
-// A server on a directory, and its client.
+// A server with a data directory, and its client.
 class DiskServer final : public ServerTest {
  public:
   explicit DiskServer(const std::string& directory) : ServerTest(OnDisk(directory)) {}
@@ -70,7 +69,7 @@ class StatisticsTest : public ::testing::Test {
     return spec;
   }
 
-  // An observation of 2 elements that its worker reduced.
+  // Sends an observation of 2 elements that the worker has reduced.
   Ack ObserveReduced(std::int64_t index, float min, float max,
                      const std::vector<std::string>& zero_counts) {
     v1::ObserveRequest request;
@@ -141,7 +140,7 @@ TEST_F(StatisticsTest, TensorAndRecordComeToTheSame) {
   ASSERT_OK(server_->Create("m/input", Spec()));
   EXPECT_EQ(server_->Observe(kInput, 0, {0, 2}).outcome(), Ack::OUTCOME_STORED);
   EXPECT_EQ(ObserveReduced(0, 0, 2, {ZeroCountValue(1)}).outcome(), Ack::OUTCOME_DUPLICATE);
-  // Part of the digest.
+  // The statistic is part of the digest.
   EXPECT_EQ(ObserveReduced(0, 0, 2, {ZeroCountValue(2)}).outcome(), Ack::OUTCOME_CONFLICT);
 }
 
@@ -177,7 +176,7 @@ TEST_F(StatisticsTest, AreFoldedAndKeptThroughARestart) {
 
 TEST_F(StatisticsTest, AFoldedSeriesKeepsTheFold) {
   ASSERT_OK(server_->Create("m/input", Spec(v1::RETENTION_FOLDED)));
-  constexpr int kRecords = 200;  // Beyond some checkpoints.
+  constexpr int kRecords = 200;  // more than a few checkpoints
   for (int i = 0; i < kRecords; ++i) {
     ASSERT_EQ(server_->Observe(kInput, i, {0, 1}).outcome(), Ack::OUTCOME_STORED);
   }

@@ -1,5 +1,5 @@
-"""Bad input over the wire: each has its code and a message that names the field,
-what was given and what is allowed, and harms nothing else."""
+"""Invalid requests: each gets a status code and a message that names the field, the given value and
+the allowed values, and affects no other request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sessions(client: Reflected) -> Reflected:
 
 
 def observe(client: Reflected, header: dict, data: bytes) -> list:
-    """Sends a bad observation between two good ones; their acknowledgements."""
+    """Sends an invalid observation between two valid ones. Returns the acknowledgements."""
     request = client.message("ObserveRequest")
     good = {"session": GOOD, "dtype": "F32", "shape": [1, 2]}
     requests = [
@@ -326,7 +326,7 @@ def test_more_streams_than_allowed_are_refused(server_with):
         release.wait(20)
 
     first = client.observe(one_stray_byte_and_then_nothing())
-    # Open, now that it was answered.
+    # The first answer shows that the stream is open.
     assert next(first).acks[0].ordinal == -1
     with pytest.raises(grpc.RpcError) as refused:
         list(client.observe(iter([])))

@@ -1,4 +1,4 @@
-"""`calipers` as a person or a script meets it: output, JSON, exit status."""
+"""The command `calipers`: output, JSON and exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def captures(folder: Path, batches: int = 6) -> tuple[Path, dict[str, np.ndarray
 
 
 def moving_average(batches: list[np.ndarray], constant: float = 0.01) -> np.ndarray:
-    """The plain definition, in float64, rounded once."""
+    """The moving average by its definition, in float64, rounded once."""
     past = batches[0].astype(np.float64)
     for current in batches[1:]:
         past = past * (1 - constant) + current.astype(np.float64) * constant
@@ -156,7 +156,7 @@ def test_list_has_the_dtype_that_was_asked_for_and_the_one_observed(cli, client)
 
 
 def write_safetensors(path: Path, tensors: dict[str, tuple[str, int]]) -> None:
-    """One-element tensors of zeros: dtype and size by name."""
+    """Writes tensors of zeros with one element; `tensors` gives dtype and size by name."""
     header, end = {}, 0
     for name, (dtype, size) in tensors.items():
         offsets = [end, end + size]
@@ -264,7 +264,7 @@ def test_seal_closes_sessions_and_says_which_it_did_not(cli, tmp_path):
     name = "runs/default/sessions/layer.up/input"
     assert sealed == {"session": name, "sealed_count": 6}
     before = cli.run("minmax", "layer.up/input", "--json").stdout
-    # Every session at 6: the weight has one record.
+    # Seals every session at 6, but the weight has only one record.
     answered = cli.json("seal", "--count", 6, status=1)
     results = {result["session"]: result for result in answered}
     assert len(results) == 3
@@ -279,7 +279,7 @@ def test_seal_closes_sessions_and_says_which_it_did_not(cli, tmp_path):
         "layer.up/input": "6",
         "layer.up/weight": "-",
     }
-    # Without a count, where the records end.
+    # Without a count, sessions are sealed at the largest index plus one.
     assert [result["sealed_count"] for result in cli.json("seal")] == [6, 6, 1]
     tensors["layer.up/input/6"] = tensors["layer.up/input/5"]
     save_file(tensors, path)
@@ -322,7 +322,7 @@ def test_another_server_begins_from_a_backup(cli, server_with, tmp_path):
     assert Path(backup["path"]).name == "friday"
     assert backup["size_bytes"] > 0
     answers, sessions = cli.run("minmax", "--json").stdout, cli.run("list", "--json").stdout
-    # What comes later is not in it.
+    # Later records are not in the backup.
     tensors["layer.up/input/6"] = tensors["layer.up/input/5"]
     save_file(tensors, path)
     cli.json("observe", path, "--include", "layer.up/*")
@@ -331,7 +331,7 @@ def test_another_server_begins_from_a_backup(cli, server_with, tmp_path):
     assert restored.run("list", "--json").stdout == sessions
     again = cli.run("backup", "friday")
     assert again.returncode == 1 and "friday" in again.stderr
-    # What it says is about backups, and not about sessions.
+    # The error is about backups, not about sessions.
     assert "delete" not in again.stderr
     assert backup["path"] in cli.run("backup", "friday-2").stdout
     assert cli.run("backup", "../friday").returncode == 1
@@ -363,7 +363,7 @@ def test_an_unreachable_server_is_exit_status_3():
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has taken so far."""
+    """The processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -371,7 +371,7 @@ def processor_seconds(pid: int) -> float:
 def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
     path = tmp_path / "big@input@0.npy"
     array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
-    del array  # a hole of a file, that takes a while to send
+    del array  # a sparse file, which takes some time to send
     program = [BUILD / "client" / "calipers", "--server", cli.address]
     sending = ["--max-attempts", "6", path]
     commands = {
@@ -385,9 +385,9 @@ def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
     }
     try:
         idle = processor_seconds(server.process.pid)
-        # Watched sessions are there before their first tensor is.
+        # A watched session exists before its first record.
         assert "big/input  0 records" in commands["watch"].stdout.readline()
-        # The tensor is on its way once the server has work.
+        # The server's processor time shows that the tensor is arriving.
         deadline = time.monotonic() + SECONDS
         while processor_seconds(server.process.pid) < idle + 0.05:
             assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""`calipers observe` while the server dies and comes back, again and again."""
+"""`calipers observe` while the server is killed and restarted several times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 SESSIONS = ("a", "b", "c")
 BATCHES = 1000
 KILLS = 4
-# A message each KiB: it takes a while, and breaks where it hurts.
+# Small messages make sending slow, so that kills happen within tensors.
 SENDING = ("--workers", 2, "--piece-size", "1KiB")
 
 
@@ -38,7 +38,7 @@ def capture(folder: Path) -> Path:
 
 
 def count_of(client: Reflected) -> int:
-    """Records stored so far, of the first session."""
+    """Number of stored records of the first session."""
     request = client.message("GetSessionRequest")(
         name=f"runs/default/sessions/{SESSIONS[0]}/input"
     )
@@ -52,7 +52,7 @@ def count_of(client: Reflected) -> int:
 def kill_once_at(
     count: int, server: ServerProcess, client: Reflected, sending: subprocess.Popen
 ) -> int:
-    """Kills the server when so many batches are stored; how many were."""
+    """Kills the server when `count` batches are stored. Returns the number of stored batches."""
     while (stored := count_of(client)) < count:
         assert sending.poll() is None, sending.communicate()
     server.stop(signal.SIGKILL)
@@ -77,7 +77,7 @@ def test_nothing_is_lost_or_doubled_however_often_the_server_dies(server_with, t
     try:
         stored = 0
         for kill in range(KILLS):
-            # More than there was the last time, or nothing went on in between.
+            # The number grows, which shows that sending continued.
             at = max(stored + 1, BATCHES * kill // (2 * KILLS))
             stored = kill_once_at(at, server, client, observe)
             server = start_server(folder, listen=address)

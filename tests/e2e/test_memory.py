@@ -1,5 +1,5 @@
-"""What the server holds in memory: of a tensor in flight its record, not its data; of a
-series on disk what is hot."""
+"""The server's memory: it holds the record of an incoming tensor, not its data, and only a part of
+a series on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SESSION = "runs/r/sessions/big/weight"
 
 
 def most_resident_bytes(pid: int) -> int:
-    """The most memory that the process has had resident so far."""
+    """The peak resident memory of the process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -23,9 +23,9 @@ def most_resident_bytes(pid: int) -> int:
 
 
 def pieces(client, gibibytes: int):
-    """A float32 tensor of so many GiB, in the pieces that the C++ client sends by itself:
-    zeros, then one greatest and one least element. Serialized beforehand, so that this
-    client is quick."""
+    """The messages of a float32 tensor of `gibibytes` GiB, in pieces as from the C++ client: zeros,
+    and at the end one largest and one smallest element. They are serialized beforehand, so that
+    this client is fast."""
     request = client.message("ObserveRequest")
     count = (gibibytes << 30) // PIECE
     header = request()
@@ -41,8 +41,8 @@ def pieces(client, gibibytes: int):
 
 
 def test_a_large_tensor_costs_the_server_next_to_nothing(server_with):
-    """10 GiB stream through while the server's memory grows by less than 32 MiB. In memory,
-    so that what a disk's store takes for its first record is not counted."""
+    """While 10 GiB are streamed, the server's memory grows by less than 32 MiB. The test uses the
+    memory store, because the disk store allocates memory at its first record."""
     gibibytes = 10
     server = server_with("--store", "memory")
     client = Reflected(server.address)
@@ -70,13 +70,13 @@ def test_a_large_tensor_costs_the_server_next_to_nothing(server_with):
 SERIES = "runs/r/sessions/long/weight"
 ROWS = 4096
 BATCH = 64
-# What is on its way at once: no more is sent before it is acknowledged.
+# The number of unacknowledged records is limited to this.
 WINDOW = 1024
 SERIES_BYTES = 1 << 30
 
 
 def batches(client, start: int, end: int):
-    """Records of ROWS float32 parameters at these indices. That at index i reaches from -i to
+    """Records of ROWS float32 parameters at these indices. The range at index i is -i to
     i + 1."""
     request = client.message("ObserveRequest")
     for start in range(start, end, BATCH):
@@ -100,8 +100,8 @@ def moving_average(values) -> float:
 
 
 def test_a_series_may_be_larger_than_memory(tmp_path):
-    """A series of 1 GiB is taken, folded, and folded again after a restart by servers that
-    have less than half of it resident."""
+    """The server stores and folds a series of 1 GiB, and folds it again after a restart, with less
+    than half of its size resident."""
     count = SERIES_BYTES // (ROWS * 4 * 2)
     low = moving_average([-float(i) for i in range(count)])
     high = moving_average([float(i + 1) for i in range(count)])

@@ -1,4 +1,4 @@
-"""`calipers plot`: what it leaves to calipers-plot, and what it says where that is missing."""
+"""`calipers plot` runs calipers-plot, and explains its absence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ sys.exit(17)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A folder that is the whole PATH."""
+    """A folder that is the only folder in PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     return folder

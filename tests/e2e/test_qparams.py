@@ -1,4 +1,4 @@
-"""Scales and zero points from the command: asked for, exported, read back."""
+"""Scales and zero points: queried and exported by the command, and read back."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ FUSED = ("--fuse", "query,key,value")
 
 
 def observe_model(cli: Cli, workers: int = 4, arithmetic: str = "exact") -> None:
-    """The captured model, finely enough for every preset."""
+    """Observes the captured model finely enough for every preset."""
     common = ("--workers", workers, "--weight-strategy", "group", "--group-size", 16)
     common += ("--arithmetic", arithmetic)
     cli.json("observe", WEIGHTS, ACTIVATIONS, *common, "--attention-strategy", "attn_head")
 
 
 def read_file(path: Path) -> dict[str, tuple[str, list[int], bytes]]:
-    """dtype, shape and bytes by name."""
+    """Reads dtype, shape and bytes of each tensor, by name."""
     found = safetensors.deserialize(path.read_bytes())
     return {name: (raw["dtype"], raw["shape"], bytes(raw["data"])) for name, raw in found}
 
 
 def observe_small(cli: Cli, folder: Path, **tensors: np.ndarray) -> None:
-    """Tensors by name, in which __ may stand for a dot."""
+    """Observes tensors by name, in which __ stands for a dot."""
     path = folder / "small.safetensors"
     named = {name.replace("__", "."): array for name, array in tensors.items()}
     save_file({name: array.astype(np.float32) for name, array in named.items()}, path)
@@ -46,7 +46,7 @@ def observe_small(cli: Cli, folder: Path, **tensors: np.ndarray) -> None:
 
 
 def weight(*ends: float) -> np.ndarray:
-    """A row whose groups of 16 reach as far."""
+    """A row; each argument is the magnitude of a group of 16."""
     found = np.zeros((1, 16 * len(ends)), np.float32)
     found[0, ::16] = ends
     return found
@@ -63,7 +63,7 @@ def test_a_row_for_each_session_and_scheme(cli, tmp_path):
         ["m/weight", "W8A8"],
         ["m/weight", "FP8"],
     ]
-    # The input of W8A8 is quantized as the model runs.
+    # The input of W8A8 is quantized dynamically.
     assert lines[1][2] == "-"
     assert float(lines[2][4]) == pytest.approx(5 / 448, rel=1e-6)
 
@@ -78,7 +78,7 @@ def test_json_has_every_number(cli, tmp_path):
     assert answer["scale"]["values"] == [float(np.float32(1 / 15)), float(np.float32(0.2))]
     assert answer["zero_point"] == {**answer["zero_point"], "dtype": "I8", "values": [-8, 7]}
     assert answer["notes"] == [] and answer["fused_sessions"] == []
-    # From a file as from the command line; without any the session's own.
+    # Args come from a file or from the command line; the default is the session's own args.
     file = tmp_path / "args.json"
     file.write_text(args)
     assert cli.json("qparams", "m/weight", "--args", f"@{file}") == [answer]
@@ -193,7 +193,7 @@ def test_every_preset_has_the_same_bits_from_any_number_of_workers(cli, tmp_path
             files[workers][scheme] = path.read_bytes()
         cli.run("delete", "--all", "--yes")
     assert files[1] == files[2] == files[8]
-    # And no two of those that quantize weights otherwise are alike.
+    # Presets that quantize weights differently give different results.
     assert len(set(files[1].values())) > 12
 
 
@@ -211,7 +211,7 @@ def test_what_has_no_answer_leaves_the_rest(cli, tmp_path):
     assert done.returncode == 4 and "b/weight" in done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert "scale" in answers[0] and "NaN" in answers[1]["error"]["message"]
-    # A file is whole or not there.
+    # After an error there is no incomplete file.
     path = tmp_path / "qparams.safetensors"
     done = cli.run("export", "--qparams", path, "--scheme", "W8A8")
     assert done.returncode == 4 and not path.exists()

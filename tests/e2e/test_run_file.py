@@ -1,5 +1,5 @@
-"""`calipers export`, `import` and `merge` against real servers; the files are read with
-the safetensors package."""
+"""`calipers export`, `import` and `merge` with real servers. The files are read with the
+safetensors package."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def min_max(client: Reflected, session: str):
 
 @pytest.fixture
 def other(server_with) -> Cli:
-    """The command, against a second server."""
+    """The command with a second server."""
     return Cli(server_with().address)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a run is exported to: alone in its folder."""
+    """The path of an exported run, in a separate folder."""
     folder = tmp_path / "exports"
     folder.mkdir()
     return folder / "run.safetensors"
@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 def small_capture(
     folder: Path, batches: range, sessions: tuple[str, ...] = ("m", "n"), seed: int = 5
 ) -> Path:
-    """The batches of a calibration whose every tensor follows from its name."""
+    """The batches of a calibration. The elements of a tensor depend only on its name."""
     tensors = {}
     for session in sessions:
         for batch in batches:
@@ -61,8 +61,8 @@ def small_capture(
 
 
 def parameters(tensor: np.ndarray, session: str) -> np.ndarray:
-    """The tensor, a row of elements a parameter: heads of q, k and v (batch, heads, seq,
-    head_dim); groups of 128 of the hidden dimension of the others."""
+    """The tensor's elements with a row for each parameter: heads of q, k and v (batch, heads, seq,
+    head_dim); groups of 128 in the hidden dimension of other tensors."""
     if session.endswith(("/q", "/k", "/v")):
         return tensor.transpose(1, 0, 2, 3).reshape(tensor.shape[1], -1)
     groups = tensor.shape[-1] // 128
@@ -70,7 +70,7 @@ def parameters(tensor: np.ndarray, session: str) -> np.ndarray:
 
 
 def expect_records(run: RunFile, session: str, batches: dict[int, np.ndarray]) -> None:
-    """That the file has numpy's own minimum and maximum of what was captured."""
+    """Checks that the file has numpy's minimum and maximum of the captured tensors."""
     assert run.column(session, "index") == sorted(batches)
     tensors = [batches[index] for index in sorted(batches)]
     dimensions = [dimension for tensor in tensors for dimension in tensor.shape]
@@ -88,7 +88,7 @@ def expect_records(run: RunFile, session: str, batches: dict[int, np.ndarray]) -
 
 
 def expect_answer(run: RunFile, session: str, answer) -> None:
-    """That the file answers as GetMinMax does, bit for bit."""
+    """Checks that the file has the answers of GetMinMax, bit for bit."""
     for end in ("min", "max"):
         given = getattr(answer.range, end)
         written = run.tensor(session, f"range_{end}")
@@ -124,7 +124,7 @@ def test_the_package_reads_what_was_observed(cli, client, path, dtype, arithmeti
         assert spec["arithmetic"] == f"ARITHMETIC_{arithmetic.upper()}"
         assert spec["observed_dtype"] == dtype.upper()
         assert not {"name", "progress"} & set(spec)
-        # The tensors are dealt out by turns, six a batch.
+        # The workers take the tensors in turn, six tensors in each batch.
         workers = run.sessions[session]["workers"]
         names = {workers[number] for number in run.column(session, "worker")}
         assert names == {f"calipers-{worker}" for worker in range(5)}
@@ -144,7 +144,7 @@ def test_weights_by_channel_and_block(cli, client, path):
         session = name.replace(".weight", "/weight")
         rows = tensor.values()
         if run_name == "block":
-            # The last block is filled up with zeros, which its range has to hold.
+            # The last block is padded with zeros, which its range must include.
             rows = np.concatenate([rows, np.zeros((16, 384), np.float32)])
             rows = rows.reshape(4, -1)
         lows = run.tensor(session, "min").values()
@@ -180,7 +180,7 @@ def test_empty_and_skipped_observations(cli, client, path, tmp_path):
 
 
 def test_an_imported_run_answers_the_same(cli, other, path, tmp_path):
-    # All that a record can be.
+    # All kinds of records.
     cli.json("observe", capture_of("bf16"), "--attention-strategy", "attn_head")
     tensors = {f"m/input/{i}": np.float32([[i, -i]]) for i in (0, 2, 3)}
     tensors["m/input/2"] = np.zeros((0, 2), np.float32)
@@ -199,7 +199,7 @@ def test_an_imported_run_answers_the_same(cli, other, path, tmp_path):
     assert (again["stored"], again["duplicates"]) == (0, 6 * 17 + 3)
     assert again["conflicts"] + again["rejected"] + again["refused"] == 0
     assert other.run("minmax", "--json").stdout == expected
-    # The file that the second server writes is the first one's, but for the times.
+    # The second server's file equals the first one except for the times.
     copy = path.with_name("copy.safetensors")
     other.json("export", copy)
     assert RunFile(copy).tensors == RunFile(path).tensors
@@ -218,8 +218,8 @@ def test_an_import_into_another_run(cli, other, path, tmp_path):
 def test_an_import_merges_with_what_is_there(cli, other, path, tmp_path):
     cli.json("observe", small_capture(tmp_path, range(6)))
     cli.json("export", path)
-    # The other server has some of these, one that differs, one of its own, and one
-    # session that observes in another way.
+    # The other server has some of these records, a record that differs, an additional record, and
+    # a session with another spec.
     other.json("observe", small_capture(tmp_path, range(2, 4), ("m",)))
     other.json("observe", small_capture(tmp_path, range(5, 7), ("m",), seed=8))
     other.json("create", "n/input", "--observer", "static_minmax")
@@ -283,7 +283,7 @@ def test_a_seal_that_fails_is_reported(cli, other, path, tmp_path):
 
 
 def export_until_dropped(cli: Cli, path: Path, session: str) -> RunFile:
-    """Values go soon after they were folded."""
+    """Exports until the server has dropped values, which it does soon after folding."""
     for _ in range(500):
         cli.json("export", path, "--force")
         run = RunFile(path)
@@ -317,7 +317,7 @@ def test_folded_sessions_keep_their_answer(cli, client, other, path, dtype):
 
 
 def send(client: Reflected, tensors: dict) -> None:
-    """Observes tensors in sessions that are there."""
+    """Observes tensors in existing sessions."""
     request = client.message("ObserveRequest")
 
     def requests():
@@ -344,7 +344,7 @@ def test_two_halves_merge_into_the_whole(cli, other, server_with, path, tmp_path
     whole.json("export", path)
     halves = []
     for half, server in enumerate((cli, other)):
-        # Batch 5 is in both.
+        # Both halves contain batch 5.
         part = {
             name: tensor
             for name, tensor in tensors.items()
@@ -460,7 +460,7 @@ def test_a_damaged_file_is_refused_by_name(cli, other, path, tmp_path, command):
         assert done.returncode == 1, damage
         assert str(path) in done.stderr and done.stdout == "", damage
         assert not out.exists()
-    # One damaged file, and nothing of the others is sent either.
+    # With one damaged file, the other files are not sent either.
     assert other.json("list") == []
 
 
@@ -504,11 +504,11 @@ def many_sessions(cli: Cli, folder: Path, count: int) -> None:
 
 
 def has_open(process: subprocess.Popen, part: str) -> bool:
-    """True if the process has a file open whose name has this in it."""
+    """True if the process has an open file whose name contains `part`."""
     folder = Path(f"/proc/{process.pid}/fd")
     try:
         return any(part in os.readlink(folder / name) for name in os.listdir(folder))
-    except OSError:  # it opened or closed one meanwhile, or is gone
+    except OSError:  # the process opened or closed a file meanwhile, or ended
         return False
 
 
@@ -523,7 +523,7 @@ def test_a_server_that_dies_during_an_export_leaves_nothing(server_with, path, t
         text=True,
     )
     try:
-        # It writes into files without a name, which it opens once it knows the sessions.
+        # It writes to files without a name, which it opens after it has listed the sessions.
         while not has_open(export, f"{path}.spool"):
             assert export.poll() is None, "it was done too soon"
         export.send_signal(signal.SIGSTOP)
@@ -543,7 +543,7 @@ def test_an_export_onto_a_full_disk_leaves_nothing(cli, path, tmp_path):
     size = path.stat().st_size
     path.unlink()
 
-    # A limit that a column comes to, and one that the whole file alone does.
+    # One limit is smaller than a column, the other one smaller than the whole file.
     for limit in (6000, size - 1):
 
         def limited(limit=limit):

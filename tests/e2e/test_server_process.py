@@ -1,4 +1,4 @@
-"""The server as a process: starting, stopping, refusing, surviving."""
+"""The server as a process: start, stop, refusals and recovery."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_stops_with_exit_status_0(server_with, number):
 
 
 def wait_until_in_flight(client: Reflected, session: str, shape: list[int]) -> None:
-    """Returns once another tensor of `shape`, which fits the budget only by
-    itself, is being reduced: this one is refused then."""
+    """Waits until another tensor of `shape` is being reduced. The budget is sufficient for only one
+    such tensor, so this tensor is refused then."""
     request = client.message("ObserveRequest")
     for index in range(1000):
         probe = request(header=header(client, session, index, shape))
@@ -226,7 +226,7 @@ def test_a_flood_of_accumulators_is_refused_and_nothing_is_lost(server_with):
     grouped = create(client, "m/weight", args={"group_size": 1})
     plain = create(client, "n/input")
     request = client.message("ObserveRequest")
-    # 2^40 parameters: refused before any memory is taken for them.
+    # 2^40 parameters: refused before memory is allocated for them.
     requests = [
         request(header=header(client, grouped, 0, [1 << 20, 1 << 20]), data=bytes(8)),
         request(data=bytes(4096)),

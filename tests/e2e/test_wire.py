@@ -1,4 +1,4 @@
-"""The wire is plain protobuf: any encoding of a message is that message."""
+"""The protocol is plain protobuf: every valid encoding of a message is accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VALUES = (0.5, -7.25, 3.0, 2.0)
 
 
 def parts(client, index: int) -> dict[str, bytes]:
-    """The fields of one message with a whole tensor, each serialized by itself."""
+    """The fields of a message with a complete tensor, each serialized separately."""
     request = client.message("ObserveRequest")
     header = request()
     header.header.session = SESSION
@@ -22,7 +22,7 @@ def parts(client, index: int) -> dict[str, bytes]:
         "header": header.SerializeToString(),
         "worker": request(worker="w").SerializeToString(),
         "data": request(data=struct.pack("<4f", *VALUES)).SerializeToString(),
-        # Field 1000, a varint, which this version does not know.
+        # Field 1000, a varint, is unknown to this version.
         "unknown": b"\xc0\x3e\x07",
     }
 

@@ -4,7 +4,7 @@
 
 #include "client/formats/npy.h"
 
-// Whatever the bytes, what is read lies within them.
+// For any input, the parser reads only bytes of the input.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto* const begin = reinterpret_cast<const std::byte*>(data);
   const auto tensor = calipers::client::ParseNpy({begin, size});

@@ -8,8 +8,8 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/observe_request_parser.h"
 
-// The reader of the wire and the generated parser agree on every input. The first
-// byte says how large the slices are that the message comes in.
+// The parser of the wire format and the generated parser agree on every input. The first byte
+// determines the size of the slices that hold the message.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::size_t slice_bytes = 1 + data[0];

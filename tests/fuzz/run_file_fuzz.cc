@@ -39,7 +39,7 @@ calipers::v1::SeriesRecord MakeRecord(std::int64_t index) {
   return record;
 }
 
-// A run file of one session with every sort of record.
+// A run file of one session with every kind of record.
 std::string WholeFile() {
   const std::string path = "/tmp/run_file_fuzz." + std::to_string(getpid());
   const auto writer = RunFileWriter::Create(path, "r");
@@ -54,9 +54,9 @@ std::string WholeFile() {
   return bytes;
 }
 
-// Reads all that is in the file.
+// Reads the whole file.
 void Walk(const std::string& file) {
-  // Of its own size, so that AddressSanitizer sees what lies beyond.
+  // A copy of exactly the file's size, so that AddressSanitizer detects reads beyond the end.
   const std::vector<std::byte> bytes(reinterpret_cast<const std::byte*>(file.data()),
                                      reinterpret_cast<const std::byte*>(file.data()) + file.size());
   const auto run = RunFile::Parse(bytes);
@@ -74,9 +74,10 @@ void Walk(const std::string& file) {
 
 }  // namespace
 
-// Whatever the bytes, what is read lies within them. An input with an even first byte is a
-// file; any other is what is changed in a whole one: three bytes a change, two for the
-// place, and at the end perhaps two for the length.
+// For any input, the reader reads only bytes of the file. If the first byte is even, the rest of
+// the input is a file. Otherwise the rest is a list of changes to a complete file. A change has
+// three bytes: two for the position and one for the value. Two bytes at the end, if any, are the
+// new length.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::string& whole = *new std::string(WholeFile());
   if (size == 0) return 0;

@@ -1,4 +1,4 @@
-"""Fixtures: the two clients, each as the command that runs it with a file of work."""
+"""Fixtures: the commands that run the two clients with a work file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server as it comes."""
+    """A server with default flags."""
     server = start_server(tmp_path_factory.mktemp("server"))
     yield server
     assert server.stop() == 0, server.log.read_text()
@@ -47,20 +47,20 @@ def _protos() -> list[str]:
 
 @pytest.fixture(scope="session")
 def grpclib_command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """With stubs that grpclib's own plugin makes of the contract."""
+    """The command of the grpclib client, with stubs from grpclib's own plugin."""
     stubs = tmp_path_factory.mktemp("stubs")
     binaries = Path(sys.executable).parent
     generate = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={TOP / 'proto'}"]
     generate += [f"--proto_path={resources.files('grpc_tools') / '_proto'}"]
     generate += [f"--python_out={stubs}", f"--grpclib_python_out={stubs}", *_protos()]
-    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"  # protoc looks for its plugins there
+    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"  # protoc finds its plugins in PATH
     subprocess.run(generate, check=True, env={**os.environ, "PATH": path})
     return [sys.executable, str(HERE / "grpclib_client.py"), str(stubs)]
 
 
 @pytest.fixture(scope="session")
 def grpc_js_command() -> list[str]:
-    """With what scripts/interop has npm install."""
+    """The command of the Node.js client, with the packages that scripts/interop installs."""
     packages = TOP / "build" / "interop"
     assert (packages / "node_modules").is_dir(), "scripts/interop installs it"
     return ["node", str(HERE / "grpc_js_client.mjs"), str(packages), str(TOP / "proto")]
@@ -68,6 +68,6 @@ def grpc_js_command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def command(client: str, request: pytest.FixtureRequest) -> list[str]:
-    """The client's, to which the file of work is to be added."""
+    """The client's command; the work file is its last argument."""
     found: list[str] = request.getfixturevalue(client.replace("-", "_") + "_command")
     return found

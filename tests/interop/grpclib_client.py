@@ -1,10 +1,9 @@
-"""A worker and a reader of calipers.v1 by grpclib, whose HTTP/2 is pure Python.
+"""A client of calipers.v1 with grpclib, whose HTTP/2 is pure Python.
 
     grpclib_client.py STUBS WORK
 
-STUBS is the folder of the stubs that grpclib's own plugin made of the contract, WORK the JSON
-file that says what to do (tests/interop/test_interop.py writes it). Prints what came of it as
-JSON.
+STUBS is the folder of the stubs from grpclib's own plugin. WORK is a JSON file with the work, which
+tests/interop/test_interop.py writes. Prints the results as JSON.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def ack_json(ack: ObservationAck) -> dict:
 
 
 def tensor_messages(session: str, work: dict) -> list[ObserveRequest]:
-    """A header alone, then pieces, which are cut inside elements."""
+    """A message with only the header, then pieces, which are cut inside elements."""
     tensor = work["tensor"]
     data = Path(tensor["file"]).read_bytes()
     header = ObservationHeader(
@@ -69,7 +68,7 @@ def tensor_messages(session: str, work: dict) -> list[ObserveRequest]:
 
 
 def batch_message(session: str, work: dict) -> ObserveRequest:
-    """Every reduced record, in one message."""
+    """One message with all reduced records."""
     request = ObserveRequest()
     for record in work["records"]:
         header = ObservationHeader(
@@ -81,7 +80,8 @@ def batch_message(session: str, work: dict) -> ObserveRequest:
 
 
 async def observe(stub: CalibrationStub, session: str, work: dict) -> list[dict]:
-    """The tensor, its acknowledgement, then the batch on the same stream, and its own."""
+    """Sends the tensor, reads its acknowledgement, and then sends the batch on the same stream and
+    reads its acknowledgements."""
     async with stub.Observe.open(timeout=CALL_SECONDS) as stream:
         for message in tensor_messages(session, work):
             await stream.send_message(message)
@@ -106,7 +106,7 @@ async def read_series(stub: CalibrationStub, session: str) -> dict:
 
 
 async def failure(stub: CalibrationStub, request: GetMinMaxRequest, seconds: float) -> dict:
-    """How the question fails. grpclib says the end of a deadline by a timeout of its own."""
+    """The error of a query. grpclib reports an exceeded deadline as its own timeout error."""
     try:
         await stub.GetMinMax(request, timeout=seconds)
     except GRPCError as error:

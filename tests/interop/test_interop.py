@@ -1,8 +1,7 @@
-"""Clients whose transport nobody here wrote, against a real server and numpy's expectations.
+"""Clients with other gRPC implementations, with a real server and numpy's expected results.
 
-Each client does the same work once, over its own HTTP/2: a session, a tensor in pieces and a
-batch of records on one stream, every kind of question, an error and a deadline. The tests look
-at what it printed.
+Each client does the same work once, over its own HTTP/2: a session, a tensor in pieces and a batch
+of records on one stream, every kind of query, an error and a deadline. The tests check its output.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import pytest
 
 from server_process import ServerProcess
 
-SHAPE = (3, 257, 512)  # 1.5 MiB: some two dozen windows of HTTP/2's first flow control
+SHAPE = (3, 257, 512)  # 1.5 MiB: about 24 initial flow-control windows of HTTP/2
 GROUP = 128
-PIECE_BYTES = 100_001  # cut inside elements
+PIECE_BYTES = 100_001  # pieces are cut inside elements
 RECORDS = 1_500  # more than one message of acknowledgements, and of the series
 AVERAGING_CONSTANT = 0.25
 CLIENT_SECONDS = 60
@@ -27,7 +26,7 @@ INVALID_ARGUMENT = 3
 
 @dataclass
 class Done:
-    """What a client was to do, and what it printed."""
+    """A client's work and its output."""
 
     tensor: np.ndarray
     lows: np.ndarray
@@ -37,7 +36,7 @@ class Done:
 
 
 def group_ranges(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each run of GROUP elements of the last dimension, over all else."""
+    """The range of each run of GROUP elements in the last dimension, over all other dimensions."""
     groups = tensor.reshape(-1, tensor.shape[-1] // GROUP, GROUP)
     return groups.min(axis=(0, 2)), groups.max(axis=(0, 2))
 
@@ -47,7 +46,7 @@ def hexadecimal(values: np.ndarray) -> str:
 
 
 def records_of(lows: np.ndarray, highs: np.ndarray) -> list[dict]:
-    """From index 1 on; the last one, with its ends exchanged, cannot be taken."""
+    """Records from index 1 on. The last record is invalid: its ends are exchanged."""
     records = [
         {"index": i, "shape": [1, 7, SHAPE[-1]], "min": hexadecimal(low), "max": hexadecimal(high)}
         for i, (low, high) in enumerate(zip(lows, highs, strict=True), start=1)
@@ -106,13 +105,13 @@ def values(tensor: dict, dtype: str) -> np.ndarray:
 
 
 def all_ranges(done: Done) -> tuple[np.ndarray, np.ndarray]:
-    """Of the tensor, then of the records: one row a batch."""
+    """The ranges of the tensor and of the records, with a row for each batch."""
     low, high = group_ranges(done.tensor)
     return np.vstack([low, done.lows]), np.vstack([high, done.highs])
 
 
 def average(rows: np.ndarray) -> np.ndarray:
-    """In float64, in the order of the indices."""
+    """The moving average in float64, in the order of the indices."""
     past = rows[0].astype(np.float64)
     for row in rows[1:]:
         past = past * (1 - AVERAGING_CONSTANT) + row * AVERAGING_CONSTANT
@@ -153,7 +152,7 @@ def test_the_range_is_numpys(done: Done) -> None:
 
 
 def test_the_qparams_are_numpys(done: Done) -> None:
-    # Of the range as it is answered, which is float32, in float64.
+    # Computed in float64 from the answered range, which is float32.
     ranges = (average(rows).astype(np.float32) for rows in all_ranges(done))
     low, high = (end.astype(np.float64) for end in ranges)
     low, high = np.minimum(low, 0), np.maximum(high, 0)

@@ -1,4 +1,4 @@
-"""scripts/layers, on the sources and on small trees that break each rule."""
+"""scripts/layers, with the sources and with small trees that violate each rule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ layers = load()
 
 
 def refused(**files: str) -> list[str]:
-    """What the rules say to files given as name=includes, `/` as `__` and `.` as `_h` or `_cc`."""
+    """The violations for files given as name=includes. In names `__` stands for `/`, and `_h` and
+    `_cc` for the suffix."""
     sources = {}
     for name, includes in files.items():
         path, _, suffix = name.rpartition("_")
@@ -107,6 +108,6 @@ def test_headers_from_outside_stop_where_they_belong(file, include):
 
 
 def test_the_linker_is_asked_too():
-    """Each folder's library is linked with the libraries that it names alone."""
+    """Each folder's library links with only the libraries that it names."""
     text = (TOP / "CMakeLists.txt").read_text()
     assert "add_dependencies(calipers_links ${name}_links)" in text

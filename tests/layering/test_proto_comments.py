@@ -1,4 +1,4 @@
-"""Everything in the wire contract says what it is."""
+"""Every message, field, enum and call in proto/ has a comment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pb2
 TOP = Path(__file__).resolve().parents[2]
 CONTRACT = sorted((TOP / "proto/calipers/v1").glob("*.proto"))
 
-# Field numbers in descriptor.proto, which are the steps of a location's path.
+# Field numbers in descriptor.proto, of which the path of a location consists.
 IN_FILE = {"message_type": 4, "enum_type": 5, "service": 6}
 IN_MESSAGE = {"field": 2, "nested_type": 3, "enum_type": 4}
 IN_ENUM = {"value": 2}
@@ -32,7 +32,7 @@ def described(folder: Path, names: list[str]) -> list[descriptor_pb2.FileDescrip
 
 
 def members(node, path: tuple[int, ...], name: str):
-    """Each thing that needs a comment, with its path and its name."""
+    """The path and the name of each element that needs a comment."""
     kinds = {
         descriptor_pb2.FileDescriptorProto: IN_FILE,
         descriptor_pb2.DescriptorProto: IN_MESSAGE,
@@ -48,7 +48,7 @@ def members(node, path: tuple[int, ...], name: str):
 
 
 def bare(file: descriptor_pb2.FileDescriptorProto) -> list[str]:
-    """The names in a file that no comment leads or trails."""
+    """The names in a file without a leading or trailing comment."""
     said = {
         tuple(location.path)
         for location in file.source_code_info.location

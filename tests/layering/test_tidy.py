@@ -1,4 +1,4 @@
-"""scripts/tidy looks again at a source as soon as anything that it depends on changes."""
+"""scripts/tidy checks a source again if one of its inputs changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def project(tmp_path):
-    """A small project with scripts/tidy, and a clang-tidy that finds every `bad`."""
+    """A small project with scripts/tidy, and a fake clang-tidy that reports every `bad`."""
     top = tmp_path / "top"
     for folder in ("scripts", "core", "build"):
         (top / folder).mkdir(parents=True)
@@ -36,7 +36,7 @@ def project(tmp_path):
         script.chmod(0o755)
 
     def tidy() -> tuple[int, int]:
-        """The exit status, and how often clang-tidy has run so far."""
+        """The exit status, and the number of runs of clang-tidy so far."""
         done = subprocess.run(
             [top / "scripts/tidy", "-p", top / "build", top / "core/x.cc"],
             env={

@@ -14,7 +14,7 @@ DTYPES = ("F32", "BF16", "F16")
 OBSERVERS = ("minmax", "static_minmax", "memoryless_minmax")
 STRATEGIES = ("tensor", "channel", "group", "tensor_group", "block", "token", "attn_head")
 BASE_NAMES = ("weight", "input", "output", "q", "k", "v")
-# What the reference accepts.
+# The strategies that the reference accepts.
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "weight": ("tensor", "channel", "group", "tensor_group", "block"),
     **dict.fromkeys(("input", "output"), ("tensor", "token", "group", "tensor_group")),
@@ -54,7 +54,7 @@ class Case:
         return self.layout.block_structure
 
     def describe(self) -> str:
-        """All that tells it from others, for people."""
+        """A description that identifies the case, for readers."""
         return (
             f"case {self.number} of seed {self.seed} (scripts/parity --seed {self.seed} "
             f"--case {self.number}): {self.base_name} {self.strategy} {self.dtype} "
@@ -65,9 +65,8 @@ class Case:
 
 
 def combination(number: int) -> tuple[str, str, str, str]:
-    """Base name, strategy, dtype and observer of a case: all of them in any
-    COMBINATIONS consecutive numbers, and each of them changing from one number
-    to the next, or soon."""
+    """Base name, strategy, dtype and observer of a case. Any COMBINATIONS consecutive numbers
+    contain all combinations, and each value changes after at most a few numbers."""
     place = number % len(PLACES)
     turn = number // len(PLACES)
     dtype = DTYPES[(turn + place) % len(DTYPES)]
@@ -87,7 +86,7 @@ def _constant(rng: np.random.Generator) -> float | None:
 
 
 def make_case(seed: int, number: int) -> Case:
-    """The same for the same seed and number."""
+    """Makes a case, the same for the same seed and number."""
     base_name, strategy, dtype, observer = combination(number)
     rng = np.random.default_rng([seed, number])
     layout = choose_layout(rng, base_name, strategy, BATCHES)

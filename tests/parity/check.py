@@ -1,4 +1,4 @@
-"""Checks one case: both arithmetics of the service, both references, the oracle."""
+"""Checks one case: both arithmetics of the service, both references and the oracle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OBSERVED_NAMES = ("current", "current_global")
 
 @dataclass
 class Corruption:
-    """For the negative control: one bit of one answer, turned over once."""
+    """Flips one bit of one answer once, for the negative control."""
 
     wanted: bool
 
@@ -40,7 +40,7 @@ class Corruption:
 
 @dataclass
 class Checker:
-    """What a case is checked with."""
+    """Checks cases with the service, the references and the oracle."""
 
     service: Service
     references: dict[str, Reference]
@@ -48,7 +48,7 @@ class Checker:
     corruption: Corruption
 
     def check(self, case: Case) -> Tally:
-        """What was compared, and what differed."""
+        """Checks a case. Returns the tally of compared and different values."""
         for reference in self.references.values():
             reference.start(case_job(case))
         served = self._serve(case)
@@ -69,8 +69,8 @@ class Checker:
         return tally
 
     def _serve(self, case: Case) -> list[list[Answers]]:
-        """The service's answers at each checkpoint, in reference arithmetic and, where
-        it takes the shapes, in exact arithmetic."""
+        """The service's answers at each checkpoint, in reference arithmetic, and in exact
+        arithmetic if that supports the shapes."""
         args = quantization_args(
             case.strategy,
             case.observer,
@@ -94,7 +94,7 @@ class Checker:
 
 
 def _seen_differs(label: str, expected: object, given: object) -> Tally | None:
-    """Whether one has an answer where the other has seen nothing."""
+    """True if only one side has an answer."""
     if (expected is None) == (given is None):
         return None
     said = {True: "nothing seen", False: "an answer"}

@@ -1,4 +1,4 @@
-"""Holds one answer against another, value by value."""
+"""Compares answers value by value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIE = Fraction(1, 10**10)
 
 @dataclass
 class Tally:
-    """What was compared so far."""
+    """The compared values and the differences so far."""
 
     values: int = 0
     ties: int = 0
@@ -29,14 +29,14 @@ class Tally:
 
 
 def same(a: float, b: float) -> bool:
-    """Zeros of either sign are equal, and so are NaN; all else is by bits, which
-    values of one dtype that compare equal share."""
+    """True if the values are equal. Zeros of both signs are equal, and all NaNs are equal. Other
+    values are compared by value, which for one dtype is the same as by bits."""
     return a == b or (np.isnan(a) and np.isnan(b))
 
 
 def near_tie(exact: Dyadic, rounded: float, given: float) -> bool:
-    """Whether `given` is the float32 next to `rounded`, and the exact value lies
-    within 1e-10 relative of the middle between them."""
+    """True if `given` is a neighbour of `rounded` in float32, and the exact value is within a
+    relative distance of 1e-10 from the middle between them."""
     if exact.special is not None or not np.isfinite([rounded, given]).all():
         return False
     if np.nextafter(np.float32(rounded), np.float32(given)) != np.float32(given):
@@ -55,7 +55,7 @@ def _form(tally: Tally, label: str, dtype: str, shape: tuple[int, ...], given: P
 
 
 def with_reference(label: str, expected: Pair, given: Pair) -> Tally:
-    """Bit for bit."""
+    """Compares with a reference, bit for bit."""
     tally = Tally(values=2 * expected.min.size)
     if not _form(tally, label, expected.dtype, expected.shape, given):
         return tally
@@ -71,7 +71,8 @@ def with_reference(label: str, expected: Pair, given: Pair) -> Tally:
 
 
 def with_oracle(label: str, expected: ExactPair, dtype: str, given: Pair) -> Tally:
-    """The correctly rounded float32, except within 1e-10 relative of a tie."""
+    """Compares with the correctly rounded float32; near a tie (within 1e-10 relative) both
+    neighbours are correct."""
     tally = Tally(values=2 * len(expected.min))
     if not _form(tally, label, dtype, expected.shape, given):
         return tally

@@ -1,4 +1,4 @@
-"""How far PyTorch's own fold, in the tensor's dtype, is from the exact one."""
+"""The distance of PyTorch's fold in the tensor's dtype from the exact fold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formats import NUMPY_DTYPES, Answers
 from oracle import ExactPair
 from references import Reference, series_job
 
-# Bits of the significand, the leading one included, and least normal exponent.
+# Bits of the significand including the leading bit, and the smallest normal exponent.
 PRECISIONS = {"F32": (24, -126), "F16": (11, -14), "BF16": (8, -126)}
 BATCHES = 512
 
@@ -26,12 +26,12 @@ def units(dtype: str, exact: float, given: float) -> float:
 
 @dataclass
 class Distances:
-    """Of the moving averages of all cases, by dtype, in units in the last place."""
+    """Distances of the moving averages of all cases by dtype, in units in the last place."""
 
     found: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, case: Case, answers: Answers, exact: dict[str, ExactPair] | None) -> None:
-        """Takes a case's last answers, where the two mean the same parameters."""
+        """Adds a case's last answers, if both have the same parameters."""
         if case.observer != "minmax" or not answers or not exact:
             return
         given, expected = answers["range"], exact["range"]
@@ -81,8 +81,7 @@ def _exact_fold(tensors: list[np.ndarray]) -> float:
 
 
 def stall_lines(reference: Reference) -> list[str]:
-    """A table of the maximum after BATCHES batches: PyTorch's beside the exact one of
-    the same elements."""
+    """A table of the maximum after BATCHES batches, in PyTorch and exact, for the same elements."""
     lines = [f"{'series':<16}" + "".join(f"{dtype:>10} {'exact':>10}" for dtype in PRECISIONS)]
     for label, numbers in _series().items():
         line = f"{label:<16}"

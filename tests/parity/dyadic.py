@@ -1,7 +1,7 @@
-"""Exact numbers: integers over powers of two, beside infinities and NaN.
+"""Exact numbers: integers divided by powers of two, infinities and NaN.
 
-Every float is one, and so are all products and sums of them, so a fold over them
-rounds nowhere. Faster than fractions: nothing is ever reduced to lowest terms.
+Every float is such a number, and so are all products and sums of floats, so a fold of such numbers
+never rounds. They are faster than fractions, because they are not reduced to lowest terms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Dyadic:
         return cls(numerator, denominator.bit_length() - 1)
 
     def fraction(self) -> Fraction:
-        """Not for specials."""
+        """The value as a Fraction. Not for infinities and NaN."""
         return Fraction(self.numerator, 1 << self.exponent)
 
     def is_nan(self) -> bool:
@@ -47,12 +47,12 @@ class Dyadic:
 
 
 def lower(a: Dyadic, b: Dyadic) -> Dyadic:
-    """The lesser; NaN if either is."""
+    """The smaller number; NaN if either is NaN."""
     return a if a.is_nan() or (not b.is_nan() and a < b) else b
 
 
 def upper(a: Dyadic, b: Dyadic) -> Dyadic:
-    """The greater; NaN if either is."""
+    """The larger number; NaN if either is NaN."""
     return a if a.is_nan() or (not b.is_nan() and b < a) else b
 
 
@@ -64,7 +64,7 @@ def average(past: Dyadic, current: Dyadic, constant: Dyadic) -> Dyadic:
         kept = (past.numerator << (exponent - past.exponent)) * keep
         taken = (current.numerator << (exponent - current.exponent)) * constant.numerator
         return Dyadic(kept + taken, exponent + constant.exponent)
-    # Finite terms do not matter beside an infinity or NaN; a weight of zero does.
+    # An infinity or NaN decides the sum, unless its weight is zero.
     left = (past.special or 0.0) * float(keep > 0)
     right = (current.special or 0.0) * float(constant.numerator > 0)
     return Dyadic(special=left + right)

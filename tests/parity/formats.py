@@ -16,7 +16,7 @@ NUMPY_DTYPES: dict[str, np.dtype] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """A minimum and a maximum: what a server or a reference answers."""
+    """A minimum and a maximum, from a server or a reference."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -25,7 +25,7 @@ class Pair:
 
     @classmethod
     def from_bytes(cls, dtype: str, shape: tuple[int, ...], low: bytes, high: bytes) -> Pair:
-        """From little-endian elements in C order; both become float64, exactly."""
+        """Converts little-endian elements in C order to float64, exactly."""
 
         def read(data: bytes) -> np.ndarray:
             return np.frombuffer(data, NUMPY_DTYPES[dtype]).astype(np.float64)
@@ -33,6 +33,6 @@ class Pair:
         return cls(dtype, shape, read(low), read(high))
 
 
-# Answers of one session by name: range, current, global, current_global,
-# global_of_range. None: it has seen nothing.
+# Answers of one session by name: range, current, global, current_global, global_of_range. None:
+# the session has no data.
 Answers = dict[str, Pair] | None

@@ -1,7 +1,7 @@
-"""The oracle's own reduction: which elements share a range, in plain numpy.
+"""The oracle's reduction, in plain numpy: the elements that share a range.
 
-Written from the meaning of each strategy, not from the reference's reshapes. An
-activation of two dimensions is one sequence of tokens here.
+It follows the definition of each strategy instead of the reference's reshapes. Here an activation
+with two dimensions is one sequence of tokens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _arrange(
     group_size: int | None,
     block_structure: tuple[int, int] | None,
 ) -> tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]:
-    """The tensor with more dimensions, those to reduce, and the shape of the rest."""
+    """The tensor with additional dimensions, the dimensions to reduce, and the qparam shape."""
     if strategy == "tensor":
         return tensor.reshape(-1), (0,), (1,)
     if strategy == "attn_head":
@@ -52,7 +52,7 @@ def reduce(
     group_size: int | None,
     block_structure: tuple[int, int] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest element of every parameter in qparam shape; NaN wins."""
+    """The minimum and maximum of every parameter in qparam shape; NaN if an element is NaN."""
     arranged, axes, shape = _arrange(
         tensor.astype(np.float64), base_name, strategy, group_size, block_structure
     )

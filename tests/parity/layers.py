@@ -1,5 +1,6 @@
-"""How far llm-compressor's moving average in bfloat16 is from the exact one, layer by layer: on
-the activations of a real model, and on normal ones of the same mean and deviation."""
+"""Measures the distance of llm-compressor's moving average in bfloat16 from the exact average for
+each layer, on activations of a real model and on normally distributed values with the same mean and
+deviation."""
 
 from __future__ import annotations
 
@@ -24,8 +25,7 @@ KINDS = ("real", "normal")
 
 
 def captured(path: Path) -> dict[str, list[np.ndarray]]:
-    """The batches of each session, in the order of their indices; sessions in the file's order of
-    names."""
+    """The batches of each session, sorted by index. Sessions are in the file's order of names."""
     found: dict[str, dict[int, np.ndarray]] = {}
     for name, tensor in load_file(path).items():
         session, _, index = name.rpartition("/")
@@ -37,7 +37,7 @@ def captured(path: Path) -> dict[str, list[np.ndarray]]:
 
 
 def random_like(batches: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """As many batches as `distance` takes, of the first one's shape."""
+    """Random batches of the first batch's shape; their number is that of `distance`."""
     elements = np.concatenate([batch.astype(np.float64).ravel() for batch in batches])
     mean, deviation = elements.mean(), elements.std()
     return [
@@ -47,7 +47,7 @@ def random_like(batches: list[np.ndarray], rng: np.random.Generator) -> list[np.
 
 
 def exact_averages(values: list[float]) -> list[float]:
-    """After each value, rounded once."""
+    """The exact average after each value, rounded once."""
     constant = Dyadic.of(DEFAULT_CONSTANT)
     state = Dyadic.of(values[0])
     averages = [to_float32(state)]
@@ -60,7 +60,7 @@ def exact_averages(values: list[float]) -> list[float]:
 def distances(
     reference: Reference, batches: list[np.ndarray]
 ) -> dict[str, list[float]]:
-    """Of both ends after each batch, in units in the last place of bfloat16."""
+    """The distances of both ends after each batch, in units in the last place of bfloat16."""
     sent = [(batch.shape, batch.tobytes()) for batch in batches]
     answers = reference.run(
         series_job("BF16", sent, tuple(range(1, len(batches) + 1)))
@@ -77,7 +77,8 @@ def distances(
 
 
 def table(rows: list[dict]) -> list[str]:
-    """A line a module, of the distances after the last batch: least and greatest element."""
+    """A table with a line for each module: distances of minimum and maximum after the last
+    batch."""
     cells = {
         (*row["session"].rsplit("/", 1), row["kind"]): f"{row['min'][-1]:.2f}, {row['max'][-1]:.2f}"
         for row in rows
@@ -96,9 +97,9 @@ def table(rows: list[dict]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--captured", type=Path, required=True, help="what layers_capture.py wrote"
+        "--captured", type=Path, required=True, help="file from layers_capture.py"
     )
-    parser.add_argument("--json", type=Path, required=True, help="where the distances go")
+    parser.add_argument("--json", type=Path, required=True, help="output file of the distances")
     arguments = parser.parse_args()
     environment = Path(os.environ["CALIPERS_ENV_DIR"]) / "reference-current"
     work = TOP / "build" / "parity"

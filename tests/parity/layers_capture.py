@@ -1,5 +1,5 @@
-"""Writes what every linear module of a real model takes and gives, batch by batch: the model and
-the text of client/python/examples, which is to be on PYTHONPATH."""
+"""Writes the input and output of every linear module of a real model for each batch. Model and text
+are those of client/python/examples, which must be on PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 def capture() -> dict[str, Tensor]:
-    """Of shape (1, tokens, columns), by MODULE/BASE_NAME/INDEX: docs/captures.md."""
+    """Tensors of shape (1, tokens, columns) by MODULE/BASE_NAME/INDEX: docs/captures.md."""
     model = load_model()
     seen: dict[str, Tensor] = {}
     index = 0
 
     def keep(name: str):
         def hook(_module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-            # Copies: three modules take one tensor, and a file has each by itself.
+            # Copies, because three modules share an input, and a file cannot hold shared tensors.
             seen[f"{name}/input/{index}"] = inputs[0].clone().contiguous()
             seen[f"{name}/output/{index}"] = output.clone().contiguous()
 
@@ -37,7 +37,7 @@ def capture() -> dict[str, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="the file they go into")
+    parser.add_argument("--out", type=Path, required=True, help="output file")
     arguments = parser.parse_args()
     save_file(capture(), arguments.out)
 

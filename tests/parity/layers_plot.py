@@ -1,4 +1,4 @@
-"""Draws what layers.py measured, as an SVG file."""
+"""Draws the results of layers.py as an SVG file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("svg")
-# Without these every run would give another file.
+# Makes the SVG file reproducible.
 matplotlib.rcParams["svg.hashsalt"] = "calipers"
 matplotlib.rcParams["svg.fonttype"] = "none"
 METADATA = {"Date": None, "Creator": None}
@@ -23,8 +23,8 @@ MARKERS = {"min": "v", "max": "^"}
 
 
 def picture(rows: list[dict]) -> plt.Figure:
-    """A column a kind of activations: the distances as batches come, over all layers; below them
-    the last ones, layer by layer."""
+    """A column for each kind of activations: on top the distances of all layers over the batches,
+    below the last distances of each layer."""
     modules = list(dict.fromkeys(row["session"].rpartition("/")[0] for row in rows))
     figure, panels = plt.subplots(
         2,
@@ -58,7 +58,7 @@ def picture(rows: list[dict]) -> plt.Figure:
 
 
 def draw_growth(axes: plt.Axes, rows: list[dict]) -> None:
-    """Quartiles, median and the greatest of all ends after each batch."""
+    """Draws the quartiles, the median and the maximum over all ends after each batch."""
     ends = np.array([row[side] for row in rows for side in MARKERS])
     at = np.arange(1, ends.shape[1] + 1)
     low, middle, high = np.quantile(ends, [0.25, 0.5, 0.75], axis=0)
@@ -71,7 +71,7 @@ def draw_growth(axes: plt.Axes, rows: list[dict]) -> None:
 
 
 def draw_last(axes: plt.Axes, rows: list[dict], modules: list[str]) -> None:
-    """A line a module, from the top, with the ends of its input and its output."""
+    """Draws a line for each module, from the top, with the ends of its input and output."""
     for base_name, color in COLORS.items():
         for side, marker in MARKERS.items():
             found = {
@@ -99,8 +99,8 @@ def draw_last(axes: plt.Axes, rows: list[dict], modules: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="what layers.py wrote")
-    parser.add_argument("--out", type=Path, required=True, help="the folder it goes into")
+    parser.add_argument("--json", type=Path, required=True, help="file from layers.py")
+    parser.add_argument("--out", type=Path, required=True, help="output folder")
     arguments = parser.parse_args()
     figure = picture(json.loads(arguments.json.read_text()))
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -1,29 +1,28 @@
 """Compares Calipers with llm-compressor and compressed-tensors, and with exact arithmetic.
 
-Layer minmax asks a running calipers-server: every case is a session with random settings
-and a series of 20 random tensors. In reference arithmetic the answers must have the bits
-of llm-compressor 0.14 and 0.10 on PyTorch; in exact arithmetic they must be the correctly
-rounded float32 of a fold over exact numbers, except within 1e-10 relative of a tie. A
-seed gives the same cases each time; every combination of base name, strategy, dtype and
-observer is among any 171 of them.
+Layer minmax tests a running calipers-server. Every case is a session with random settings and a
+series of 20 random tensors. In reference arithmetic the answers must have the bits of
+llm-compressor 0.14 and 0.10 with PyTorch. In exact arithmetic they must be the correctly rounded
+float32 of a fold of exact numbers; within 1e-10 relative of a tie both neighbours are correct. A
+seed always gives the same cases. Any 171 consecutive cases contain every combination of base name,
+strategy, dtype and observer.
 
-Layer qparams asks the core: every case is a range of random numbers under quantization
-args. In reference arithmetic scale, zero point and global scale must have the bits of
-compressed-tensors 0.20 and 0.19, as it returns them and as llm-compressor 0.14 leaves them
-on a module; in exact arithmetic they must be the correctly rounded ones. What weights can
-have of these ranges is asked of a running calipers-server, too. What `calipers export
---qparams` writes of the captured model is loaded on layers, for each preset, which must then
-hold and give the bits of layers that llm-compressor calibrated. Beside that, a
-grid of quantization args and random ones must be refused by both or come to the same, and
-the presets must be the same. Every combination of format, strategy and dtype is among any
-1,176 cases.
+Layer qparams tests the core. Every case is a range of random numbers with quantization args. In
+reference arithmetic scale, zero point and global scale must have the bits of compressed-tensors
+0.20 and 0.19, as it returns them and as llm-compressor 0.14 stores them on a module. In exact
+arithmetic they must be correctly rounded. Ranges that a weight can have are also tested with a
+running calipers-server. For each preset, layers that load the output of `calipers export --qparams`
+for the captured model must hold the same parameters, and compute the same bits, as layers that
+llm-compressor calibrated. Both sides must refuse the same quantization args, of a grid and random
+ones, or resolve them to the same args. The presets must be equal. Any 1,176 consecutive cases
+contain every combination of format, strategy and dtype.
 
-Layer oneshot runs llm-compressor's own oneshot on a real model, all-MiniLM-L6-v2, under
-several schemes, and sends what its linear modules held and saw meanwhile to a running
-calipers-server. What `calipers export --qparams` writes of that must have the bits that
-oneshot left on the modules. Seeds and numbers of cases do not matter to it.
+Layer oneshot runs llm-compressor's oneshot on a real model, all-MiniLM-L6-v2, with several schemes,
+and sends the weights and inputs of its linear modules to a running calipers-server. The output of
+`calipers export --qparams` must have the bits that oneshot stored on the modules. This layer
+ignores --seed, --cases and --case.
 
-Exit status: 0 nothing differs, 1 something does, 2 bad usage.
+Exit status: 0 nothing differs, 1 something differs, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -62,11 +61,11 @@ def parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example: scripts/parity --layer qparams --seed 7 --cases 2000",
     )
-    parser.add_argument("--seed", type=int, default=1, help="a fresh one gives fresh cases")
-    parser.add_argument("--cases", type=int, help="how many (default: every combination once)")
-    parser.add_argument("--case", type=int, help="only the case of this number")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random cases")
+    parser.add_argument("--cases", type=int, help="number of cases (default: all combinations)")
+    parser.add_argument("--case", type=int, help="run only the case with this number")
     parser.add_argument(
-        "--layer", choices=list(COMBINATIONS_OF_LAYER), default="minmax", help="what to compare"
+        "--layer", choices=list(COMBINATIONS_OF_LAYER), default="minmax", help="layer to test"
     )
     parser.add_argument(
         "--self-check", action="store_true", help="corrupt one answer: the run must fail"
@@ -88,7 +87,7 @@ def report(case: Case, differences: list[str]) -> None:
 
 
 def run_cases(checker, seed: int, numbers: range) -> tuple[Tally, int]:
-    """What was compared in all, and how many cases failed."""
+    """The tally of all cases, and the number of failed cases."""
     total, failed = Tally(), 0
     for number in tqdm(numbers, unit="case", disable=None):
         case = make_case(seed, number)
@@ -126,7 +125,7 @@ def compare_minmax(
     arguments: argparse.Namespace, build: Path, environments: Path, work: Path, numbers: range
 ) -> int:
     generate(TOP / "proto", work / "stubs")
-    # These import what was just made.
+    # These modules import the generated stubs.
     from check import Checker, Corruption
     from refusals import check_refusals
     from service import Service
@@ -149,10 +148,10 @@ def compare_minmax(
         total, failed = run_cases(checker, arguments.seed, numbers)
         stalls = stall_lines(workers[0])
 
-    print("\nPyTorch's moving averages of these cases, from the exact ones, in units in the")
-    print("last place of their dtype:")
+    print("\nDistance of PyTorch's moving averages from the exact averages in these cases, in")
+    print("units in the last place of their dtype:")
     print("\n".join(distances.lines()))
-    print("\nThe maximum after 512 batches, averaging constant 0.01, PyTorch's and exact:")
+    print("\nThe maximum after 512 batches, averaging constant 0.01, in PyTorch and exact:")
     print("\n".join(stalls))
     print(f"\nrefusals: {refusals.values} compared, {len(refusals.differences)} differ")
     for line in refusals.differences:

@@ -1,4 +1,4 @@
-"""Quantization parameters of a model beside those of another calibration, and the table."""
+"""Compares the quantization parameters of two calibrations of a model, and makes a table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Parameters = dict[str, Tensor]
 
 SIDES = ("weight", "input", "output")
 QPARAMS = ("scale", "zero_point", "global_scale")
-# Places in a table.
+# The order of the parameters in the table.
 ORDER = {f"{side}_{name}": place for place, (side, name) in enumerate(product(SIDES, QPARAMS))}
 
 
 @dataclass
 class Row:
-    """One parameter of one scheme, of every module."""
+    """The comparison of one parameter of one scheme, over all modules."""
 
     scheme: str
     parameter: str
@@ -28,7 +28,7 @@ class Row:
     values: int = 0
     differing: int = 0
     greatest: float = 0.0
-    # By dtype, how far exact arithmetic is from the reference.
+    # Distance of exact arithmetic from the reference, by dtype.
     exact: dict[str, float] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
@@ -38,7 +38,7 @@ def parameter_of(name: str) -> str:
 
 
 def _differing(expected: Tensor, given: Tensor) -> np.ndarray:
-    """Of each element whether its bits do."""
+    """True for each element whose bits differ."""
     bits = np.dtype(f"u{expected.elements().itemsize}")
     return np.frombuffer(expected.data, bits) != np.frombuffer(given.data, bits)
 
@@ -52,15 +52,15 @@ def _greatest(distances: np.ndarray) -> float:
 
 
 def relative(expected: Tensor, given: Tensor) -> float:
-    """The greatest relative difference, whatever the dtypes."""
+    """The largest relative difference, for any dtypes."""
     wanted = expected.numbers()
     with np.errstate(divide="ignore", invalid="ignore"):
         return _greatest(np.abs(given.numbers() - wanted) / np.abs(wanted))
 
 
 def distance(parameter: str, expected: Tensor, given: Tensor) -> float:
-    """The greatest: of scales relative to what is expected, of zero points in steps. Tensors
-    of other dtypes or shapes are infinitely far."""
+    """The largest distance: relative for scales, in steps for zero points. Infinite for tensors of
+    different dtypes or shapes."""
     if not _same_kind(expected, given):
         return float("inf")
     if parameter.endswith("zero_point"):
@@ -98,7 +98,7 @@ def _add_lone(row: Row, line: str, tensor: Tensor) -> None:
 
 
 class Table:
-    """Rows by scheme, in the order in which they came, and parameter."""
+    """Rows by scheme and parameter, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Row] = {}
@@ -116,7 +116,7 @@ class Table:
         return self._rows.setdefault(key, Row(*key))
 
     def add(self, scheme: str, dtype: str, expected: Parameters, given: Parameters) -> None:
-        """Compares bits; a tensor that only one side has differs as a whole."""
+        """Compares bits. All elements of a tensor that only one side has count as different."""
         for name, tensor in expected.items():
             label = f"{scheme}, {dtype}, {name}"
             if name in given:
@@ -128,14 +128,14 @@ class Table:
             _add_lone(self._row(scheme, name), line, given[name])
 
     def add_exact(self, scheme: str, dtype: str, expected: Parameters, given: Parameters) -> None:
-        """Notes how far these are; nobody expects them to be the same."""
+        """Records the distance of exact arithmetic, whose bits may differ."""
         for name in expected.keys() & given.keys():
             row = self._row(scheme, name)
             far = distance(row.parameter, expected[name], given[name])
             row.exact[dtype] = max(row.exact.get(dtype, 0.0), far)
 
     def lines(self, dtypes: Iterable[str]) -> list[str]:
-        """Aligned, and Markdown."""
+        """The lines of an aligned Markdown table."""
         head = ["scheme", "parameter", "tensors", "values", "differ", "by"]
         cells = [[*head, *(f"exact, {dtype}" for dtype in dtypes)]]
         for row in self.rows:
@@ -150,7 +150,7 @@ def _number(value: float | None) -> str:
 
 
 def _aligned(cells: list[list[str]], texts: int) -> list[str]:
-    """The first row is the head; the first `texts` columns begin on the left."""
+    """Aligns the rows. The first row is the head; the first `texts` columns are left-aligned."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     ruler = [
         "-" * width if place < texts else "-" * (width - 1) + ":"

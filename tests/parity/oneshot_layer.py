@@ -1,5 +1,5 @@
-"""The layer `oneshot` of scripts/parity: what llm-compressor's oneshot leaves on a real model
-beside the qparams that Calipers exports of the same calibration."""
+"""The layer `oneshot` of scripts/parity: compares the parameters that llm-compressor's oneshot
+stores on a real model with the qparams that Calipers exports for the same calibration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _read(path: Path) -> Parameters:
 
 
 class Observed:
-    """A run of Calipers that observed the weights and the inputs of a folder, once."""
+    """A run of Calipers that observed the weights and inputs in a folder."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
         self._command, self._folder = command, folder
@@ -52,13 +52,14 @@ class Observed:
         _output([*self._command, *map(str, arguments)])
 
     def observe(self, arithmetic: str) -> None:
-        """Finely enough for every scheme; an input's session folds a moving average."""
+        """Observes finely enough for every scheme. Sessions of inputs fold a moving average."""
         files = [self._folder / name for name in ("weights.safetensors", "inputs.safetensors")]
         flags = ("--weight-strategy", "group", "--group-size", 16, "--workers", 2)
         self._run("observe", *files, "--arithmetic", arithmetic, *flags)
 
     def export(self, scheme: Scheme) -> Parameters:
-        """A preset at once, args of a recipe for each base name."""
+        """Exports a preset with one command, and args of a recipe with one command for each base
+        name."""
         fusion = ("--fuse", ",".join(scheme.fused)) if scheme.fused else ()
         if scheme.preset:
             return self._exported("*", "--scheme", scheme.preset, *fusion)
@@ -75,14 +76,14 @@ class Observed:
 
 
 def spoilt(found: Parameters) -> Parameters:
-    """For the negative control: the lowest bit of one scale turned over."""
+    """Flips the lowest bit of one scale, for the negative control."""
     name = next(name for name in found if name.endswith("_scale"))
     data = found[name].data
     return {**found, name: replace(found[name], data=bytes([data[0] ^ 1]) + data[1:])}
 
 
 def _calibrate(worker: Worker, model: Path, dtype: str, folder: Path) -> None:
-    """Leaves the files of oneshot_worker.run in the folder; prints what they are of."""
+    """Runs oneshot_worker.run, which writes files to the folder, and prints a summary."""
     lines = (TOP / "tests" / "data" / "text.txt").read_text(encoding="utf-8").splitlines()
     worker.start({"model": str(model), "lines": lines, "dtype": dtype, "out": str(folder)})
     said = worker.answer()
@@ -95,7 +96,7 @@ def _calibrate(worker: Worker, model: Path, dtype: str, folder: Path) -> None:
 def _compare(
     table: Table, dtype: str, runs: dict[str, Observed], folder: Path, spoil: bool
 ) -> dict[str, Parameters]:
-    """Adds every scheme to the table; of the first what there is, by whose it is."""
+    """Adds every scheme to the table. Returns the parameters of the first scheme by side."""
     first: dict[str, Parameters] = {}
     for arithmetic, observed in runs.items():
         observed.observe(arithmetic)
@@ -113,7 +114,7 @@ def _compare(
 
 
 def _rounding(first: dict[str, dict[str, Parameters]]) -> str:
-    """How far a calibration in bfloat16 is from one in float32."""
+    """The distance of a calibration in bfloat16 from a calibration in float32."""
     wanted = first["F32"]["oneshot"]
     names = [name for name in wanted if name.endswith("input_scale")]
     far = {
@@ -130,10 +131,10 @@ def _rounding(first: dict[str, dict[str, Parameters]]) -> str:
 
 
 def _report(table: Table, first: dict[str, dict[str, Parameters]]) -> int:
-    """Prints it; 0 if nothing differs."""
-    print("\nQuantization parameters that oneshot left on the modules, in which Calipers has")
-    print("other bits in reference arithmetic, and by how much; and how far exact arithmetic is.")
-    print("Scales by their relative difference, zero points in steps, the greatest of all:\n")
+    """Prints the table. Returns 0 if nothing differs."""
+    print("\nQuantization parameters of oneshot: the number that differs in reference arithmetic,")
+    print("the largest difference, and the largest difference in exact arithmetic. Differences of")
+    print("scales are relative, differences of zero points are in steps:\n")
     print("\n".join(table.lines(DTYPES)))
     differences = [line for row in table.rows for line in row.lines]
     for line in differences[:SHOWN_DIFFERENCES]:
@@ -148,7 +149,7 @@ def _report(table: Table, first: dict[str, dict[str, Parameters]]) -> int:
 
 
 def run(build: Path, environments: Path, work: Path, spoil: bool) -> int:
-    """Prints what was compared; 0 if nothing differs."""
+    """Runs the comparison and prints it. Returns 0 if nothing differs."""
     work.mkdir(parents=True, exist_ok=True)
     python = environments / "examples" / "bin" / "python"
     model = Path(_output([str(python), "-c", FIND_MODEL]).strip())

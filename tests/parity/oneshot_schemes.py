@@ -1,4 +1,4 @@
-"""The schemes that the layer `oneshot` compares: plain data, for both of its sides."""
+"""The schemes that the layer `oneshot` compares, as plain data for both of its processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ W8_CHANNEL = {**INT8, "strategy": "channel"}
 
 @dataclass(frozen=True)
 class Scheme:
-    """A preset, or args as the config_groups of a recipe have them.
+    """A preset, or args in the form of a recipe's config_groups.
 
-    `fused` names modules whose weights share a global scale, besides those that
-    llm-compressor knows by themselves.
+    `fused` names modules whose weights share a global scale, in addition to the groups that
+    llm-compressor knows.
     """
 
     name: str
@@ -43,6 +43,6 @@ SCHEMES = (
     Scheme("W4A16_ASYM", preset="W4A16_ASYM"),
     Scheme("FP8", preset="FP8"),
     Scheme("NVFP4", preset="NVFP4"),
-    # BERT's names are not among those that llm-compressor fuses.
+    # llm-compressor does not fuse modules with BERT's names.
     Scheme("NVFP4, query/key/value fused", preset="NVFP4", fused=("query", "key", "value")),
 )

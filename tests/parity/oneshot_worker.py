@@ -1,5 +1,5 @@
-"""Runs llm-compressor's own `oneshot` on a real model, for another process: started by
-references.py as reference_worker.py is."""
+"""Runs llm-compressor's `oneshot` on a real model for another process. references.py starts it like
+reference_worker.py."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PARAMETERS = ("scale", "zero_point", "global_scale")
 
 
 class Capture(HooksMixin):
-    """Keeps the inputs of linear modules by MODULE/input/INDEX.
+    """Saves the inputs of linear modules by MODULE/input/INDEX.
 
-    Its hooks are of the kind that llm-compressor's observers have: they see the passes that
-    those see, and not the ones between which oneshot turns them off.
+    Its hooks are of the same kind as those of llm-compressor's observers. They run in the same
+    passes, and not in passes in which oneshot disables hooks.
     """
 
     def watch(self, model: nn.Module) -> dict[str, Tensor]:
-        """A dict that fills as the model runs."""
+        """Yields a dict that is filled while the model runs."""
         found: dict[str, Tensor] = {}
         for name, module in linear_modules(model):
             self.register_hook(module, self._saver(name, found), "forward_pre")
@@ -64,7 +64,7 @@ def modifier(scheme: Scheme) -> QuantizationModifier:
 
 @contextmanager
 def also_fused(names: tuple[str, ...]) -> Iterator[None]:
-    """llm-compressor has no setting for it, but a list."""
+    """Adds a fused group to llm-compressor's list, because there is no setting for it."""
     before = list(FUSED_LAYER_NAMES)
     FUSED_LAYER_NAMES.extend([names] if names else [])
     try:
@@ -74,7 +74,7 @@ def also_fused(names: tuple[str, ...]) -> Iterator[None]:
 
 
 def calibrate(scheme: Scheme, job: dict) -> tuple[nn.Module, dict[str, Tensor]]:
-    """The model as oneshot leaves it, and what its linear modules were given meanwhile."""
+    """The model after oneshot, and the inputs of its linear modules meanwhile."""
     model = AutoModel.from_pretrained(job["model"], dtype=DTYPES[job["dtype"]])
     capture = Capture()
     inputs = capture.watch(model)
@@ -91,7 +91,7 @@ def calibrate(scheme: Scheme, job: dict) -> tuple[nn.Module, dict[str, Tensor]]:
 
 
 def left_on_modules(model: nn.Module) -> dict[str, Tensor]:
-    """Every quantization parameter, by its name in the model's state."""
+    """All quantization parameters, by their names in the model's state."""
     sides = ("weight", "input", "output")
     wanted = {f"{side}_{name}" for side in sides for name in PARAMETERS}
     return {
@@ -102,7 +102,7 @@ def left_on_modules(model: nn.Module) -> dict[str, Tensor]:
 
 
 def require_same(first: dict[str, Tensor], other: dict[str, Tensor], scheme: Scheme) -> None:
-    """One calibration can stand for all of them only then."""
+    """Checks that all schemes have the same inputs, so that one calibration represents all."""
     if first.keys() != other.keys() or any(
         not torch.equal(first[name], other[name]) for name in first
     ):
@@ -110,8 +110,8 @@ def require_same(first: dict[str, Tensor], other: dict[str, Tensor], scheme: Sch
 
 
 def run(job: dict) -> dict[str, int]:
-    """Writes weights.safetensors and inputs.safetensors, and of the scheme at each place of
-    SCHEMES what oneshot left, as PLACE.safetensors. Says how much the model saw."""
+    """Writes weights.safetensors and inputs.safetensors, and the parameters of oneshot for the
+    scheme at each place in SCHEMES as PLACE.safetensors. Returns the size of the calibration."""
     out = Path(job["out"])
     inputs: dict[str, Tensor] = {}
     weights: dict[str, Tensor] = {}

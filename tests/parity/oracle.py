@@ -1,4 +1,4 @@
-"""What the exact arithmetic should answer: folds over exact numbers."""
+"""The correct answers of exact arithmetic: folds of exact numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geometry import reduce
 
 @dataclass(frozen=True)
 class ExactPair:
-    """A minimum and a maximum before they are rounded."""
+    """A minimum and a maximum before rounding."""
 
     shape: tuple[int, ...]
     min: list[Dyadic]
@@ -45,7 +45,7 @@ def _moving_average(constant: float) -> Fold:
 
 
 def fold_of(case: Case) -> Fold:
-    """How the case's observer takes in one more record."""
+    """The function with which the case's observer folds the next record."""
     if case.observer == "minmax":
         return _moving_average(case.constant)
     if case.observer == "static_minmax":
@@ -59,7 +59,7 @@ def _exact(low: np.ndarray, high: np.ndarray) -> ExactPair:
 
 
 def _whole(pair: ExactPair) -> ExactPair:
-    """The extremes of all of a pair's parameters."""
+    """The minimum and maximum over all parameters of a pair."""
     return ExactPair((1,), [fold_left(lower, pair.min)], [fold_left(upper, pair.max)])
 
 

@@ -1,4 +1,4 @@
-"""Quantization args as JSON objects: a grid and random ones, good and bad."""
+"""Quantization args as JSON objects: a grid and random args, valid and invalid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS_OF_ARGS: dict[str, list[Any]] = {
     "symmetric": [ABSENT, False],
     "zp_dtype": [ABSENT, None, "torch.int8", "float8_e4m3fn", "int4x"],
 }
-# One of each is picked at random.
+# A value of each is chosen at random.
 VALUES: dict[str, list[Any]] = {
     "num_bits": [2, 3, 4, 5, 6, 8, 8.0, 16, 17, 0, -1, 2.5, None, [8], "eight"],
     "type": ["int", "float", "INT", "Float", "uint", "", None, 4, ["int"]],
@@ -45,8 +45,8 @@ VALUES: dict[str, list[Any]] = {
     "observer_kwargs": [{}, {"averaging_constant": 0.5}, {"averaging_constant": 1, "grid": 20}]
     + [{"maxshrink": 0.2, "patience": 5, "norm": 2.4}, {"deep": [{"a": None}]}, None, [], "a"],
 }
-# Kinds that pydantic turns into others, and dtypes that no scale or zero point is kept in:
-# it takes them, Calipers does not.
+# Values of types that pydantic converts, and dtypes that are not used for scales or zero points:
+# pydantic accepts them, Calipers refuses them.
 STRICTER: list[dict[str, Any]] = [
     {"num_bits": "8"},
     {"num_bits": True},
@@ -76,12 +76,12 @@ def _product(values: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def grid() -> list[dict[str, Any]]:
-    """Every combination of what belongs together."""
+    """All combinations of related members."""
     return [*_product(SHAPES_OF_ARGS), *_product(FORMATS_OF_ARGS)]
 
 
 def random_args(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
-    """A few members each, now and then one that no args have."""
+    """Random args with a few members, sometimes with an unknown member."""
     found = []
     for _ in range(count):
         # Those that change most depend on each other most.

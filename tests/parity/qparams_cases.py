@@ -1,4 +1,4 @@
-"""Random ranges under args of every format, strategy and dtype."""
+"""Random ranges with args of every format, strategy and dtype."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def _shape(rng: np.random.Generator, strategy: str) -> tuple[int, ...]:
     if strategy == "block":
         return (rows, columns)
     kind = rng.random()
-    # A 2-D input in groups collapses to a tensor without dimensions.
+    # The range of a 2-D input with groups collapses to a tensor without dimensions.
     return () if kind < 0.1 else (columns,) if kind < 0.3 else (rows, columns)
 
 
 def _numbers(rng: np.random.Generator, kind: str, dtype: str, count: int) -> np.ndarray:
-    """Some of the dtype, as float64."""
+    """Random values of the dtype, as float64."""
     numpy_dtype = NUMPY_DTYPES[dtype]
     if kind == "normal":
         return rng.normal(0.0, 10.0 ** rng.uniform(-4, 4), count)
@@ -107,7 +107,7 @@ def _numbers(rng: np.random.Generator, kind: str, dtype: str, count: int) -> np.
     if kind == "zeros":
         return rng.choice([0.0, -0.0, 0.0, 1.0, -1.0], count)
     if kind == "powers":
-        # The places where MX scales take their steps, and those beside them.
+        # The values at which MX scales change, and their neighbours.
         base = rng.choice([1.0, 1.5, 1.75, 1.9375, 1.96875, 2.0], count)
         exponents = (
             rng.integers(-30, 18, count) if dtype == "F16" else rng.integers(-140, 129, count)
@@ -160,13 +160,13 @@ def make_range(
 
 
 def make_case(seed: int, number: int) -> QParamsCase:
-    """The same for the same seed and number; every combination of format, strategy and
-    dtype in as many consecutive numbers as there are."""
+    """Makes a case, the same for the same seed and number. COMBINATIONS consecutive numbers contain
+    every combination of format, strategy and dtype."""
     position, strategy, dtype = COMBINATIONS[number % len(COMBINATIONS)]
     rng = np.random.default_rng([seed, number, 5])
     args = _args(rng, FORMATS[position], strategy)
     kind = str(rng.choice(KINDS))
-    # Where NaN is the range of MX scales, PyTorch's answer depends on where it stands.
+    # For MX scales with NaN PyTorch's result depends on the position of NaN.
     nan = not has_mx_scales(args)
     own = make_range(rng, kind, dtype, _shape(rng, strategy), nan)
     ranges = [own]

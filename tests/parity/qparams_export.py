@@ -1,4 +1,4 @@
-"""What `calipers export --qparams` writes of the captured model, loaded by the reference."""
+"""Exports the qparams of the captured model, and loads the file with the reference."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ExportChecker:
     def pairs(
         self, scheme: str, reference: QParamsReference, work: Path
     ) -> list[tuple[str, Tensor, Tensor | None]]:
-        """Name, of the layer that the reference calibrated, of the one that was loaded."""
+        """(name, tensor of the layer that the reference calibrated, tensor of the loaded layer)."""
         path = work / "qparams.safetensors"
         flags = ("--scheme", scheme, "--fuse", ",".join(FUSED), "--force")
         self._run("export", "--qparams", path, *flags)

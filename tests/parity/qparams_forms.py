@@ -1,5 +1,4 @@
-"""What goes between the cases, the reference and what is compared with it: plain data, so
-that the three share no library."""
+"""Plain data that the cases, the reference and Calipers exchange, so that they share no library."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-# Under their safetensors names. The integers are there for zero points.
+# Dtypes by safetensors name. Integers are needed for zero points.
 NUMPY_DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
@@ -41,13 +40,13 @@ class Tensor:
         return np.frombuffer(self.data, NUMPY_DTYPES[self.dtype])
 
     def numbers(self) -> np.ndarray:
-        """As float64, which holds all but large I64."""
+        """The elements as float64, which is exact except for large I64."""
         return self.elements().astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Range:
-    """The least and the greatest element of each parameter."""
+    """The minimum and maximum of each parameter."""
 
     min: Tensor
     max: Tensor
@@ -55,8 +54,8 @@ class Range:
 
 @dataclass(frozen=True)
 class Question:
-    """Args as a JSON object has them, a range, and those behind the global scale: the first
-    is the range's own."""
+    """Args in the form of a JSON object, a range, and the ranges for the global scale, of which the
+    first belongs to the range."""
 
     args: dict[str, Any]
     range: Range
@@ -74,14 +73,14 @@ class QParams:
 
 @dataclass(frozen=True)
 class Refusal:
-    """In whatever words."""
+    """A refusal, with any message."""
 
     words: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """As calculate_qparams returns them, and as a module holds them."""
+    """Qparams as calculate_qparams returns them, and as a module stores them."""
 
     returned: QParams
     stored: QParams | None

@@ -1,5 +1,5 @@
-"""The layer `qparams` of scripts/parity: quantization args, presets, scales and zero points
-of the core beside those of compressed-tensors and llm-compressor."""
+"""The layer `qparams` of scripts/parity: compares quantization args, presets, scales and zero
+points of the core with compressed-tensors and llm-compressor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from server import running
 from stubs import generate
 
 if TYPE_CHECKING:
-    # Made as this runs.
+    # Generated in this folder.
     from qparams_service import QParamsService
 
 BATCH = 100
@@ -33,7 +33,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Count:
-    """What was compared so far."""
+    """The comparisons so far."""
 
     compared: int = 0
     refused: int = 0
@@ -41,16 +41,17 @@ class Count:
 
 
 def _same_json(a: str, b: str) -> bool:
-    """Members in the same order; those of observer_kwargs in any."""
+    """True if the members and their order are equal. The order in observer_kwargs is ignored."""
     return list(json.loads(a).items()) == list(json.loads(b).items())
 
 
 def args_difference(expected: dict[str, Any], given: dict[str, str] | Refusal) -> str | None:
-    """What differs, in words; None if both refuse the same or come to the same."""
+    """A description of the difference. None if both sides refuse the args for the same members, or
+    resolve them to the same args."""
     if ("refused" in expected) != isinstance(given, Refusal):
         return f"expected {expected}, got {given}"
     if isinstance(given, Refusal):
-        # Pydantic has no member to name where a rule joins two.
+        # For a rule about two members pydantic names no member.
         named = not expected["members"] or any(name in given.words for name in expected["members"])
         return None if named else f"expected a word of {expected['members']}, got {given}"
     if _same_json(expected["json"], given["json"]) and expected["zp_dtype"] == given["zp_dtype"]:
@@ -61,7 +62,7 @@ def args_difference(expected: dict[str, Any], given: dict[str, str] | Refusal) -
 def _compare_args(
     probe: Probe, newest: QParamsReference, texts: list[str], found: Count
 ) -> set[str]:
-    """Adds to `found`; what those that are accepted are written as."""
+    """Adds the comparisons to `found`. Returns the JSON of the accepted args."""
     written = set()
     for text, expected in zip(texts, newest.args(texts), strict=True):
         given = probe.args(text)
@@ -76,7 +77,8 @@ def _compare_args(
 
 
 def check_args(probe: Probe, newest: QParamsReference, seed: int, count: int) -> Count:
-    """Both accept, and resolve to the same, or both refuse; and so with what is written."""
+    """Checks that both sides refuse args or resolve them to the same args, also for the JSON that
+    was written from accepted args."""
     rng = np.random.default_rng([seed, 7])
     found = Count()
     texts = [json.dumps(args) for args in [*grid(), *random_args(rng, count)]]
@@ -86,7 +88,7 @@ def check_args(probe: Probe, newest: QParamsReference, seed: int, count: int) ->
 
 
 def check_stricter(probe: Probe, newest: QParamsReference) -> Count:
-    """What is refused on purpose, and accepted there."""
+    """Checks args that Calipers deliberately refuses and compressed-tensors accepts."""
     texts = [json.dumps(args) for args in STRICTER]
     found = Count(compared=len(texts), refused=len(texts))
     for text, expected in zip(texts, newest.args(texts), strict=True):
@@ -99,8 +101,8 @@ def check_stricter(probe: Probe, newest: QParamsReference) -> Count:
 def check_export(
     checker: ExportChecker, newest: QParamsReference, presets: list[dict[str, Any]], work: Path
 ) -> Count:
-    """Layers with what was exported have the bits of layers that were calibrated, and so do
-    their quantized weights and what they make of an input."""
+    """Checks that layers with exported qparams have the same bits as calibrated layers: their
+    parameters, their quantized weights and their outputs."""
     found = Count()
     checker.observe()
     for preset in presets:
@@ -114,7 +116,7 @@ def check_export(
 
 
 def _without_text(preset: dict[str, Any]) -> dict[str, Any]:
-    """Args of which only what they say counts, and the order in which they say it."""
+    """The args without their text form, for comparing contents and order."""
 
     def said(args: Any) -> Any:
         if not isinstance(args, dict):
@@ -125,7 +127,7 @@ def _without_text(preset: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_fusion(service: QParamsService, newest: QParamsReference) -> Count:
-    """The groups that are known by themselves are llm-compressor's, no more and no fewer."""
+    """Checks that the known groups are exactly llm-compressor's groups."""
     expected = sorted(sorted(names) for names in newest.fused())
     given = sorted(service.fused([name for names in expected for name in names]))
     found = Count(compared=len(expected))
@@ -148,7 +150,7 @@ def check_presets(probe: Probe, newest: QParamsReference) -> Count:
 
 
 def tensor_difference(label: str, expected: Tensor | None, given: Tensor | None) -> str | None:
-    """By bits, but that one NaN is like another."""
+    """A description of the difference in bits; all NaNs are equal."""
     if expected == given:
         return None
     if expected is None or given is None:
@@ -197,13 +199,13 @@ def _differences(label: str, expected: Answer | Refusal, given: Answer | Refusal
 
 
 def _spoilt(given: QParams) -> QParams:
-    """For the negative control: the lowest bit of the first scale turned over."""
+    """Flips the lowest bit of the first scale, for the negative control."""
     data = bytes([given.scale.data[0] ^ 1]) + given.scale.data[1:]
     return replace(given, scale=replace(given.scale, data=data))
 
 
 def _knows(reference: QParamsReference, question: Question) -> bool:
-    """0.20 was the first to have floats of 6 bits."""
+    """True if the version supports the case; floats with 6 bits need 0.20."""
     six = question.args.get("type") == "float" and question.args["num_bits"] == 6
     return not six or reference.versions["compressed-tensors"] >= "0.20"
 
@@ -228,7 +230,7 @@ class Result:
     exact_refused: int = 0
     served: int = 0
     served_refused: int = 0
-    # Numbers of cases.
+    # The numbers of the failed cases.
     failed: set[int] = field(default_factory=set)
     notes: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
@@ -288,7 +290,7 @@ class QParamsChecker:
 
 @dataclass
 class ServiceChecker:
-    """The same ranges, observed by a running server."""
+    """Checks the same ranges with a running server."""
 
     service: QParamsService
     newest: QParamsReference
@@ -326,10 +328,10 @@ class ServiceChecker:
 def run(
     build: Path, environments: Path, work: Path, seed: int, numbers: range, spoil: bool
 ) -> int:
-    """Prints what was compared; 0 if nothing differs."""
+    """Runs the comparisons and prints a summary. Returns 0 if nothing differs."""
     work.mkdir(parents=True, exist_ok=True)
     generate(TOP / "proto", work / "stubs")
-    # It imports what was just made.
+    # The module imports the generated stubs.
     from qparams_service import QParamsService
 
     names = ("reference-newest", "reference-current")

@@ -1,4 +1,4 @@
-"""Layers quantized by a file of qparams, beside layers that llm-compressor calibrated: for
+"""Compares layers that load a file of qparams with layers that llm-compressor calibrated. Used by
 qparams_worker.py."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Inputs = dict[str, list[torch.Tensor]]
 
 
 def make_layers(weights: dict[str, torch.Tensor], scheme: str) -> Layers:
-    """By module, as they are before a checkpoint is loaded."""
+    """The layers by module, before a checkpoint is loaded."""
     layers = {}
     for module, weight in weights.items():
         rows, columns = weight.shape
@@ -32,7 +32,7 @@ def make_layers(weights: dict[str, torch.Tensor], scheme: str) -> Layers:
 
 
 def calibrate(layers: Layers, inputs: Inputs, groups: list[list[str]]) -> None:
-    """As llm-compressor's modifiers do it."""
+    """Calibrates the layers as llm-compressor's modifiers do."""
     for module, layer in layers.items():
         initialize_observer(layer, "weight")
         if module in inputs:
@@ -55,7 +55,7 @@ def calibrate(layers: Layers, inputs: Inputs, groups: list[list[str]]) -> None:
 
 
 def load(layers: Layers, inputs: Inputs, qparams: dict[str, torch.Tensor]) -> None:
-    """Raises where the file has a name that no layer has, or lacks one of a layer."""
+    """Loads the file. Raises RuntimeError for unknown and missing names, and for other dtypes."""
     for module, layer in layers.items():
         named = {
             name.removeprefix(f"{module}."): tensor
@@ -77,11 +77,11 @@ def load(layers: Layers, inputs: Inputs, qparams: dict[str, torch.Tensor]) -> No
 
 
 def results(layer: torch.nn.Linear, batches: list[torch.Tensor]) -> dict[str, Raw]:
-    """What a layer holds and what it makes of its weight and a batch."""
+    """A layer's parameters, its quantized weight and its output for a batch."""
     found = {
         name: to_raw(tensor)
         for name, tensor in layer.state_dict().items()
-        # Nobody wrote to those of an input that was not observed.
+        # The parameters of an unobserved input are uninitialised.
         if batches or not name.startswith("input_")
     }
     args = layer.quantization_scheme.weights
@@ -100,7 +100,7 @@ def results(layer: torch.nn.Linear, batches: list[torch.Tensor]) -> dict[str, Ra
 
 
 def compare_loaded(job: dict) -> list[tuple[str, dict[str, Raw], dict[str, Raw]]]:
-    """(module, of the calibrated layer, of the loaded one)."""
+    """(module, results of the calibrated layer, results of the loaded layer)."""
     named = load_file(job["weights"])
     weights = {name.removesuffix(".weight"): tensor for name, tensor in named.items()}
     inputs: Inputs = {}

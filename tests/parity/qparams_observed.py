@@ -1,4 +1,4 @@
-"""What of a question a weight can have that is observed."""
+"""The questions for which an observed weight can exist."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from qparams_forms import NUMPY_DTYPES, Question, Range, Tensor
 
 
 def weight_shape(args: dict, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """That of a weight whose parameters have this shape under these args; None if no weight
-    has."""
+    """The shape of a weight whose parameters have this shape with these args; None if there is no
+    such weight."""
     strategy = args["strategy"]
     if strategy == "tensor" and shape == (1,):
         return 2, 3
@@ -38,7 +38,7 @@ def _range_as_observed(found: Range) -> Range:
 
 
 def as_observed(question: Question) -> Question:
-    """With ranges that a tensor can have: the lower end first, NaN on both ends or on none,
-    and -0 below 0."""
+    """The question with ranges that a tensor can have: the lower end first, NaN at both ends or at
+    no end, and -0 below 0."""
     ranges = tuple(_range_as_observed(found) for found in question.global_ranges)
     return replace(question, range=ranges[0], global_ranges=ranges)

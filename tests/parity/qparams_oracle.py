@@ -1,5 +1,5 @@
-"""The rules of exact arithmetic on exact numbers, slowly: what core/qparams/qparams.h promises,
-without floating point."""
+"""A slow implementation of the rules of exact arithmetic in core/qparams/qparams.h, with exact
+numbers instead of floating point."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from qparams_forms import Answer, Question, Refusal, Tensor
 
-# The core computes in float64: it may err by this much, relative to the exact number,
-# before it rounds.
+# The core computes in float64. This is the allowed error, relative to the exact number, before
+# rounding.
 SLACK = Fraction(1, 10**12)
 SLACK_OF_F64 = Fraction(1, 2**50)
-# Of a subnormal float64 every operation may lose one of these.
+# For a subnormal float64 every operation can have an error of this size.
 UNITS_OF_F64 = 4 * Fraction(1, 2**1074)
 
 NAMES = {
@@ -35,7 +35,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Floats:
-    """A binary format."""
+    """A binary floating-point format."""
 
     mantissa_bits: int
     least_exponent: int
@@ -54,7 +54,7 @@ class Floats:
         return -self.greatest
 
     def rounded(self, x: Fraction) -> Fraction | None:
-        """To the nearest, ties to even; None above the greatest."""
+        """The nearest number, ties to even; None above the largest number."""
         if x == 0:
             return x
         unit = Fraction(2) ** (max(_exponent(abs(x)), self.least_exponent) - self.mantissa_bits)
@@ -85,7 +85,7 @@ FORMATS: dict[str, Floats | Integers] = {
     "F16": _float(10, 5),
     "BF16": _float(7, 8),
     "F8_E5M2": _float(2, 5),
-    # All ones is its only NaN, and it has no infinity.
+    # The bit pattern of all ones is the only NaN, and there is no infinity.
     "F8_E4M3": Floats(3, -6, Fraction(448)),
     "U8": Integers(0, 255),
     **{f"I{bits}": Integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
@@ -94,11 +94,11 @@ GREATEST_OF_FLOATS = {4: Fraction(6), 6: Fraction(15, 2), 8: Fraction(448)}
 
 
 class Refused(Exception):
-    """Why there are no parameters."""
+    """The reason why there are no parameters."""
 
 
 def _exponent(x: Fraction) -> int:
-    """Of the power of two at or below `x`, which is above 0."""
+    """The exponent of the largest power of two that is not above `x`; `x` must be positive."""
     guess = x.numerator.bit_length() - x.denominator.bit_length()
     return guess if Fraction(2) ** guess <= x else guess - 1
 
@@ -110,7 +110,7 @@ def _dtype(args: dict[str, Any], name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Rules:
-    """Of one set of args for a module's dtype."""
+    """The rules for args and a module's dtype."""
 
     args: dict[str, Any]
     module: str
@@ -162,7 +162,7 @@ class Rules:
             raise Refused("zp_dtype")
 
     def scale(self, low: Fraction, high: Fraction, factor: Fraction) -> Fraction:
-        """As the module holds it, from the exact one times `factor`."""
+        """The scale in the module's dtype, from the exact scale times `factor`."""
         module = FORMATS[self.module]
         if low == high == 0:
             return self._scale_of_zero(module)
@@ -219,7 +219,7 @@ def _global_scale(question: Question) -> Fraction | None:
     absmax = np.max(np.concatenate(ends))
     if not np.isfinite(absmax):
         raise Refused("global range")
-    if absmax <= 0:  # Or less, where a range's ends are the wrong way round.
+    if absmax <= 0:  # It is negative if a range's ends are exchanged.
         return Fraction(1)
     found = FORMATS["F32"].rounded(2688 / Fraction(absmax))
     if found == 0:
@@ -230,7 +230,7 @@ def _global_scale(question: Question) -> Fraction | None:
 def _differences(
     label: str, tensor: Tensor, rounded: list[tuple[Fraction, Fraction, Fraction]]
 ) -> tuple[int, list[str]]:
-    """Against the least, the right and the greatest that each may be."""
+    """Compares with the smallest, the correct and the largest allowed value of each element."""
     ties = 0
     beside = UNITS_OF_F64 if tensor.dtype == "F64" else 0
     if not np.isfinite(tensor.numbers()).all():
@@ -254,7 +254,7 @@ def _expected(question: Question, module: str) -> tuple[Rules, list[tuple[Fracti
 
 
 def check_exact(question: Question, module: str, given: Answer | Refusal) -> tuple[int, list[str]]:
-    """How many values took the other side of a tie, and what differs."""
+    """The number of values on the other side of a tie, and the differences."""
     slack = SLACK_OF_F64 if module == "F64" else SLACK
     factors = (1 - slack, Fraction(1), 1 + slack)
     try:

@@ -1,6 +1,6 @@
-// Answers for core/qparams/qparams.h and core/args/quantization_args_json.h: one JSON object a line
-// on standard input, one a line on standard output. tests/parity/qparams_probe.py drives it and has
-// the words of both.
+// Answers questions with core/qparams/qparams.h and core/args/quantization_args_json.h. Standard
+// input has one JSON object on each line, and standard output one answer on each line.
+// tests/parity/qparams_probe.py runs the program and describes the members of both.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +28,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Of lower-case hexadecimal digits. absl::HexStringToBytes has another signature in each of
-// Debian's versions of Abseil, and the older one is deprecated in the newer.
+// Parses lower-case hexadecimal digits. Debian's versions of Abseil have different signatures of
+// absl::HexStringToBytes, and the older one is deprecated in the newer version.
 Elements ElementsOf(Dtype dtype, const std::string& hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
   Elements elements{dtype, std::vector<std::byte>(hex.size() / 2)};

@@ -1,4 +1,4 @@
-"""Questions to the core, through qparams_probe.cc."""
+"""Queries to the core, through qparams_probe.cc."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _qparams(found: dict[str, Any]) -> QParams:
 
 
 class Probe:
-    """The program as a process. A context manager."""
+    """The program qparams_probe as a process. A context manager."""
 
     def __init__(self, program: Path) -> None:
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Questions to a qparams_worker.py and its answers."""
+"""Queries to qparams_worker.py, and its answers."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def _qparams(raw: dict[str, tuple | None]) -> QParams:
 
 
 class QParamsReference(Worker):
-    """compressed-tensors and llm-compressor of one version each."""
+    """One version of compressed-tensors and of llm-compressor."""
 
     def __init__(self, environment: Path, log: Path) -> None:
         super().__init__(environment, log, SCRIPT)
 
     def fused(self) -> list[list[str]]:
-        """The names of layers that share a global scale."""
+        """The groups of layer names that share a global scale."""
         self.start({"op": "fused"})
         return self.answer()
 
     def args(self, texts: list[str]) -> list[dict[str, Any]]:
-        """Of each: `json` and `zp_dtype`, or why it is `refused` and for which `members`."""
+        """For each of the args: `json` and `zp_dtype`, or `refused` (the reason) and `members`."""
         self.start({"op": "args", "texts": texts})
         return self.answer()
 
@@ -50,7 +50,7 @@ class QParamsReference(Worker):
         return self.answer()
 
     def loaded(self, **job: Any) -> list[tuple[str, dict[str, Tensor], dict[str, Tensor]]]:
-        """Of each module what a layer has that was calibrated, and one that was loaded; see
+        """The results of a calibrated and of a loaded layer for each module; see
         qparams_loading.compare_loaded."""
         self.start({"op": "load", **job})
 

@@ -1,4 +1,4 @@
-"""Questions to a running calipers-server: GetQParams of sessions that hold the ranges.
+"""Queries to a running calipers-server: GetQParams of sessions that hold the ranges.
 
 Import after stubs.generate.
 """
@@ -25,12 +25,12 @@ from qparams_observed import weight_shape
 
 SECONDS = 60
 RUN = "runs/qparams"
-# Last parts of the modules' names; the first is asked for.
+# Last parts of the modules' names. The first module is queried.
 MEMBERS = ("asked", "second", "third")
 
 
 class UnexpectedError(Exception):
-    """The service did something else than store what it was sent."""
+    """The service did not store an observation."""
 
 
 def _tensor(message: range_pb2.Tensor) -> Tensor:
@@ -56,14 +56,14 @@ def _reduced(session: str, args: dict, found: Range) -> observation_pb2.ReducedO
 
 
 class QParamsService:
-    """A connection. Sessions are in reference arithmetic."""
+    """A connection to the server. Its sessions use reference arithmetic."""
 
     def __init__(self, address: str) -> None:
         self._stub = calibration_pb2_grpc.CalibrationStub(grpc.insecure_channel(address))
         self._modules = (f"case{number}" for number in itertools.count())
 
     def stored(self, question: Question) -> QParams | Refusal:
-        """What a module is to hold; of a question for which there is a weight_shape."""
+        """The parameters that a module stores, for a question with a weight_shape."""
         module = next(self._modules)
         names = [
             self._create(f"{module}.{member}/weight", question.args)
@@ -86,7 +86,7 @@ class QParamsService:
         )
 
     def fused(self, layers: list[str]) -> list[list[str]]:
-        """Which of the layers of one module are fused when nothing is said of it, sorted."""
+        """The layers of one module that are fused by default, sorted."""
         args = {"strategy": "tensor_group", "group_size": 16}
         sessions = {layer: self._create(f"layers.0.{layer}/weight", args) for layer in layers}
         ones = Tensor.of("F32", (1, 1), np.ones(1))

@@ -1,4 +1,4 @@
-"""Tensors of PyTorch and what goes between processes for them."""
+"""Conversion of PyTorch tensors to and from the form that processes exchange."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Runs the real compressed-tensors and llm-compressor on quantization args and ranges, for
-another process: started by references.py as reference_worker.py is."""
+"""Runs compressed-tensors and llm-compressor on quantization args and ranges for another process.
+references.py starts it like reference_worker.py."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def say_args(args: QuantizationArgs) -> dict:
 
 
 def answer_args(text: str) -> dict:
-    """What pydantic makes of a JSON object, or that it refuses it."""
+    """The result of pydantic for a JSON object, or its refusal."""
     try:
         return say_args(QuantizationArgs.model_validate(json.loads(text)))
     except ValidationError as error:
         found = error.errors()
         said = "; ".join(part["msg"] for part in found)
         return {"refused": said, "members": [str(part["loc"][0]) for part in found if part["loc"]]}
-    except Exception as error:  # Its validators raise what they like.
+    except Exception as error:  # The validators raise various exceptions.
         return {"refused": f"{type(error).__name__}: {error}", "members": []}
 
 
@@ -57,7 +57,7 @@ def with_statistics(args: QuantizationArgs, low: torch.Tensor, high: torch.Tenso
 
 
 def fused_global_scale(args: QuantizationArgs, ranges: list[list[Raw]]) -> torch.Tensor | None:
-    """As llm-compressor's observers of one group have it."""
+    """The global scale of one group, computed as in llm-compressor's observers."""
     observers = [with_statistics(args, to_tensor(low), to_tensor(high)) for low, high in ranges]
     modules = [torch.nn.Module() for _ in observers]
     type(observers[0].fusion_handler).fuse(zip(observers, modules, strict=True))
@@ -65,8 +65,8 @@ def fused_global_scale(args: QuantizationArgs, ranges: list[list[Raw]]) -> torch
 
 
 def module_with(args: QuantizationArgs, shape: tuple[int, ...], dtype: torch.dtype):
-    """A layer whose weight has scales of this shape, and which waits for them; None if no
-    weight has."""
+    """A layer with uninitialised scales of this shape for its weight; None if there is no such
+    weight."""
     if args.strategy == "tensor" and shape == (1,):
         sizes = (2, 3)
     elif args.strategy == "channel" and len(shape) == 2 and shape[1] == 1:
@@ -87,7 +87,7 @@ def module_with(args: QuantizationArgs, shape: tuple[int, ...], dtype: torch.dty
 
 
 def stored_on_module(args: QuantizationArgs, job: dict) -> dict | None:
-    """What a module holds once its observer's parameters were written to it."""
+    """The parameters that a module holds after its observer's parameters are written to it."""
     low, high = (to_tensor(raw) for raw in job["range"])
     layer = module_with(args, tuple(low.shape), low.dtype)
     if layer is None or not hasattr(layer, "weight_observer"):

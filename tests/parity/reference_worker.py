@@ -1,8 +1,7 @@
-"""Runs the real llm-compressor observers on series of tensors, for another process.
+"""Runs llm-compressor's observers on series of tensors for another process.
 
-Started by references.py in an environment with llm-compressor, with the number of
-an open socket. Jobs and answers are plain dicts with bytes, so that the two sides
-share no library.
+references.py starts it in an environment with llm-compressor, with the file descriptor of an open
+socket. Jobs and answers are plain dicts with bytes, so that both sides share no library.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Range = tuple[torch.Tensor, torch.Tensor]
 
 def quantization_args(job: dict) -> QuantizationArgs:
     options = {key: job[key] for key in ("group_size", "block_structure") if job[key] is not None}
-    # The reference wants token quantization to be dynamic; observers do not mind.
+    # The reference requires dynamic args for token quantization. Observers ignore this member.
     return QuantizationArgs(
         num_bits=8, strategy=job["strategy"], dynamic=job["strategy"] == "token", **options
     )
@@ -38,7 +37,7 @@ def make_observer(job: dict, name: str) -> Observer:
 
 
 class Statistics:
-    """The statistics API, since 0.11: state is `min_vals` and `max_vals`."""
+    """The statistics API of 0.11 and later, with the state `min_vals` and `max_vals`."""
 
     def __init__(self, job: dict) -> None:
         self.observer = make_observer(job, job["observer"])
@@ -46,7 +45,7 @@ class Statistics:
     def add(self, tensor: torch.Tensor) -> dict[str, Range] | None:
         observer = self.observer
         if observer.is_weight_obs and observer.has_statistics:
-            # Called as it is, it passes over a weight that it has seen.
+            # A direct call would skip a weight that was already observed.
             flat = flatten_for_calibration(tensor, observer.base_name, observer.args)
             observer.update_statistics_from_observed(flat)
         else:
@@ -60,7 +59,7 @@ class Statistics:
 
 
 class MovingBase:
-    """The methods of 0.10 and before, by name."""
+    """The methods of 0.10 and earlier, by name."""
 
     def __init__(self, job: dict) -> None:
         self.observer = make_observer(job, job["observer"])
@@ -79,7 +78,7 @@ class MovingBase:
 
     def add(self, tensor: torch.Tensor) -> dict[str, Range] | None:
         if tensor.numel() == 0:
-            # amin raises on it; later versions pass over it.
+            # amin raises an error for an empty tensor; later versions skip it.
             return self.answers
         flat = flatten_for_calibration(tensor, self.observer.base_name, self.observer.args)
         own = tensor.reshape((1, 1, -1))
@@ -93,7 +92,7 @@ class MovingBase:
         return self.answers
 
 
-# 0.11 did away with the module.
+# 0.11 removed the module.
 HAS_MOVING_BASE = importlib.util.find_spec("llmcompressor.observers.moving_base") is not None
 
 

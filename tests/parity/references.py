@@ -1,4 +1,4 @@
-"""llm-compressor of two versions, each in a process and an environment of its own."""
+"""Two versions of llm-compressor, each in a separate process and environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP_SECONDS = 10
 
 
 class WorkerError(Exception):
-    """The reference refused a job or broke off."""
+    """The reference refused a job, or its process ended."""
 
 
 def series_job(
@@ -35,7 +35,7 @@ def series_job(
     group_size: int | None = None,
     block_structure: tuple[int, int] | None = None,
 ) -> dict:
-    """A series for a reference, in the worker's terms."""
+    """The job for a series, in the worker's format."""
     return locals()
 
 
@@ -54,8 +54,7 @@ def case_job(case: Case) -> dict:
 
 
 class Worker:
-    """A process of a reference's environment that answers one job at a time. A context
-    manager."""
+    """A process in a reference's environment that runs one job at a time. A context manager."""
 
     def __init__(self, environment: Path, log: Path, script: Path) -> None:
         ours, theirs = socket.socketpair()
@@ -88,14 +87,15 @@ class Worker:
             self._process.wait(STOP_SECONDS)
 
     def wait_until_ready(self) -> None:
-        """Its imports take seconds: start both, then wait for both."""
+        """Waits until the process has imported its packages, which takes seconds. Start all workers
+        before waiting for the first."""
         self.versions = self._receive(START_SECONDS)
 
     def start(self, job: dict) -> None:
         self._connection.send(job)
 
     def answer(self) -> Any:
-        """What the job that was started came to."""
+        """The result of the started job."""
         kind, content = self._receive(ANSWER_SECONDS)
         if kind == "error":
             raise WorkerError(content)
@@ -111,7 +111,7 @@ class Worker:
 
 
 class Reference(Worker):
-    """llm-compressor's observers; `run` answers one series at a time."""
+    """llm-compressor's observers; `run` folds one series at a time."""
 
     def __init__(self, environment: Path, log: Path) -> None:
         super().__init__(environment, log, WORKER)

@@ -1,4 +1,4 @@
-"""What the reference refuses is refused by the service too."""
+"""Checks that the service refuses the same sessions as the reference."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _service_says(service: Service, base_name: str, strategy: str) -> str:
 
 
 def check_refusals(service: Service, references: dict[str, Reference]) -> Tally:
-    """Every base name and strategy, accepted ones too; one value compared for each
-    and version."""
+    """Compares the acceptance of every base name and strategy with every version; each comparison
+    counts as one value."""
     tally = Tally()
     for base_name in BASE_NAMES:
         for strategy in STRATEGIES:

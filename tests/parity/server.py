@@ -1,4 +1,4 @@
-"""A calipers-server of this run's own."""
+"""A calipers-server for this run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOP_SECONDS = 30
 
 @contextmanager
 def running(binary: Path, folder: Path) -> Iterator[str]:
-    """The address of a server on a free loopback port; it ends with the context."""
+    """Runs a server on a free loopback port, and yields its address."""
     folder.mkdir(parents=True, exist_ok=True)
     port_file, log = folder / "port", folder / "server.log"
     port_file.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ UNLIMITED = [("grpc.max_receive_message_length", -1)]
 
 
 class UnexpectedError(Exception):
-    """The service did something else than store what it was sent."""
+    """The service did not store an observation."""
 
 
 def quantization_args(
@@ -42,7 +42,7 @@ def quantization_args(
 
 
 def _pieces(rng: np.random.Generator, data: bytes) -> Iterator[bytes]:
-    """The bytes, cut anywhere, a few times."""
+    """The bytes, cut at a few random positions."""
     cuts = sorted(rng.integers(0, len(data) + 1, rng.integers(0, 5)).tolist())
     for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
         yield data[start:end]
@@ -64,7 +64,7 @@ class Service:
         )
 
     def create(self, module: str, base_name: str, args, arithmetic: str = "reference") -> str:
-        """A new session; its name. Raises grpc.RpcError where it is refused."""
+        """Creates a session, and returns its name. Raises grpc.RpcError if it is refused."""
         session = session_pb2.Session(args=args, arithmetic=f"ARITHMETIC_{arithmetic.upper()}")
         request = calls.CreateSessionRequest(
             parent=RUN, session_id=f"{module}/{base_name}", session=session
@@ -75,7 +75,7 @@ class Service:
         self._stub.DeleteSession(calls.DeleteSessionRequest(name=name), timeout=SECONDS)
 
     def observe(self, names: list[str], case: Case, start: int, end: int, seed: int) -> None:
-        """The case's batches start .. end - 1 to each session: shuffled, cut at random."""
+        """Sends the case's batches start .. end - 1 to each session, shuffled and cut at random."""
         rng = np.random.default_rng(seed)
         order = rng.permutation(np.arange(start, end)).tolist()
 
@@ -100,7 +100,7 @@ class Service:
                 raise UnexpectedError(f"not stored: {ack}")
 
     def answers(self, name: str) -> Answers:
-        """None where the service says that nothing was seen."""
+        """The answers; None if the session has no data."""
         request = range_pb2.GetMinMaxRequest(name=name)
         try:
             found = self._stub.GetMinMax(request, timeout=SECONDS)

@@ -1,4 +1,4 @@
-"""Random shapes that a base name and a strategy take."""
+"""Random shapes for a base name and a strategy."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """The shapes of a series, and what the strategy cuts them by."""
+    """The shapes of a series, and the sizes of the strategy's groups and blocks."""
 
     shapes: list[Shape]
     group_size: int | None = None
     block_structure: tuple[int, int] | None = None
-    # Whether exact arithmetic takes it too.
+    # True if exact arithmetic supports the shapes, too.
     exact: bool = True
 
 
 class _Dice:
-    """Sizes, mostly small, seldom long enough to keep a vector unit busy."""
+    """Random sizes: mostly small, rarely large enough for vectorized loops."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -58,7 +58,7 @@ def _weight(dice: _Dice, strategy: str, batches: int) -> Layout:
 
 
 def _activation(dice: _Dice, strategy: str, batches: int) -> Layout:
-    # The sizes that vary from batch to batch are those that are reduced.
+    # Only sizes of reduced dimensions differ between batches.
     def leading(count: int) -> Shape:
         return tuple(dice.size(6) for _ in range(count))
 
@@ -75,7 +75,7 @@ def _activation(dice: _Dice, strategy: str, batches: int) -> Layout:
     hidden = group * dice.size(6)
     rank = dice.pick(2, 3, 3, 4)
     if rank == 2 and dice.chance(0.3):
-        # The reference flattens tokens and hidden: the group need only divide the
+        # The reference flattens tokens and hidden, so the group size must only divide the
         # number of elements.
         shapes: list[Shape] = [(group * dice.size(4), hidden + 1) for _ in range(batches)]
         return Layout(shapes, group_size=group, exact=(hidden + 1) % group == 0)
@@ -91,13 +91,13 @@ def _attention(dice: _Dice, batches: int) -> Layout:
 
 
 def _with_gaps(dice: _Dice, layout: Layout) -> Layout:
-    """Now and then a batch without tokens, as an idle expert sees it."""
+    """Sometimes inserts a batch without tokens, like the batch of an idle expert."""
     shapes = [(0, *s[1:]) if dice.chance(0.15) else s for s in layout.shapes]
     return replace(layout, shapes=shapes)
 
 
 def choose_layout(rng: np.random.Generator, base_name: str, strategy: str, batches: int) -> Layout:
-    """A layout that the reference takes."""
+    """A layout that the reference accepts."""
     dice = _Dice(rng)
     if base_name == "weight":
         return _weight(dice, strategy, batches)
@@ -105,6 +105,6 @@ def choose_layout(rng: np.random.Generator, base_name: str, strategy: str, batch
         layout = _activation(dice, strategy, batches)
     else:
         layout = _attention(dice, batches)
-    # In two dimensions the tokens are what `token` keeps: they stay as they are.
+    # With two dimensions `token` keeps the dimension of the tokens, so its size is fixed.
     keeps_first = strategy == "token" and len(layout.shapes[0]) == 2
     return _with_gaps(dice, layout) if dice.chance(0.2) and not keeps_first else layout

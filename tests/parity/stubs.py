@@ -1,4 +1,4 @@
-"""Makes the protocol's Python modules and puts them on the path."""
+"""Generates the protocol's Python modules and adds them to the path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grpc_tools import protoc
 
 
 def generate(proto: Path, out: Path) -> None:
-    """From the contract in `proto` into the folder `out`."""
+    """Generates modules from the .proto files in `proto` in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     sources = [
         *sorted((proto / "calipers").rglob("*.proto")),
@@ -30,6 +30,6 @@ def generate(proto: Path, out: Path) -> None:
     if status != 0:
         raise RuntimeError(f"protoc ended with status {status}")
     sys.path.insert(0, str(out))
-    # protobuf's own `google` may have been imported already.
+    # protobuf's package `google` may already be imported.
     google = importlib.import_module("google")
     google.__path__ = [*google.__path__, str(out / "google")]

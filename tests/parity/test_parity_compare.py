@@ -1,4 +1,4 @@
-"""What counts as a difference."""
+"""The comparison of answers: differences and equal values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact numbers: rounding and averages, against numpy and fractions."""
+"""Exact numbers: rounding and averages, compared with numpy and fractions."""
 
 from __future__ import annotations
 

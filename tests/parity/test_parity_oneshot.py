@@ -1,4 +1,4 @@
-"""The comparison with oneshot can tell right from wrong."""
+"""The comparison with oneshot detects differences."""
 
 from __future__ import annotations
 
@@ -91,5 +91,5 @@ def test_a_table_lines_up() -> None:
 def test_schemes_are_what_they_say() -> None:
     assert len({scheme.name for scheme in SCHEMES}) == len(SCHEMES)
     assert {"W4A16", "FP8", "NVFP4"} <= {scheme.preset for scheme in SCHEMES}
-    # Each says its args in one way.
+    # Each scheme is either a preset or args.
     assert all(bool(scheme.preset) != bool(scheme.weights) for scheme in SCHEMES)

@@ -1,4 +1,4 @@
-"""The oracle against plain float64 folds, and the cases that it is asked about."""
+"""The oracle compared with plain float64 folds, and its cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _fold(case: Case, past: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def _double_fold(case: Case) -> np.ndarray | None:
-    """The last maximum of the observer, in float64."""
+    """The observer's last maximum in float64."""
     state = None
     for tensor in case.tensors:
         if tensor.size:
@@ -32,7 +32,7 @@ def _double_fold(case: Case) -> np.ndarray | None:
     return state
 
 
-# Some shapes are taken by reference arithmetic alone.
+# Only reference arithmetic supports some shapes.
 CASES = [case for case in (make_case(3, n) for n in range(COMBINATIONS)) if case.layout.exact]
 
 
@@ -46,7 +46,7 @@ def test_agrees_with_a_float64_fold(case: Case) -> None:
     assert answers
     found = [to_float32(value) for value in answers["range"].max]
     assert answers["range"].shape == expected.shape
-    # A sum that all but cancels has few digits in common with the exact one.
+    # A sum of nearly cancelling terms has few correct digits.
     most = max(float(np.abs(t.astype(np.float64)).max()) for t in case.tensors if t.size)
     slack = 1e-12 * most if np.isfinite(most) else 0.0
     np.testing.assert_allclose(found, expected.ravel(), rtol=1e-6, atol=max(slack, 2.0**-149))

@@ -1,4 +1,4 @@
-"""The parity test of qparams can tell right from wrong."""
+"""The parity test of qparams detects differences."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_refusal_has_to_be_for_what_the_reference_refuses() -> None:
     assert args_difference(expected, Refusal('strategy "row" is not known')) is None
     assert "symmetric" in args_difference(expected, Refusal("symmetric 2 is not known"))
     assert args_difference(expected, {"json": "{}", "zp_dtype": "torch.int8"})
-    # A rule that joins two is nobody's alone.
+    # A rule about two members belongs to neither of them.
     assert args_difference({"refused": "", "members": []}, Refusal("group_size 1 ...")) is None
 
 
@@ -63,7 +63,7 @@ def test_every_combination_is_among_the_cases() -> None:
         case = make_case(3, number)
         form = tuple(case.question.args.get(name) for name in ("num_bits", "type", "symmetric"))
         seen.add((*form, case.question.args["strategy"], case.dtype))
-    # Formats that differ in their scale_dtype alone are one here.
+    # Formats that differ only in scale_dtype count as one format here.
     assert len(seen) == 36 * 7 * 4
 
 
@@ -85,7 +85,7 @@ def test_cases_are_the_same_for_a_seed() -> None:
 def test_the_oracle_rounds_as_numpy_does(dtype, numpy_dtype) -> None:
     rng = np.random.default_rng(1)
     greatest = float(FORMATS[dtype].greatest)
-    # Exact in float32, from which ml_dtypes rounds.
+    # Exact in float32, because ml_dtypes rounds from float32.
     values = np.ldexp(rng.integers(-(2**23), 2**23, 3000), rng.integers(-170, 100, 3000))
     values = values.astype(np.float32).astype(np.float64)
     for value in values[np.abs(values) <= greatest]:
@@ -134,7 +134,7 @@ def test_what_is_observed_is_what_a_tensor_can_have(dtype) -> None:
     expected_high = tensor(dtype, [1.0, 2.0, np.nan, 0.0, 5.0, np.inf])
     assert tensor_difference("", expected_low, found.range.min) is None
     assert tensor_difference("", expected_high, found.range.max) is None
-    # The question itself stays as it is.
+    # The question itself is not changed.
     assert asked.range == Range(low, high)
 
 

@@ -1,4 +1,4 @@
-"""Random elements: ordinary ones, awkward ones, NaN and infinities."""
+"""Random elements: ordinary values, special values, NaN and infinities."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from formats import NUMPY_DTYPES
 
 
 def _bit_patterns(rng: np.random.Generator, dtype: np.dtype, count: int) -> np.ndarray:
-    """Finite values of every exponent, subnormals included."""
+    """Finite values of every exponent, including subnormals."""
     unsigned = np.dtype(f"u{dtype.itemsize}")
     bits = rng.integers(0, np.iinfo(unsigned).max, count, unsigned, endpoint=True)
     found = bits.view(dtype)
-    with np.errstate(invalid="ignore"):  # Signalling NaN among them.
+    with np.errstate(invalid="ignore"):  # These include signalling NaNs.
         finite = np.isfinite(found.astype(np.float64))
     found[~finite] = 1
     return found
@@ -25,12 +25,12 @@ def _numbers(rng: np.random.Generator, kind: str, level: float, count: int) -> n
         return 10.0 * level + rng.normal(0.0, level, count)
     if kind == "heavy":
         return level * rng.standard_cauchy(count)
-    # Few values, zeros of either sign among them.
+    # Few different values, including zeros of both signs.
     return rng.integers(-3, 4, count) * rng.choice([-0.5, 0.5], count)
 
 
 def fill(rng: np.random.Generator, dtype: str, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """Tensors of one kind of values; three in ten series hold a few NaN or infinities."""
+    """Fills tensors with one kind of values. 30 % of the series have a few NaNs or infinities."""
     numpy_dtype = NUMPY_DTYPES[dtype]
     kind = str(rng.choice(["normal", "offset", "heavy", "few", "bits"]))
     level = float(10.0 ** rng.uniform(-3, 3))

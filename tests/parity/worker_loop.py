@@ -1,4 +1,4 @@
-"""What the workers of references.py have in common: jobs in, answers out."""
+"""The loop of the workers that references.py starts: reads jobs and writes answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 
 
 def answer_jobs(packages: tuple[str, ...], run: Callable[[dict], Any]) -> None:
-    """Says the packages' versions, then answers what comes over the socket whose number is
-    the first argument, until its other end is closed."""
+    """Writes the packages' versions to the socket, then answers its jobs until the other end is
+    closed. The first argument is the socket's file descriptor."""
     torch.set_num_threads(1)
     connection = Connection(int(sys.argv[1]))
     connection.send({name: version(name) for name in packages})
@@ -25,5 +25,5 @@ def answer_jobs(packages: tuple[str, ...], run: Callable[[dict], Any]) -> None:
             return
         try:
             connection.send(("answers", run(job)))
-        except Exception:  # The other side reports it with the job.
+        except Exception:  # The other side reports the error together with the job.
             connection.send(("error", traceback.format_exc()))

@@ -1,4 +1,4 @@
-"""Fixtures: the package from its sources, and servers of the built program."""
+"""Fixtures: the package from its sources, and servers of the release build."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from server_process import ServerProcess, start_server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all, that forgets; tests take runs of their own."""
+    """One server for all tests, with --store memory. Each test uses a separate run."""
     server = start_server(tmp_path_factory.mktemp("server"), "--store", "memory")
     yield server
     assert server.stop() == 0, server.log.read_text()
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def client(server: ServerProcess, request: pytest.FixtureRequest) -> Iterator[calipers.Client]:
-    """A client of `server` with a run of this test's own."""
+    """A client of `server` with a separate run for each test."""
     run = "".join(c if c.isalnum() else "-" for c in request.node.nodeid)[-128:]
     client = calipers.connect(server.address, run=run, timeout=20)
     yield client
@@ -48,7 +48,7 @@ def client(server: ServerProcess, request: pytest.FixtureRequest) -> Iterator[ca
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each method of the service is called, Observe and ReadSeries apart."""
+    """Number of calls of each method of the service, without Observe and ReadSeries."""
     made: Counter[str] = Counter()
     call = Connection.call
 

@@ -1,4 +1,4 @@
-"""Stands in for a server: breaks calls when told to, and remembers what came."""
+"""A fake server: fails calls as configured, and records the observations."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from calipers._wire import observation_pb2 as wire
 
 @dataclass
 class Plan:
-    """What is to go wrong."""
+    """The failures that the service causes."""
 
     break_calls: int = 0
-    """So many calls end with `break_code` ..."""
+    """This number of calls end with `break_code` ..."""
     after_observations: int = 0
-    """... after so many observations; the next is kept and not acknowledged."""
+    """... after this number of observations. The next observation is stored and not
+    acknowledged."""
     break_code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE
     break_message: str = "broken on purpose"
     no_room: int = 0
-    """The first so many observations are refused for the moment."""
+    """Number of first observations that are temporarily refused."""
     no_room_code: grpc.StatusCode = grpc.StatusCode.RESOURCE_EXHAUSTED
     unreadable: bool = False
-    """Every message is refused as a whole."""
+    """Every message is refused as unreadable."""
     silent: bool = False
     """Nothing is acknowledged."""
 
@@ -41,14 +42,14 @@ class FakeService:
     health: health_pb2.HealthCheckResponse.ServingStatus = health_pb2.HealthCheckResponse.SERVING
     stored: dict[tuple[str, int], bytes] = field(default_factory=dict)
     workers: list[str] = field(default_factory=list)
-    """As they were said, once a call."""
+    """The worker name in each call."""
     message_sizes: list[int] = field(default_factory=list)
-    """Observations in each message of reduced ones."""
+    """Number of observations in each message of reduced tensors."""
     piece_sizes: list[int] = field(default_factory=list)
-    """Bytes in each message of a raw one."""
+    """Number of bytes in each message of a raw tensor."""
     calls: int = 0
     received: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    """Released for each observation that came."""
+    """Released for each received observation."""
     ended: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released for each call that the client ended."""
 
@@ -89,7 +90,7 @@ class FakeService:
                 header, data = request.header, b""
             self.piece_sizes.append(len(request.data))
             data += request.data
-            # Raw ones are of one dimension, and of bytes.
+            # Raw tensors have one dimension and bytes as elements.
             if len(data) == header.shape[0]:
                 yield header, data
 
@@ -121,7 +122,7 @@ class FakeService:
 
 
 def serve(service: FakeService) -> tuple[grpc.Server, str]:
-    """A server of it on loopback, and its address."""
+    """Starts a server of the service on loopback, and returns it and its address."""
     handler = grpc.stream_stream_rpc_method_handler(
         service.observe,
         request_deserializer=wire.ObserveRequest.FromString,

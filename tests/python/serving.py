@@ -1,4 +1,4 @@
-"""What only tests ask of a server."""
+"""Queries to a server that only tests need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from calipers._wire import calibration_pb2, observation_pb2
 
 
 def read_series(address: str, run: str, session: str) -> list[observation_pb2.SeriesRecord]:
-    """The records that the server keeps of a session, in the order of their indices."""
+    """The stored records of a session, sorted by index."""
     with grpc.insecure_channel(address) as channel:
         read = channel.unary_stream(
             "/calipers.v1.Calibration/ReadSeries",
@@ -21,7 +21,7 @@ def read_series(address: str, run: str, session: str) -> list[observation_pb2.Se
 
 
 def coverage(address: str, run: str) -> calibration_pb2.Coverage:
-    """What was seen of a run, by which worker."""
+    """The coverage of a run."""
     with grpc.insecure_channel(address) as channel:
         get = channel.unary_unary(
             "/calipers.v1.Calibration/GetCoverage",
@@ -32,7 +32,7 @@ def coverage(address: str, run: str) -> calibration_pb2.Coverage:
 
 
 def delete_session(address: str, run: str, session: str) -> None:
-    """Deletes one that is there."""
+    """Deletes an existing session."""
     with grpc.insecure_channel(address) as channel:
         delete = channel.unary_unary(
             "/calipers.v1.Calibration/DeleteSession",

@@ -1,4 +1,4 @@
-"""Any tensor that a session may be shown, for property tests."""
+"""Random sessions and tensors, for property tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SELDOM = st.sampled_from([False] * 7 + [True])
 
 @dataclass(frozen=True)
 class Case:
-    """A session and one tensor for it."""
+    """A session's layout and a tensor."""
 
     base_name: str
     args: dict[str, Any]
@@ -35,14 +35,14 @@ class Case:
 
 
 def torch_tensor(tensor: HostTensor) -> torch.Tensor:
-    """The same tensor as PyTorch has it."""
+    """The same tensor in PyTorch."""
     packed = np.ascontiguousarray(tensor.bits).reshape(tensor.shape)
     integer = packed if tensor.dtype is Dtype.U8 else packed.view(f"i{tensor.dtype.size}")
     return torch.from_numpy(integer.copy()).view(getattr(torch, tensor.dtype.torch_name))
 
 
 def patterns(dtype: Dtype) -> np.ndarray:
-    """Bits of the elements that matter: zeros, ones, the greatest, infinities, several NaNs."""
+    """Bits of special elements: zeros, ones, the largest numbers, infinities and several NaNs."""
     if dtype.float_bits is None:
         limits = np.iinfo(dtype.bits)
         return np.array([limits.min, limits.max, 0, 1], dtype.bits)
@@ -53,7 +53,7 @@ def patterns(dtype: Dtype) -> np.ndarray:
 
 @st.composite
 def bits(draw: st.DrawFn, dtype: Dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """Elements of any bits, or few kinds of them, so that ties, zeros and NaN meet."""
+    """Elements with any bits, or with few different values, so that ties, zeros and NaN occur."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if draw(st.booleans()):
         chosen = draw(st.lists(st.sampled_from(list(patterns(dtype))), min_size=1, max_size=3))
@@ -61,14 +61,14 @@ def bits(draw: st.DrawFn, dtype: Dtype, shape: tuple[int, ...]) -> np.ndarray:
     raw = np.frombuffer(rng.bytes(math.prod(shape) * dtype.size), dtype.bits).reshape(shape)
     if dtype.float_bits is None or draw(st.booleans()):
         return raw
-    # Without NaN, which would hide all else.
+    # Without NaN, which would determine the result.
     sign = 1 << (8 * dtype.size - 1)
     return np.where((raw & (sign - 1)) > dtype.float_bits.greatest, raw & sign, raw)
 
 
 @st.composite
 def strided(draw: st.DrawFn, dtype: Dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """The same, of any strides: as it was made, transposed, backwards or every other one."""
+    """The same elements with other strides: unchanged, transposed, reversed, or with gaps."""
     how = draw(st.sampled_from(["contiguous", "transposed", "backwards", "every other"]))
     if how == "transposed":
         return draw(bits(dtype, shape[::-1])).T
@@ -81,7 +81,7 @@ def strided(draw: st.DrawFn, dtype: Dtype, shape: tuple[int, ...]) -> np.ndarray
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Any session and tensor; some do not go together."""
+    """Random layouts and tensors. Some tensors do not fit the layout."""
     base_name, strategy = draw(st.sampled_from(_KINDS))
     args: dict[str, Any] = {"strategy": strategy}
     if strategy in ("group", "tensor_group"):

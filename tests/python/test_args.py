@@ -1,4 +1,4 @@
-"""Quantization args from what callers have, to the protocol and back."""
+"""Conversion of quantization args to the protocol and back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_dtypes_by_any_of_their_names(dtype):
 
 
 class Strategy(str, enum.Enum):
-    """As compressed-tensors has them."""
+    """An enum like that of compressed-tensors."""
 
     GROUP = "group"
 
@@ -89,7 +89,7 @@ class QuantizationArgs:
         ("int", 12, torch.int16, ""),
         ("int", 8, torch.int16, "I16"),
         ("float", 4, torch.float8_e4m3fn, ""),
-        # MXFP4's own, which its dump does not have.
+        # The zp_dtype of MXFP4, which model_dump leaves out.
         ("float", 4, torch.uint8, "U8"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Arguments that cannot be: which field, what was given, what is allowed."""
+"""Errors for invalid arguments name the field, the given value and the allowed values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONES = np.ones((2, 4), np.float32)
     ],
 )
 def test_of_connect(arguments: dict[str, Any], message: str):
-    # Nothing listens there: whatever comes is said before a connection is made.
+    # No server listens there, so the error comes before any connection.
     with pytest.raises(calipers.InvalidArgumentError, match=message):
         calipers.connect(**{"address": "localhost:1", **arguments})
 

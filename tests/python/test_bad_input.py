@@ -1,4 +1,4 @@
-"""What a caller gets wrong, and what is said to it."""
+"""Errors for invalid input."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_session_that_cannot_be_called_so(client, name):
 def test_a_session_that_is_not_there(client):
     with pytest.raises(calipers.NotFoundError, match="give args to create it") as error:
         client.session(NAME)
-    # To those who do not write Python it is not said: `calipers plot` prints the message.
+    # The message has no advice about Python, because `calipers plot` prints it.
     assert "args" not in error.value.message
     assert NAME in error.value.message
 
@@ -181,13 +181,13 @@ def test_two_calibrations_under_one_run_name(server, client):
         session.observe(2 * ONES, index=0)
         with pytest.raises(calipers.RefusedError, match="two calibrations under one run name") as e:
             session.minmax()
-        # Once each.
+        # The error is raised once.
         assert str(e.value).count("record") == 1
         assert str(e.value).startswith(
             "1 observation was refused:\n"
             f"  {NAME} at index 0 holds another record already, which stays\n("
         )
-        # It was said; the records that are there answer on.
+        # After the error, queries for the stored records succeed.
         assert session.minmax().max.item() == 1
         assert session.progress().conflict_count == 1
 
@@ -272,7 +272,7 @@ def test_a_keyboard_interrupt_while_sending():
         text=True,
     )
     try:
-        # The window is full: what comes next waits.
+        # The window is full, so the next call of put waits.
         for _ in range(10):
             assert service.received.acquire(timeout=20)
         process.send_signal(signal.SIGINT)

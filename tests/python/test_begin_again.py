@@ -1,4 +1,4 @@
-"""Sessions that begin again, and sessions that go."""
+"""Resetting and deleting sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONES = np.ones((2, 4), np.float32)
 
 @pytest.fixture
 def names(client: calipers.Client) -> list[str]:
-    """Sessions with a record each, the last ones on their way."""
+    """Sessions with one record each. The last records are not acknowledged yet."""
     names = [f"layers.{layer}/{base}" for layer in range(3) for base in ("input", "weight")]
     for name in names:
         client.session(name, args={}).observe(ONES, index=0)
@@ -109,7 +109,7 @@ def test_a_session_that_was_deleted_is_not_there(client):
     for ask in (session.minmax, session.reset, session.seal):
         with pytest.raises(calipers.NotFoundError):
             ask()
-    # It may be created anew, of another kind.
+    # The session can be created again with another spec.
     again = client.session(NAME, args={"strategy": "token"})
     again.observe(ONES, index=0)
     assert again.minmax().min.shape == (2,)

@@ -1,5 +1,4 @@
-"""What looks at the code without running it: types, as a caller of the package has them, too;
-and lint."""
+"""Static checks: types of the package, types for a caller of the package, and lint."""
 
 from __future__ import annotations
 

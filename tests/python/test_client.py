@@ -1,4 +1,4 @@
-"""The client against a server: sessions, observing, questions."""
+"""The client with a server: sessions, observations and queries."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_other_folds_of_the_same_records(client):
     lows = np.array([tensor.min() for tensor in tensors], np.float64)
     assert session.minmax(observer="static_minmax").min.item() == lows.min()
     assert session.minmax(observer="memoryless_minmax").min.item() == lows[-1]
-    # One index is one alone.
+    # An index selects only itself.
     assert session.minmax(observer="memoryless_minmax", exclude=[3]).min.item() == lows[-1]
     assert session.minmax(observer="static_minmax", exclude=[4]).max.item() == max(
         tensor.max() for tensor in tensors[:4]
@@ -69,7 +69,7 @@ def test_other_folds_of_the_same_records(client):
 
 
 def test_the_worker_and_the_server_make_the_same_of_a_large_tensor(client, monkeypatch):
-    # Cut where elements are.
+    # Pieces are cut between elements.
     monkeypatch.setattr(messages, "PIECE_BYTES", 1001)
     tensor = torch.randn(3, 50, 96, dtype=torch.bfloat16, generator=torch.manual_seed(4))
     args = {"strategy": "group", "group_size": 32}
@@ -122,7 +122,7 @@ def test_qparams_of_the_sessions_own_args(client):
     found = session.qparams()
     assert found.args is not None
     assert {**found.args, **args} == found.args
-    # compressed-tensors: (max - min) / 255, and what stands for zero.
+    # As in compressed-tensors: (max - min) / 255, and the zero point.
     assert found.scale is not None
     assert found.zero_point is not None
     np.testing.assert_allclose(found.scale.numpy(), [5.1 / 255], rtol=1e-6)
@@ -139,7 +139,7 @@ def test_qparams_of_a_scheme_and_of_other_args(client):
     session.observe(weight, index=0)
     scale = session.qparams("W8A8").scale
     assert scale is not None
-    # Symmetric, of 8 bits: the greatest magnitude over 127.5, in the weight's dtype.
+    # Symmetric, 8 bits: the largest magnitude divided by 127.5, in the weight's dtype.
     wanted = (weight.abs().amax(1, keepdim=True).float() / 127.5).bfloat16()
     torch.testing.assert_close(scale.torch(), wanted, rtol=2**-7, atol=0)
     assert scale.torch().dtype is torch.bfloat16
@@ -153,11 +153,11 @@ def test_qparams_of_a_scheme_and_of_other_args(client):
 def test_what_needs_no_range_rests_on_nothing(client):
     session = client.session(NAME, args={})
     observe_all(session, batches(3))
-    # W8A8 finds an input's scale anew with every tensor.
+    # W8A8 computes the scale of an input for every tensor.
     found = session.qparams("W8A8")
     assert found.args is not None
     assert (found.args["dynamic"], found.scale, found.progress) == (True, None, None)
-    # An input is left as it is.
+    # The scheme does not quantize inputs.
     left = session.qparams("W4A16")
     assert (left.args, left.progress) == (None, None)
     assert session.progress().count == 3
@@ -256,9 +256,9 @@ def test_a_session_is_opened_as_it_was_created(client):
     }
     opened = client.session(NAME)
     assert (opened.name, opened.args) == (NAME, created.args)
-    # What it had inferred goes in again.
+    # Inferred args are accepted again.
     assert client.session(NAME, args=opened.args, arithmetic="reference").args == created.args
-    # Its geometry is the reference's: a 2-D input has one range.
+    # Reference arithmetic collapses a 2-D input to one range.
     opened.observe(np.arange(8, dtype=np.float32).reshape(2, 4), index=0)
     assert opened.minmax().min.shape == ()
 

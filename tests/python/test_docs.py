@@ -1,4 +1,4 @@
-"""The examples of docs/python.md, as they stand there."""
+"""Runs the examples of docs/python.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of scripts/drop-in can tell right from wrong."""
+"""The comparison of scripts/drop-in detects differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of every bit pattern, beside PyTorch and ml_dtypes."""
+"""The values of every bit pattern, compared with PyTorch and ml_dtypes."""
 
 from __future__ import annotations
 

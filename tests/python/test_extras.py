@@ -1,4 +1,4 @@
-"""What is said where a package is not installed that only a part needs."""
+"""Errors for missing optional packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server_process import TOP
 
 @pytest.fixture
 def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes a package one that is not installed, and what is of it here not yet imported."""
+    """Returns a function that hides a package, and removes the modules that imported it."""
 
     def remove(package: str) -> None:
         own = f"calipers.{package}"

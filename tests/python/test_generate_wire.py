@@ -1,4 +1,4 @@
-"""The generated package, written while others read it."""
+"""Generating the package while other processes read it."""
 
 from __future__ import annotations
 

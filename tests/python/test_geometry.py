@@ -1,4 +1,4 @@
-"""Shapes that no tensor of a session can have, here and at the server."""
+"""Shapes that the client and the server refuse for every tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server dies and comes back while a worker runs: nothing is lost, nothing doubled."""
+"""The server is killed and restarted while a worker runs: no record is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN = "mortal"
 
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[tuple[str, list[ServerProcess], Path]]:
-    """A server that may be killed and started again at one address, over its data."""
+    """A server that can be killed and restarted at the same address with the same data."""
     folder = tmp_path / "mortal"
     folder.mkdir()
     address = fixed_address()
@@ -32,7 +32,7 @@ def mortal(tmp_path: Path) -> Iterator[tuple[str, list[ServerProcess], Path]]:
 
 
 class Arrivals:
-    """Waits until so many observations are acknowledged."""
+    """Waits until a number of observations is acknowledged."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -75,7 +75,7 @@ def test_nothing_is_lost_or_doubled_however_often_the_server_dies(mortal, server
         for kill in range(KILLS):
             begin = kill * CHUNK
             observe(sessions, begin, begin + CHUNK - 10)
-            # In the midst of them.
+            # While observations are being sent.
             arrivals.wait_for(len(SESSIONS) * begin + CHUNK // 2)
             servers[-1].stop(number)
             observe(sessions, begin + CHUNK - 10, begin + CHUNK)

@@ -1,4 +1,4 @@
-"""A worker of llm-compressor that dies in the midst of a calibration, and the one in its place."""
+"""A worker of llm-compressor that is killed during a calibration, and its replacement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVIRONMENT = "reference-current"
 BATCHES = 33
 DIES_AT = 8
 RUN = "replaced"
-# Before, in and behind the layer where it dies.
+# Modules before, in and after the layer in which the worker is killed.
 LAYERS = (0, 3, 5)
 
 
@@ -54,7 +54,7 @@ def job(address: str, observer: str) -> dict[str, Any]:
 
 
 def kept(address: str, layer: int) -> list[Any]:
-    """The records of one module; none before anyone saw it."""
+    """The stored records of a module; none if its session does not exist."""
     session = f"encoder.layer.{layer}.intermediate.dense/input"
     with calipers.connect(address, run=RUN) as client:
         there = [row.session for row in client.sessions(session)]
@@ -79,7 +79,7 @@ def test_a_worker_is_replaced_and_the_answer_is_that_of_one_process(server, plac
         one.wait()
     for layer in LAYERS:
         assert len(kept(server.address, layer)) == BATCHES
-    # What the dead one sent stayed; its place was taken behind that.
+    # The killed worker sent LAYERS[0], and its replacement sent LAYERS[2].
     assert len({record.worker for record in kept(server.address, LAYERS[0])}) == 2
     assert len({record.worker for record in kept(server.address, LAYERS[2])}) == 2
     workers = {record.worker for layer in LAYERS for record in kept(server.address, layer)}

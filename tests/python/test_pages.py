@@ -1,4 +1,4 @@
-"""Answers asked for in pages, of servers that have room for some."""
+"""Answers in pages, from servers that can return only some answers in a call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = [f"m.{number}/input" for number in range(30)]
 
 
 class Server:
-    """Answers with sizes, as many in a call as there is room for: one at least."""
+    """A server whose answers have sizes. A call returns as many answers as fit, at least one."""
 
     def __init__(self, sizes: dict[str, int], room: int, errors: Sequence[str]) -> None:
         self.sizes, self.room, self.errors = sizes, room, set(errors)

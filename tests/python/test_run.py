@@ -1,4 +1,4 @@
-"""Many sessions asked at once, beside each asked by itself."""
+"""Queries for many sessions give the same answers as queries for each session."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ BATCHES = 5
 
 @pytest.fixture
 def run(client: calipers.Client) -> list[str]:
-    """A run with weights that are fused, experts that saw nothing, NaN and what nobody observed;
-    its sessions, in no order, one that is not there among them."""
+    """A run with fused weights, experts without data, NaN and sessions without observations. Its
+    sessions are in reverse order, including a session that does not exist."""
     rng = np.random.default_rng(22)
 
     def tensor(*shape: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def run(client: calipers.Client) -> list[str]:
 
     for layer in range(2):
         for part in PROJECTIONS:
-            # Of its group, gate_proj is not there; key of the second layer saw nothing.
+            # gate_proj of its group does not exist; key of the second layer has no data.
             session = client.session(f"layers.{layer}.attention.{part}/weight", args=WEIGHT)
             if (layer, part) != (1, "key"):
                 session.observe(tensor(4, 32), index=0)
@@ -70,7 +70,8 @@ def outcomes(found: calipers.Answers[Any]) -> dict[str, Any]:
 def sessions(
     server: ServerProcess, client: calipers.Client, run: list[str]
 ) -> dict[str, calipers.Session]:
-    """Those of the run by name; the one that is not there was deleted once it was opened."""
+    """The run's sessions by name. The session that does not exist was deleted after it was
+    opened."""
     there = {name: client.session(name) for name in run[:-1]}
     gone = client.session(run[-1], args={})
     delete_session(server.address, client.run, gone.name)
@@ -118,7 +119,7 @@ def test_qparams_are_those_of_each(client, run, sessions, question, page, monkey
 
 
 def test_what_the_questions_above_meet(client, run):
-    """They would show little if nothing were fused, no peer stood for any and nothing failed."""
+    """Checks that the queries above include fused sessions, fallbacks to peers and errors."""
     found = client.qparams(run, fuse=[("query", "key", "value")], peers_behind=["experts"])
     assert len(found["layers.0.attention.k_proj/weight"].fused_sessions) == 3
     assert len(found["layers.1.mlp.experts.1.down_proj/input"].fallback_sessions) == 2
@@ -143,7 +144,7 @@ def test_qparams_without_some_records(client):
     for index, end in enumerate((1, 8, 2)):
         session.observe(np.full((1, 4), end, np.float32), index=index)
     (found,) = client.qparams(exclude=[1]).values()
-    # Symmetric, of 8 bits: the greatest magnitude over 127.5.
+    # Symmetric, 8 bits: the largest magnitude divided by 127.5.
     assert found.scale is not None
     assert found.scale.item() == np.float32(2 / 127.5)
 
@@ -222,7 +223,7 @@ def test_wait_is_for_all_of_them(server, client):
         waiting.start()
         for index in range(2):
             for session in sessions:
-                # Of the last all are empty: it has no range, and is there.
+                # All records of the last session are empty: it has no range, and its records count.
                 tokens = 0 if session is sessions[2] else 2
                 session.observe(np.ones((tokens, 4), np.float32), index=index)
         other.flush()
@@ -254,7 +255,7 @@ def test_those_that_are_not_there_are_not_waited_for(client):
 
 
 class Leaving:
-    """A connection to a server that goes in the midst of a page, and comes back."""
+    """A connection to a server that stops during a page and comes back."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""A session's records, read back."""
+"""Reading a session's records."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_values_that_were_dropped(client, server):
             timeout=20,
         )
     session = client.session(NAME)
-    # More than the server lets pile up before it folds.
+    # More records than the server keeps unfolded.
     for index in range(500):
         session.observe(np.ones((2, 4), np.float32), index=index)
     with pytest.raises(

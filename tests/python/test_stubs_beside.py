@@ -1,4 +1,4 @@
-"""The package beside stubs that someone else generated of calipers.v1, of any version."""
+"""The package together with other generated stubs of calipers.v1, of any version."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ assert ours.Session.FromString(theirs.Session(name="n").SerializeToString()).nam
 
 @pytest.fixture(scope="module")
 def other_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stubs of a contract with one field more, in a folder of their own."""
+    """Stubs from .proto files with an additional field, in a separate folder."""
     protos, out = (tmp_path_factory.mktemp(name) for name in ("protos", "stubs"))
     files = []
     for path in (TOP / "proto").rglob("*.proto"):
@@ -43,7 +43,7 @@ def other_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     include = resources.files("grpc_tools") / "_proto"
     paths = [f"--proto_path={protos}", f"--proto_path={include}", f"--python_out={out}"]
     assert protoc.main(["protoc", *paths, *files]) == 0
-    # The published google.rpc comes as a package of its own.
+    # google.rpc is a separate published package.
     status = out / "google" / "rpc" / "status_pb2.py"
     for stub in (out / "calipers" / "v1").glob("*.py"):
         stub.write_text(stub.read_text().replace("from google.rpc import", "from rpc import"))

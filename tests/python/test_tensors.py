@@ -1,4 +1,4 @@
-"""What may be observed, taken from where it lies."""
+"""Tensors of all supported libraries, used without a copy."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_other_byte_order():
 
 
 class Foreign:
-    """Another library's tensor, which speaks DLPack alone."""
+    """A tensor of another library, which supports only DLPack."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self._tensor = tensor

@@ -1,4 +1,4 @@
-"""A server that is not there, or no longer: how long a client waits, and what it then says."""
+"""Unreachable servers: timeouts and errors of the client."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUESTIONS: list[Ask] = [
 
 @pytest.fixture
 def gone(tmp_path: Path) -> Iterator[tuple[calipers.Client, calipers.Session, str]]:
-    """A client with an observation on its way to a server that was killed."""
+    """A client with an unacknowledged observation for a server that was killed."""
     server = start_server(tmp_path)
     client = calipers.connect(server.address, timeout=0.5)
     session = client.session(NAME, args={})
@@ -82,7 +82,7 @@ def test_a_server_that_gives_no_answer(tmp_path):
     with calipers.connect(server.address, timeout=0.3) as client:
         session = client.session(NAME, args={})
         server.process.send_signal(signal.SIGSTOP)
-        # It goes on until it is.
+        # The client keeps trying until the timeout.
         os.waitid(os.P_PID, server.process.pid, os.WSTOPPED | os.WNOWAIT)
         expected = f"{server.address} gave no answer within 0[.]\\d+ s"
         try:
@@ -104,7 +104,7 @@ def test_a_server_that_gives_no_answer(tmp_path):
 def test_why_nobody_answers(address, reason, caplog):
     with pytest.raises(calipers.UnavailableError, match=f"within 0.5 s: .*{reason}.*; is calipers"):
         calipers.connect(address, timeout=0.5)
-    # The error says it all.
+    # No warning is logged, because the error says the same.
     assert caplog.records == []
 
 

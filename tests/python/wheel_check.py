@@ -1,4 +1,4 @@
-"""Uses the installed package, with nothing else installed: scripts/wheel."""
+"""Tests the installed package in an empty environment, for scripts/wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import calipers.reduce
 
 
 def main(address: str, backend: str) -> None:
-    """Observes, asks, and compares with numpy."""
+    """Observes tensors, queries ranges and compares them with numpy."""
     assert importlib.util.find_spec("torch") is None, "the environment is not empty"
     assert calipers.reduce.BACKEND.startswith(backend), calipers.reduce.BACKEND
     rng = np.random.default_rng(5)
@@ -38,7 +38,7 @@ def main(address: str, backend: str) -> None:
         assert scale.shape == (4,)
         assert session.seal() == len(batches)
         print(client.sessions())
-    # The program is there, and says what it lacks.
+    # The program is installed, and reports the missing package.
     (program,) = importlib.metadata.entry_points(group="console_scripts", name="calipers-plot")
     assert program.load()(["-o", "run.svg"]) == 4
 

@@ -1,12 +1,10 @@
-// Tells ThreadSanitizer what absl::Mutex and absl::CondVar order.
-//
-// Debian's Abseil is not instrumented and parks threads with futexes of its own,
-// so ThreadSanitizer sees neither its locks nor what they order, and reports
-// every guarded member. These definitions stand before the library's, say what
-// they order, and call on to it. gRPC calls them, too.
-//
-// A condition is evaluated by whichever thread unlocks, inside the library, after
-// the release was announced: reads made there are hidden.
+// Tells ThreadSanitizer about the synchronization by absl::Mutex and absl::CondVar.
+// // Debian's Abseil is not instrumented and parks threads with its own futexes. So ThreadSanitizer
+// does not see its locks and their order, and reports every guarded member. These definitions
+// replace those of the library: they report the synchronization, and then call the library. gRPC
+// calls them too.
+// // A condition is evaluated by the thread that unlocks, inside the library, after the release was
+// reported. So ThreadSanitizer does not check the reads in a condition.
 
 #include <dlfcn.h>
 
@@ -29,7 +27,7 @@ namespace {
 #define CALIPERS_TEXT(x) #x
 #define CALIPERS_TEXT_OF(x) CALIPERS_TEXT(x)
 
-// The library's function of this mangled name, given from the class on.
+// The library's function with this mangled name, given from the class name on.
 template <typename Function>
 Function* Next(const char* mangled_tail) {
   const std::string inner = CALIPERS_TEXT_OF(ABSL_OPTION_INLINE_NAMESPACE_NAME);
@@ -48,7 +46,7 @@ class HideReads {
   ~HideReads() { AnnotateIgnoreReadsEnd(__FILE__, __LINE__); }
 };
 
-// Runs `call`, which takes `mu` for the caller.
+// Runs `call`, which locks `mu` for the caller.
 template <typename Call>
 auto Taking(void* mu, Call call) {
   struct AcquireAtEnd {
@@ -59,7 +57,7 @@ auto Taking(void* mu, Call call) {
   return call();
 }
 
-// Runs `call`, which gives `mu` up and may take it again.
+// Runs `call`, which unlocks `mu` and may lock it again.
 template <typename Call>
 auto GivingUp(void* mu, Call call) {
   __tsan_release(mu);

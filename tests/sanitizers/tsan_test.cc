@@ -1,4 +1,4 @@
-// That ThreadSanitizer sees absl::Mutex, and still sees a race.
+// ThreadSanitizer sees absl::Mutex, and still reports a race.
 
 #include <gtest/gtest.h>
 
@@ -50,7 +50,7 @@ void Race() {
   const auto add = [&counter] {
     for (int i = 0; i < kRounds; ++i) {
       ++counter;
-      __atomic_signal_fence(__ATOMIC_SEQ_CST);  // each round a store of its own
+      __atomic_signal_fence(__ATOMIC_SEQ_CST);  // one store in each round
     }
   };
   std::thread one(add);

@@ -1,4 +1,4 @@
-"""A stage's exit status decides; what its log counts is for people (scripts/stages.sh)."""
+"""scripts/stages.sh: the exit status of a stage decides; the counts in its log are for readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOP = Path(__file__).resolve().parents[2]
 
 
 def run(stages: str) -> tuple[int, list[str]]:
-    """The exit status and the lines of a script with these stages."""
+    """The exit status and the output lines of a script with these stages."""
     script = f"set -euo pipefail\nsource {TOP}/scripts/stages.sh\n{stages}\nfinish\n"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout.splitlines()

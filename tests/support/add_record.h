@@ -16,8 +16,8 @@ namespace calipers::testing {
 /// The qparam shape of one parameter.
 inline const std::vector<std::int64_t> kOne = {1};
 
-/// Takes a record, reduced in a view of this qparam shape, into the session, as a
-/// stream does; what is to be said of it.
+/// Puts a record that was reduced in a view of this qparam shape into the session, as a stream
+/// does. Returns the acknowledgement.
 inline server::Ack AddRecord(server::Store& store, server::Session& session,
                              std::optional<server::BatchIndex> index,
                              const std::vector<std::int64_t>& qparam_shape,

@@ -9,9 +9,9 @@
 
 namespace calipers::testing {
 
-/// A channel to a server on loopback, with a connection of its own, which is there:
-/// under ThreadSanitizer a first connect now and then fails with another call's errno,
-/// and calls that do not wait would fail with it.
+/// A channel to a server on loopback, with its own connection, which is already established. Under
+/// ThreadSanitizer a first connect sometimes fails with the errno of another call, and then calls
+/// that do not wait would fail.
 inline std::shared_ptr<grpc::Channel> Connect(int port, grpc::ChannelArguments arguments = {}) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);

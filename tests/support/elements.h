@@ -14,7 +14,7 @@ namespace calipers::testing {
 inline constexpr double kInf = std::numeric_limits<double>::infinity();
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// `values` as elements of `dtype`, each as StoreElement rounds it.
+/// `values` as elements of `dtype`, rounded by StoreElement.
 inline Elements Packed(Dtype dtype, const std::vector<double>& values) {
   Elements elements{dtype, std::vector<std::byte>(values.size() * ByteSize(dtype))};
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -29,7 +29,7 @@ inline std::vector<double> Unpacked(const Elements& elements) {
   return values;
 }
 
-/// The bytes of `text`, which outlives them.
+/// The bytes of `text`, which must outlive the result.
 inline absl::Span<const std::byte> AsBytes(const std::string& text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }

@@ -5,8 +5,8 @@
 
 namespace calipers::testing {
 
-/// Locks two mutexes in one order and then in the other. Nothing can wait here, but Abseil's
-/// deadlock detector ends the process in its mode kAbort, which Debian's Abseil starts with.
+/// Locks two mutexes in both orders. No thread can block here, but Abseil's deadlock detector ends
+/// the process in its mode kAbort, which is the default in Debian's Abseil.
 inline void LockInBothOrders() {
   absl::Mutex a;
   absl::Mutex b;

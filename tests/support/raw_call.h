@@ -11,8 +11,8 @@
 #include "grpcpp/impl/codegen/rpc_method.h"
 #include "tests/support/server_fixture.h"
 
-// Calls whose messages are bytes: what no generated stub would send, and services
-// whose stubs Debian does not bring.
+// Calls with messages of bytes: for messages that no generated stub would send, and for services
+// whose stubs are not in Debian.
 namespace calipers::testing {
 
 inline grpc::ByteBuffer ToBuffer(const std::string& bytes) {
@@ -42,7 +42,7 @@ class RawCall : public StreamCall<grpc::ByteBuffer, grpc::ByteBuffer> {
 
   bool SendBytes(const std::string& bytes) { return Send(ToBuffer(bytes)); }
 
-  /// The next message; "" when there is none.
+  /// The next message; "" if the call has no further message.
   std::string ReadBytes() {
     grpc::ByteBuffer buffer;
     return Read(&buffer) ? ToText(buffer) : std::string();

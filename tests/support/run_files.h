@@ -22,14 +22,14 @@
 #include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
 
-// Run files, and what is in them.
+// Makes run files, and reads their parts.
 namespace calipers::testing {
 
 inline std::string ToText(const Elements& elements) {
   return {reinterpret_cast<const char*>(elements.bytes.data()), elements.bytes.size()};
 }
 
-/// What a test says of a record; without ranges it is of an empty observation.
+/// The values that a test sets in a record. Without ranges, the observation is empty.
 struct RecordParts {
   std::int64_t index = 0;
   std::vector<double> min = {};
@@ -40,7 +40,7 @@ struct RecordParts {
   std::string worker = "w0";
 };
 
-/// The record as a server hands it out, but for the session's name.
+/// The record as a server returns it, but without the session's name.
 inline v1::SeriesRecord ToSeriesRecord(const RecordParts& parts) {
   v1::SeriesRecord record;
   v1::ReducedObservation& observation = *record.mutable_observation();
@@ -59,7 +59,7 @@ inline v1::SeriesRecord ToSeriesRecord(const RecordParts& parts) {
     observation.set_global_min(ToText(Packed(parts.dtype, {least})));
     observation.set_global_max(ToText(Packed(parts.dtype, {greatest})));
   }
-  // Any sixteen bytes will do that are the same for the same content.
+  // The digest can be any sixteen bytes that are equal for equal content.
   const std::string content = absl::StrCat(header.dtype(), header.num_observations(), "|",
                                            observation.min(), "|", observation.max());
   record.set_digest(absl::StrCat(absl::Hex(std::hash<std::string>()(content), absl::kZeroPad16)));
@@ -77,7 +77,7 @@ inline v1::SeriesRecord Dropped(v1::SeriesRecord record) {
   return record;
 }
 
-/// A session as a run file has it.
+/// The content of a session in a run file.
 struct SessionParts {
   std::string id;
   v1::Session session = {};
@@ -98,7 +98,7 @@ inline void WriteRunFile(const std::string& path, const std::vector<SessionParts
   ASSERT_OK((*writer)->Finish());
 }
 
-/// A session's records, by the cursor.
+/// A session's records, read with the cursor.
 inline std::vector<v1::SeriesRecord> RecordsOf(const client::RunFileSession& session) {
   std::vector<v1::SeriesRecord> records;
   for (client::RunFileCursor cursor(&session); !cursor.done();) {
@@ -109,7 +109,7 @@ inline std::vector<v1::SeriesRecord> RecordsOf(const client::RunFileSession& ses
   return records;
 }
 
-/// A safetensors file taken apart, to be changed and put together again.
+/// The parts of a safetensors file, which a test changes and joins again.
 class SafetensorsParts {
  public:
   explicit SafetensorsParts(const std::string& file) {
@@ -119,7 +119,7 @@ class SafetensorsParts {
     body_ = file.substr(sizeof(length) + length);
   }
 
-  /// The file. Its body is as long as its tensors say.
+  /// The joined file. The size of its body follows from its tensors.
   std::string Bytes() const {
     const std::string text = header_.dump();
     const std::uint64_t length = text.size();
@@ -130,7 +130,7 @@ class SafetensorsParts {
 
   nlohmann::json& header() { return header_; }
   nlohmann::json& metadata() { return header_["__metadata__"]; }
-  /// What the metadata says of a session.
+  /// The metadata of a session.
   nlohmann::json Session(const std::string& id) {
     return nlohmann::json::parse(metadata()[id].get<std::string>());
   }
@@ -146,7 +146,7 @@ class SafetensorsParts {
     const std::size_t begin = offsets[0].get<std::size_t>();
     return body_.substr(begin, offsets[1].get<std::size_t>() - begin);
   }
-  /// Puts another tensor under that name.
+  /// Replaces the tensor of this name.
   void SetTensor(const std::string& name, const std::string& dtype,
                  const std::vector<std::int64_t>& shape, const std::string& elements) {
     const std::size_t begin = body_.size();

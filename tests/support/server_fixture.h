@@ -25,7 +25,7 @@ namespace calipers::testing {
 /// The name of the session that most tests observe.
 inline constexpr char kInput[] = "runs/r/sessions/m/input";
 
-/// No call of a test outlives this; none should come near it.
+/// Upper limit for each call of a test. No call should take nearly as long.
 inline constexpr std::chrono::seconds kBound{60};
 
 inline absl::Status FromGrpc(const grpc::Status& status) {
@@ -50,7 +50,7 @@ inline float OnlyFloat(const v1::Tensor& tensor) {
   return value;
 }
 
-/// One Observe call; what it sends and reads is a test's business.
+/// One Observe call. The test decides which messages it sends and reads.
 template <typename Request, typename Response>
 class StreamCall {
  public:
@@ -82,12 +82,12 @@ class StreamCall {
   bool finished_ = false;
 };
 
-/// An Observe call in messages of the contract.
+/// An Observe call with messages of the proto contract.
 class ObserveCall : public StreamCall<v1::ObserveRequest, v1::ObserveResponse> {
  public:
   explicit ObserveCall(v1::Calibration::Stub& stub) { Open(stub.Observe(&context())); }
 
-  /// The next acknowledgement; none is a failure.
+  /// The next acknowledgement; fails the test if the call ends before.
   v1::ObservationAck NextAck() {
     while (acks_.empty()) {
       v1::ObserveResponse response;
@@ -102,7 +102,7 @@ class ObserveCall : public StreamCall<v1::ObserveRequest, v1::ObserveResponse> {
     return ack;
   }
 
-  /// All that come until the server ends the call.
+  /// All acknowledgements until the server ends the call.
   std::vector<v1::ObservationAck> RemainingAcks() {
     v1::ObserveResponse response;
     while (Read(&response)) {
@@ -115,7 +115,7 @@ class ObserveCall : public StreamCall<v1::ObserveRequest, v1::ObserveResponse> {
   std::deque<v1::ObservationAck> acks_;
 };
 
-/// A float32 tensor of one row in one message.
+/// One message with a float32 tensor of one row.
 inline v1::ObserveRequest Tensor(const std::string& session, std::int64_t index,
                                  const std::vector<float>& values) {
   v1::ObserveRequest request;
@@ -129,7 +129,7 @@ inline v1::ObserveRequest Tensor(const std::string& session, std::int64_t index,
   return request;
 }
 
-/// A server on a free port of loopback, and a client of it.
+/// A server on a free loopback port, and its client.
 class ServerTest : public ::testing::Test {
  protected:
   static server::Config DefaultConfig() {
@@ -143,7 +143,7 @@ class ServerTest : public ::testing::Test {
   explicit ServerTest(const server::Config& config = DefaultConfig())
       : server_(*server::Server::Start(config)), channel_(NewChannel()), stub_(channel_) {}
 
-  /// With a connection of its own.
+  /// A channel with its own connection.
   std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments = {}) const {
     return Connect(server_->port(), std::move(arguments));
   }
@@ -178,7 +178,7 @@ class ServerTest : public ::testing::Test {
     return Call(&v1::Calibration::Stub::GetMinMax, request, bound);
   }
 
-  /// Records that the session holds.
+  /// Number of records of the session.
   std::int64_t CountOf(const std::string& name) {
     v1::GetSessionRequest request;
     request.set_name(name);
@@ -187,7 +187,7 @@ class ServerTest : public ::testing::Test {
     return session.ok() ? session->progress().count() : -1;
   }
 
-  /// Sends one tensor over a stream of its own.
+  /// Sends one tensor over a separate stream.
   v1::ObservationAck Observe(const std::string& session, std::int64_t index,
                              const std::vector<float>& values) {
     ObserveCall call(stub_);

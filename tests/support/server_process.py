@@ -1,4 +1,4 @@
-"""calipers-server as a process, for tests that are processes of their own."""
+"""calipers-server as a separate process, for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ServerProcess:
 
 
 def start_server(folder: Path, *flags: str, listen: str = "127.0.0.1:0") -> ServerProcess:
-    """A server with its files in `folder`, once it serves."""
+    """Starts a server with its files in `folder`, and waits until it serves."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     log = folder / "server.log"
@@ -56,8 +56,8 @@ def start_server(folder: Path, *flags: str, listen: str = "127.0.0.1:0") -> Serv
 
 
 def fixed_address() -> str:
-    """An address that no connection is given for its own end, so that it stays free while
-    nobody listens there."""
+    """An address with a port that the kernel assigns to no connection, so that it stays free while
+    no server listens on it."""
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe:

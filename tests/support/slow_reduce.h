@@ -13,7 +13,7 @@
 
 namespace calipers::testing {
 
-/// A minimum and a maximum of elements, one element at a time: obvious, slow.
+/// Minimum and maximum of elements, one element at a time: obviously correct, and slow.
 class SlowRange {
  public:
   explicit SlowRange(Dtype dtype) : dtype_(dtype) {}
@@ -47,7 +47,7 @@ class SlowRange {
   std::optional<std::vector<std::byte>> max_;
 };
 
-/// What a tensor's record must hold: min[n], max[n], global min, global max.
+/// The expected record of a tensor: min[n], max[n], global min, global max.
 inline std::vector<std::byte> SlowReduce(Dtype dtype, const View& view,
                                          absl::Span<const std::byte> tensor) {
   std::vector<SlowRange> params(static_cast<std::size_t>(view.num_params()), SlowRange(dtype));

@@ -9,11 +9,11 @@
 
 namespace calipers::testing {
 
-/// The compiler's own binary16.
+/// Rounding to the compiler's own binary16.
 inline float SlowF16(float x) { return static_cast<float>(static_cast<_Float16>(x)); }
 
-/// The nearer of the two bfloat16 around x, by distance; the even one of two as
-/// near. Beyond the largest finite one, 2^128 stands for infinity.
+/// The bfloat16 neighbour of x that is nearer; the even neighbour if both are equally near. Beyond
+/// the largest finite bfloat16, 2^128 stands for infinity.
 inline float SlowBF16(float x) {
   if (!std::isfinite(x)) return x;
   const std::uint32_t below_bits = std::bit_cast<std::uint32_t>(std::fabs(x)) & 0xFFFF0000U;

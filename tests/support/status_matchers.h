@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// The matchers that later Abseils bring as absl_testing::IsOk and StatusIs.
+// The same matchers as absl_testing::IsOk and StatusIs in later versions of Abseil.
 namespace calipers::testing {
 
 inline const absl::Status& GetStatus(const absl::Status& status) { return status; }
@@ -20,7 +20,7 @@ MATCHER(IsOk, "is OK") {
   return GetStatus(arg).ok();
 }
 
-// StatusIs(code, matcher of the message).
+// StatusIs(code, matcher for the message).
 MATCHER_P2(StatusIs, code, message,
            "has code " + absl::StatusCodeToString(code) + " and a message that " +
                ::testing::DescribeMatcher<std::string>(message)) {

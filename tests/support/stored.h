@@ -17,7 +17,7 @@
 
 namespace calipers::testing {
 
-/// Of a session with `runs/{run}/sessions/{session_id}` for a name.
+/// The identity of the session `runs/{run}/sessions/{session_id}`.
 inline std::shared_ptr<const server::SessionIdentity> MakeIdentity(
     const std::string& run, const std::string& session_id = "layer/input") {
   server::SessionSpec spec;
@@ -27,27 +27,27 @@ inline std::shared_ptr<const server::SessionIdentity> MakeIdentity(
       absl::FromUnixMillis(1'700'000'000'123)});
 }
 
-/// What a worker brings of a tensor of eight elements from `value` to `value` + 1.
+/// The record of a tensor with eight elements from `value` to `value` + 1.
 inline std::shared_ptr<const server::SeriesRecord> MakeObserved(double value,
                                                                 const std::string& worker = "w0") {
   return server::SeriesRecord::Make(*MakeRecord(value, value + 1), {2, 4},
                                     std::make_shared<const std::string>(worker));
 }
 
-/// MakeObserved's `value` on its way into a series.
+/// The record MakeObserved(`value`), to be put into a series.
 inline server::NewRecord MakeNew(server::SeriesId series, std::optional<server::BatchIndex> index,
                                  double value) {
   return {series, index, MakeObserved(value), {1}};
 }
 
-/// One record with MakeObserved's `value`.
+/// Puts the record MakeObserved(`value`).
 inline server::PutResult PutOne(server::Store& store, server::SeriesId series,
                                 std::optional<server::BatchIndex> index, double value) {
   const server::NewRecord record = MakeNew(series, index, value);
   return store.PutIfAbsent({&record, 1}).at(0);
 }
 
-/// All that the reader has left, by index; each must come after the one before.
+/// The remaining records of the reader, by index. Checks that the indices ascend.
 inline std::map<server::BatchIndex, std::shared_ptr<const server::SeriesRecord>> Drain(
     server::SeriesReader& reader) {
   std::map<server::BatchIndex, std::shared_ptr<const server::SeriesRecord>> records;
@@ -78,7 +78,7 @@ inline std::vector<server::BatchIndex> IndicesOf(server::Store& store, server::S
   return indices;
 }
 
-/// The sessions that there are, by full name.
+/// The stored sessions, by full name.
 inline std::map<std::string, server::StoredSession> SessionsOf(server::Store& store) {
   std::map<std::string, server::StoredSession> sessions;
   EXPECT_OK(store.ForEachSession([&](server::StoredSession session) {
@@ -88,7 +88,7 @@ inline std::map<std::string, server::StoredSession> SessionsOf(server::Store& st
   return sessions;
 }
 
-/// True if both say the same of an observation.
+/// True if both are the same record.
 inline bool Same(const server::SeriesRecord& a, const server::SeriesRecord& b) {
   return a.record == b.record && a.digest == b.digest && a.shape == b.shape &&
          *a.worker == *b.worker && a.dropped == b.dropped;

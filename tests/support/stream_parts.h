@@ -12,7 +12,7 @@
 
 namespace calipers::testing {
 
-/// What the streams of a server without a service share.
+/// The objects that all streams of a server share, without a service.
 class StreamParts {
  public:
   StreamParts(server::Store* store, server::SessionTable* sessions, server::InflightBudget* budget)

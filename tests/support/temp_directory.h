@@ -15,12 +15,12 @@
 
 namespace calipers::testing {
 
-/// A directory that is not there yet, and gone again afterwards.
+/// The path of a directory that does not exist yet. The directory is removed at the end.
 class TempDirectory {
  public:
   TempDirectory() {
     static std::atomic<int> count{0};
-    // In memory where there is such a place: a test opens thousands of stores.
+    // In memory if possible, because a test opens thousands of stores.
     const std::string memory = "/dev/shm";
     path_ = std::filesystem::path(std::filesystem::is_directory(memory) ? memory
                                                                         : ::testing::TempDir()) /

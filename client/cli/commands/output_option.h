@@ -13,12 +13,12 @@ struct Output {
   std::string path;
   bool overwrite = false;
 
-  /// NOT_FOUND if its folder is not there, ALREADY_EXISTS if the file is and may not be
-  /// written over.
+  /// NOT_FOUND if the folder does not exist, ALREADY_EXISTS if the file exists and `overwrite` is
+  /// false.
   absl::Status Check() const;
 };
 
-/// Adds `name`, which takes the file, and --force, which allows to write over it.
+/// Adds the option `name`, which takes the path, and --force, which allows overwriting.
 void AddOutputOption(CLI::App& command, const std::string& name, Output& output);
 
 }  // namespace calipers::client

@@ -15,9 +15,9 @@
 namespace calipers::client {
 
 /// A safetensors file of quantization parameters. Tensors have the names of compressed-tensors:
-/// MODULE.weight_scale, MODULE.weight_zero_point, MODULE.weight_global_scale; the same with
-/// input, output, q, k and v. The metadata lists the sessions that use a fallback range, and the
-/// traps that answers met.
+/// MODULE.weight_scale, MODULE.weight_zero_point, MODULE.weight_global_scale; the same with input,
+/// output, q, k and v. The metadata lists the sessions that use a fallback range, and the traps
+/// that occurred in the answers.
 class QParamsFile {
  public:
   /// Fails with the status of SafetensorsWriter::Create if the file cannot be written.

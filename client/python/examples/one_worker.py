@@ -3,7 +3,7 @@
     calipers-server --store memory &
     python one_worker.py
 
-Prints some of what it found; --out FILE keeps all of it.
+Prints a few of the quantization parameters. --out FILE writes all of them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from static_int8 import SCHEME
 
 
 def main() -> None:
-    """Calibrates, prints some of it, and writes all of it."""
+    """Calibrates the model, prints a few parameters and writes all parameters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="one-worker", help="the calibration's name")
-    parser.add_argument("--out", type=Path, help="a safetensors file for the parameters")
-    parser.add_argument("--progress", choices=["tqdm", "rich"], help="show a bar")
+    parser.add_argument("--run", default="one-worker", help="name of the run")
+    parser.add_argument("--out", type=Path, help="write the parameters to this safetensors file")
+    parser.add_argument("--progress", choices=["tqdm", "rich"], help="show a progress bar")
     options = parser.parse_args()
 
     model = load_model()

@@ -1,10 +1,10 @@
-"""A calibration that is killed, and goes on where it was.
+"""Kills a calibration and resumes it.
 
     calipers-server &
     python resume.py
 
-Starts itself as a worker that dies before its twentieth batch, by a signal that it cannot catch,
-and then as one that resumes.
+Starts itself twice: first as a worker that SIGKILL ends after 20 batches, then as a worker that
+resumes the calibration.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LAST = 20
 
 
 def batches(client: calipers.Client, dies: bool) -> Iterator[Tensor]:
-    """All of them, or as many as a worker has that dies."""
+    """All batches; a worker that dies gets the first LAST batches."""
     for number, batch in enumerate(load_batches()):
         if dies and number == LAST:
-            client.flush()  # So that the number is the same each time.
+            client.flush()  # Makes the number of stored batches reproducible.
             os.kill(os.getpid(), signal.SIGKILL)
         yield batch
 
 
 def work(run: str, dies: bool) -> None:
-    """One worker."""
+    """Runs one worker."""
     ran = 0
 
     def forward(model: nn.Module, batch: Tensor) -> None:
@@ -61,8 +61,8 @@ def work(run: str, dies: bool) -> None:
 def main() -> None:
     """Starts both workers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="resume", help="the calibration's name")
-    parser.add_argument("--worker", choices=["dies", "resumes"], help="be one of the two")
+    parser.add_argument("--run", default="resume", help="name of the run")
+    parser.add_argument("--worker", choices=["dies", "resumes"], help="run as this worker")
     options = parser.parse_args()
     if options.worker:
         work(options.run, dies=options.worker == "dies")

@@ -3,7 +3,7 @@
     calipers-server --store memory &
     python run_notebook.py
 
-Fails with the cell that failed. --write keeps what the cells showed in the file.
+Raises the error of a failed cell. --write saves the outputs of the cells in the file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ CELL_SECONDS = 120
 
 
 def main() -> None:
-    """Runs it, and says how many cells showed something."""
+    """Runs the notebook, and prints the number of cells with an output."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="keep what the cells showed")
+    parser.add_argument("--write", action="store_true", help="save the outputs")
     options = parser.parse_args()
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -41,7 +41,7 @@ def main() -> None:
     )
     print(f"{shown} cells with an output, {pictures} pictures")
     if options.write:
-        # Else every minor version of Python would be a change.
+        # Without the interpreter's version, so that it does not change the file.
         notebook.metadata["language_info"] = {"name": "python"}
         nbformat.write(notebook, NOTEBOOK)
 

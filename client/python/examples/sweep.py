@@ -1,10 +1,10 @@
-"""Other averaging constants, of a model that is calibrated once.
+"""Calibrates a model once, and queries ranges for several averaging constants.
 
     calipers-server --store memory &
     python sweep.py
 
-A session keeps its records, so that what is asked of them is decided later: here the constant of
-the moving average, another scheme, and a batch that is left out.
+A session keeps its records, so a query can select the constant of the moving average, the observer
+and the scheme after the calibration.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CONSTANTS = (0.001, 0.01, 0.1, 0.5, 1.0)
 
 
 def main() -> None:
-    """Calibrates as finely as any scheme needs, then asks."""
+    """Calibrates finely enough for every scheme, then queries ranges and qparams."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="sweep", help="the calibration's name")
+    parser.add_argument("--run", default="sweep", help="name of the run")
     options = parser.parse_args()
 
     with calipers.connect(run=options.run) as client:

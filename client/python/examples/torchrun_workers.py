@@ -1,10 +1,10 @@
-"""Calibrates a model in several processes, which come to the bits of one.
+"""Calibrates a model in several processes, with the same bits as one process.
 
     calipers-server --store memory &
     torchrun --nproc-per-node 4 -- torchrun_workers.py
 
-Each has a share of the batches, every fourth one of them here, as DistributedSampler with
-batches of one or accelerate would deal them.
+Each of the four processes gets every fourth batch, as with accelerate, or with DistributedSampler
+and a batch size of 1.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from static_int8 import SCHEME
 
 
 def main() -> None:
-    """Calibrates; the first rank prints."""
+    """Calibrates the model. Rank 0 prints the fingerprint."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="torchrun-workers", help="the calibration's name")
+    parser.add_argument("--run", default="torchrun-workers", help="name of the run")
     options = parser.parse_args()
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-// Per-target code: included once for each instruction set, so no ordinary guard.
+// Per-target code. It is included once for each instruction set, so it has no ordinary guard.
 #if defined(CALIPERS_CORE_FOLD_SIMD_COMBINE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CALIPERS_CORE_FOLD_SIMD_COMBINE_INL_H_
 #undef CALIPERS_CORE_FOLD_SIMD_COMBINE_INL_H_

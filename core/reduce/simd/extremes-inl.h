@@ -1,4 +1,4 @@
-// Per-target code: included once for each instruction set, so no ordinary guard.
+// Per-target code. It is included once for each instruction set, so it has no ordinary guard.
 #if defined(CALIPERS_CORE_REDUCE_SIMD_EXTREMES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CALIPERS_CORE_REDUCE_SIMD_EXTREMES_INL_H_
 #undef CALIPERS_CORE_REDUCE_SIMD_EXTREMES_INL_H_
@@ -22,23 +22,28 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What is kept of elements, by their bits, as unsigned lanes of their width.
+// The extremes of elements. They are computed from the elements' bits, as unsigned lanes of the
+// elements' width.
 //
-// A float is sign and magnitude, so three extremes of its bits say everything: the
-// greatest as signed (0) and the greatest and the least as unsigned (1 and 2). The
-// maximum is 0 unless that is negative: then all are, and the one of least magnitude
-// is 2. The minimum is 1 if that has the sign bit, else 2. NaN, whose magnitude is
-// above infinity's, shows in 0 or 1. Two of them are enough if the elements' signs are
-// known: 0 and 1 where both were seen, 1 and 2, in either order, where one was. So the
-// loops guess what signs come (Signs), and take again for the third what they guessed
-// wrong.
+// A float is a sign and a magnitude. Three extremes of the bits are enough for its range:
+// - Extreme 0: the greatest as a signed number.
+// - Extreme 1: the greatest as an unsigned number.
+// - Extreme 2: the least as an unsigned number.
+//
+// The maximum is extreme 0, unless extreme 0 is negative. Then all elements are negative, and the
+// maximum has the least magnitude: extreme 2. The minimum is extreme 1 if that has the sign bit,
+// else extreme 2. NaN has a magnitude above infinity's, so extreme 0 or 1 shows it.
+//
+// Two extremes are enough if the signs of the elements are known. If both signs occur, 0 and 1. If
+// one sign occurs, 1 and 2; the sign decides which of them is the minimum. So the loops guess which
+// signs occur (Signs). After a wrong guess they read the elements again, for the third extreme.
 template <typename T>
 struct FloatExtremes {
   static_assert(std::is_unsigned_v<T>);
   using Lane = T;
   static constexpr std::size_t kExtremes = 3;
 
-  // Of each pair of lanes, the one that extreme kExtreme keeps.
+  // Of each pair of lanes, the lane that extreme kExtreme keeps.
   template <std::size_t kExtreme, class D>
   static HWY_INLINE hn::Vec<D> Pick([[maybe_unused]] D d, hn::Vec<D> a, hn::Vec<D> b) {
     if constexpr (kExtreme == 0) {
@@ -51,14 +56,14 @@ struct FloatExtremes {
     }
   }
 
-  // Unsigned numbers in the elements' order, -NaN first and +NaN last.
+  // Converts elements to unsigned numbers with the same order: -NaN is first and +NaN is last.
   template <class D>
   static HWY_INLINE hn::Vec<D> Key(D d, hn::Vec<D> v) {
     const hn::RebindToSigned<D> s;
     const auto if_negative = hn::BitCast(d, hn::BroadcastSignBit(hn::BitCast(s, v)));
     return hn::Xor(v, hn::Or(if_negative, SignBit(d)));
   }
-  // Key's inverse.
+  // The inverse of Key.
   template <class D>
   static HWY_INLINE hn::Vec<D> FromKey(D d, hn::Vec<D> key) {
     const hn::RebindToSigned<D> s;
@@ -71,7 +76,7 @@ struct FloatExtremes {
   }
 };
 
-// An integer needs its maximum (0) and its minimum (1).
+// Integers need two extremes: the maximum (0) and the minimum (1).
 template <typename T, bool kSigned>
 struct IntegerExtremes {
   static_assert(std::is_unsigned_v<T>);
@@ -108,7 +113,7 @@ struct IntegerExtremes {
   }
 };
 
-// Extremes [kFrom, kTo) of Kind, in vectors.
+// Extremes [kFrom, kTo) of Kind, one vector each.
 template <class Kind, std::size_t kFrom, std::size_t kTo, class D>
 struct Extremes {
   using V = hn::Vec<D>;
@@ -116,7 +121,7 @@ struct Extremes {
   static constexpr std::size_t kEnd = kTo;
   V v[kTo - kFrom];
 
-  // Calls `f` with each extreme's number, as a constant.
+  // Calls `f` with the number of each extreme, as a constant.
   template <class F>
   static HWY_INLINE void ForEach(F f) {
     ForEachOf(f, std::make_index_sequence<kTo - kFrom>());
@@ -128,7 +133,7 @@ struct Extremes {
     ForEach([&](auto k)
                 HWY_ATTR { v[k - kFrom] = Kind::template Pick<k>(d, v[k - kFrom], taken); });
   }
-  // Lane by lane, what `a` and `b` keep together.
+  // The extremes of `a` and `b` together, lane by lane.
   static HWY_INLINE Extremes Of(D d, const Extremes& a, const Extremes& b) {
     Extremes both;
     ForEach([&](auto k) HWY_ATTR {
@@ -145,12 +150,12 @@ struct Extremes {
   }
 };
 
-// How far ahead of its loads a loop asks for memory. The processor's own prefetcher
-// does too little where many instructions follow a load. What lies behind the tensor
-// is asked for too: that is no access.
+// The distance from a load to the memory that a loop prefetches, in bytes. The processor's own
+// prefetcher does too little where many instructions follow a load. The loops prefetch behind the
+// end of the tensor too; that is safe, because a prefetch is no access.
 constexpr std::size_t kAhead = 2048;
 
-// Lanes of T at an address of any alignment.
+// Loads a vector from an address of any alignment.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadLanes(D d, const std::byte* from) {
 #if HWY_TARGET == HWY_SCALAR
@@ -163,29 +168,30 @@ HWY_INLINE hn::Vec<D> LoadLanes(D d, const std::byte* from) {
 #endif
 }
 
-// The same, asking for what lies `ahead`.
+// As LoadLanes, and prefetches the memory that lies `ahead` bytes further.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadAhead(D d, const std::byte* from, std::size_t ahead = kAhead) {
   hwy::Prefetch(from + ahead);
   return LoadLanes(d, from);
 }
 
-// The signs that elements are expected to have.
+// The signs that the elements are expected to have: both, or only one.
 enum class Signs {
   kBoth,
   kOne,
 };
 
-// The ranges of a tensor's parameters: of each, the greatest of its elements' keys and
-// the greatest of their complements, which is the least key's. Zero is nothing seen.
+// The ranges of a tensor's parameters. For each parameter, `max` is the greatest key of its
+// elements, and `min` is the greatest complement of a key, i.e. the complement of the least key.
+// Zero means that there was no element.
 template <class Kind>
 struct Ranges {
   using T = typename Kind::Lane;
   T* min;
   T* max;
 
-  // Merges lanes of `some` into parameters from `param` on. Extremes are elements, so
-  // whatever they are, both ends may take them.
+  // Merges the lanes of `some` into the parameters from `param` on. An extreme is always an
+  // element, so it may be merged into both ends.
   template <class Some, class D>
   HWY_INLINE void Merge(D d, std::size_t param, const Some& some) const {
     auto high = hn::LoadU(d, max + param);
@@ -199,7 +205,8 @@ struct Ranges {
     if constexpr (Some::kEnd > 1) hn::StoreU(low, d, min + param);
   }
 
-  // True if the lanes' parameters, all of them or any, saw elements of both signs.
+  // True if all (AllBothSigns) or some (AnyBothSigns) of the lanes' parameters saw elements of both
+  // signs.
   template <class D>
   HWY_INLINE bool AllBothSigns(D d, std::size_t param) const {
     const hn::RebindToSigned<D> s;
@@ -211,14 +218,14 @@ struct Ranges {
     return !hn::AllFalse(s, hn::Lt(Both(d, param), hn::Zero(s)));
   }
 
-  // What elements of `param` may be like, by those that it saw.
+  // The signs that further elements of `param` probably have, judged by the earlier elements.
   HWY_INLINE Signs Likely(std::size_t param) const {
     constexpr T kSign = static_cast<T>(T{1} << (sizeof(T) * 8 - 1));
     return ((min[param] ^ max[param]) & kSign) != 0 ? Signs::kOne : Signs::kBoth;
   }
 
  private:
-  // Negative where both signs were seen.
+  // Negative in the lanes of the parameters that saw both signs.
   template <class D>
   HWY_INLINE auto Both(D d, std::size_t param) const {
     return hn::BitCast(hn::RebindToSigned<D>(),
@@ -226,7 +233,7 @@ struct Ranges {
   }
 };
 
-// Calls `f` with a value of the dtype's kind of extremes.
+// Calls `f` with the dtype's kind of extremes: a FloatExtremes or an IntegerExtremes.
 template <class F>
 HWY_INLINE void VisitKind(Dtype dtype, F f) {
   switch (dtype) {

@@ -1,4 +1,4 @@
-// Per-target code: included once for each instruction set, so no ordinary guard.
+// Per-target code. It is included once for each instruction set, so it has no ordinary guard.
 #if defined(CALIPERS_CORE_REDUCE_SIMD_FINISH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CALIPERS_CORE_REDUCE_SIMD_FINISH_INL_H_
 #undef CALIPERS_CORE_REDUCE_SIMD_FINISH_INL_H_
@@ -19,7 +19,8 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-// Turns keys into elements, NaN at either end into NaN at both. Returns what they have.
+// Converts keys to elements. A NaN at either end becomes NaN at both ends. Returns which special
+// values the ranges have.
 template <class Kind, class D>
 HWY_INLINE Specials ToElements(D d, const FloatBits& bits, hn::Vec<D>& low, hn::Vec<D>& high) {
   using T = typename Kind::Lane;
@@ -33,7 +34,7 @@ HWY_INLINE Specials ToElements(D d, const FloatBits& bits, hn::Vec<D>& low, hn::
     const auto greatest = hn::BitCast(s, hn::Set(d, static_cast<T>(bits.greatest)));
     const auto low_size = hn::AndNot(Kind::SignBit(d), low);
     const auto high_size = hn::AndNot(Kind::SignBit(d), high);
-    // Without their sign bit they compare as signed, which costs less.
+    // Magnitudes have no sign bit, so they can be compared as signed numbers, which costs less.
     const auto larger = hn::Max(hn::BitCast(s, low_size), hn::BitCast(s, high_size));
     if (HWY_LIKELY(hn::AllTrue(s, hn::Lt(larger, greatest)))) return {};
     const auto is_nan = hn::RebindMask(d, hn::Gt(larger, greatest));
@@ -46,8 +47,9 @@ HWY_INLINE Specials ToElements(D d, const FloatBits& bits, hn::Vec<D>& low, hn::
   }
 }
 
-// Finishes parameters from `begin` to, by whole vectors of D, `end`; returns where it
-// stopped. `global` takes their keys.
+// Finishes the parameters from `begin` on in whole vectors of D, while they end before or at `end`.
+// Returns the first parameter that is not finished. `global` takes the keys of the finished
+// parameters.
 template <class Kind, class D>
 HWY_INLINE std::size_t FinishVectors(D d, const FloatBits& bits, Ranges<Kind> ranges,
                                      std::size_t begin, std::size_t end, Ranges<Kind> global,
@@ -73,8 +75,8 @@ HWY_INLINE std::size_t FinishVectors(D d, const FloatBits& bits, Ranges<Kind> ra
   return p;
 }
 
-// Turns the ranges of `count` parameters into elements, in their place, and writes the
-// range of them all to `global`. Returns what the parameters' have.
+// Converts the ranges of `count` parameters to elements, in place, and writes their common range to
+// `global`. Returns which special values the parameters' ranges have.
 template <class Kind>
 HWY_INLINE Specials FinishRanges(const FloatBits& bits, Ranges<Kind> ranges, std::size_t count,
                                  Ranges<Kind> global) {

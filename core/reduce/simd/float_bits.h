@@ -7,15 +7,15 @@
 
 namespace calipers {
 
-/// Patterns of a floating dtype, without their sign.
+/// Bit patterns of a floating-point dtype, without the sign bit.
 struct FloatBits {
   std::uint64_t greatest = 0;  ///< The greatest magnitude that is not NaN.
-  /// Infinity; where there is none, a pattern that no magnitude has.
+  /// Infinity. In a dtype without infinity: a pattern that no magnitude has.
   std::uint64_t infinity = 0;
   std::uint64_t canonical_nan = 0;  ///< Quiet, without payload.
 };
 
-/// The patterns of `dtype`; nothing for integers.
+/// The patterns of `dtype`; all 0 for integers.
 constexpr FloatBits FloatBitsOf(Dtype dtype) {
   switch (dtype) {
     case Dtype::kF64:

@@ -1,4 +1,4 @@
-// Per-target code: included once for each instruction set, so no ordinary guard.
+// Per-target code. It is included once for each instruction set, so it has no ordinary guard.
 #if defined(CALIPERS_CORE_REDUCE_SIMD_LONG_RUN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CALIPERS_CORE_REDUCE_SIMD_LONG_RUN_INL_H_
 #undef CALIPERS_CORE_REDUCE_SIMD_LONG_RUN_INL_H_
@@ -17,10 +17,11 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-// One parameter's run: vectors down to one, then that one across its lanes.
+// The reduction of one parameter's run. All vectors are combined into one vector, and then the
+// lanes of that vector are combined.
 
-// Lane 0 of `v` with all others, by extreme kExtreme. Halves first, then shifts within
-// the last 16 bytes; lanes that a shift fills with zero never reach lane 0.
+// Extreme kExtreme of all lanes of `v`. Combines halves of the vector until 16 bytes are left, and
+// then shifted copies of these 16 bytes. The zeros that a shift inserts never reach lane 0.
 template <class Kind, std::size_t kExtreme, class D>
 HWY_INLINE hn::TFromD<D> AcrossLanes(D d, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) == 1) {
@@ -44,8 +45,7 @@ HWY_INLINE hn::TFromD<D> AcrossLanes(D d, hn::Vec<D> v) {
 #endif
 }
 
-// `count` elements, at least a vector of them, into `param`, by extremes
-// [kFrom, kTo).
+// Reduces `count` elements, at least one vector, into `param`, with extremes [kFrom, kTo).
 template <std::size_t kFrom, std::size_t kTo, class Kind, class D>
 HWY_INLINE void ReduceVectors(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
                               std::size_t param) {
@@ -56,8 +56,9 @@ HWY_INLINE void ReduceVectors(D d, const std::byte* data, std::size_t count, Ran
   Some a;
   a.Set(load(0));
   std::size_t at = lanes;
-  // A vector's extremes wait for those before them; four chains keep the ports
-  // busy meanwhile. Fewer than two rounds would not pay for the merge.
+  // Each vector's extremes depend on those of the vector before it. Four independent chains keep
+  // the execution ports busy meanwhile. With fewer than two rounds, the gain would be less than the
+  // cost of the merge.
   if (count >= 12 * lanes) {
     Some b = a;
     Some c = a;
@@ -71,7 +72,8 @@ HWY_INLINE void ReduceVectors(D d, const std::byte* data, std::size_t count, Ran
     a = Some::Of(d, Some::Of(d, a, b), Some::Of(d, c, e));
   }
   for (; at + lanes <= count; at += lanes) a.Include(d, load(at));
-  // The rest lies in the last vector; seeing an element twice changes nothing.
+  // The last vector of the run holds the rest. It may hold elements a second time, which changes
+  // nothing.
   if (at < count) a.Include(d, load(count - lanes));
   const hn::CappedTag<T, 1> one;
   Extremes<Kind, kFrom, kTo, hn::CappedTag<T, 1>> last;
@@ -81,8 +83,8 @@ HWY_INLINE void ReduceVectors(D d, const std::byte* data, std::size_t count, Ran
   ranges.Merge(one, param, last);
 }
 
-// The same by the two extremes that `likely` asks for, and the third if it was wrong.
-// Corrects `likely`.
+// As ReduceVectors, with the two extremes that are right for `likely`. If `likely` was wrong, takes
+// the third extreme too and corrects `likely`.
 template <class Kind, class D>
 HWY_INLINE void ReduceByGuess(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
                               std::size_t param, Signs& likely) {
@@ -100,7 +102,7 @@ HWY_INLINE void ReduceByGuess(D d, const std::byte* data, std::size_t count, Ran
   }
 }
 
-// `count` elements into one parameter, in vectors of at most D's size.
+// Reduces `count` elements into one parameter, in vectors of at most D's size.
 template <class Kind, class D>
 HWY_INLINE void ReduceRun(D d, const std::byte* data, std::size_t count, Ranges<Kind> ranges,
                           std::size_t param, Signs& likely) {
@@ -118,8 +120,8 @@ HWY_INLINE void ReduceRun(D d, const std::byte* data, std::size_t count, Ranges<
     return;
   }
   if constexpr (Kind::kExtremes == 3) {
-    // A stretch is still in the first-level cache when it has to be taken again. The
-    // first is short: it mostly shows both signs, and then no guess is needed.
+    // A stretch is so short that it is still in the first-level cache if it must be read again. The
+    // first stretch is shorter: it mostly shows both signs, and then the rest needs no guess.
     constexpr std::size_t kStretch = 32768 / sizeof(T);
     std::size_t stretch = likely == Signs::kBoth ? 16 * lanes : kStretch;
     while (!ranges.AllBothSigns(hn::CappedTag<T, 1>(), param)) {

@@ -1,4 +1,4 @@
-// Per-target code: included once for each instruction set, so no ordinary guard.
+// Per-target code. It is included once for each instruction set, so it has no ordinary guard.
 #if defined(CALIPERS_CORE_REDUCE_SIMD_SHORT_RUNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CALIPERS_CORE_REDUCE_SIMD_SHORT_RUNS_INL_H_
 #undef CALIPERS_CORE_REDUCE_SIMD_SHORT_RUNS_INL_H_
@@ -18,49 +18,49 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-// Many short runs, each a parameter of its own: as many at a time as a vector has
-// lanes, of some rows that share their parameters, if they do. Each run is taken down to one
-// vector, and the vectors to one, whose lane i is run i: two are interleaved and the halves
-// combined, by elements first, then by pairs, fours ... of them, so that the lanes come out in
-// order.
+// The reduction of many short runs, each with its own parameter. A batch has as many runs as a
+// vector has lanes, and may include several rows that share their parameters. First, each run is
+// reduced to one vector. Then these vectors are reduced to one vector, whose lane i belongs to run
+// i: two vectors are interleaved, and the halves are combined. This is done by single elements
+// first, then by pairs, by fours and so on. So the lanes end in order.
 
 #if HWY_TARGET != HWY_SCALAR
 
-// How a run lies in vectors.
+// The size of a run.
 enum class Fit {
-  kHalf,  // It is half a vector.
-  kOne,   // It is a vector.
-  kMore,  // It is more than a vector.
+  kHalf,  // Half a vector.
+  kOne,   // One vector.
+  kMore,  // More than one vector.
 };
 
 template <Fit kFit>
 using FitConstant = std::integral_constant<Fit, kFit>;
 
-// Runs of `run` elements, one behind the other, in kRows rows of the same parameters.
+// Runs of `run` elements, one after the other, in kRows rows that share their parameters.
 template <Fit kFit, std::size_t kRows, class D>
 struct Runs {
   static constexpr std::size_t kSize = sizeof(hn::TFromD<D>);
-  // Whether vectors are made of a half of run i and a half of run i + lanes / 2. That
-  // takes the run's halves together without a shuffle.
+  // True if each vector is made of a half of run i and a half of run i + lanes / 2. Then the halves
+  // of a run are combined without a shuffle.
   static constexpr bool kHalves = kFit != Fit::kMore && hn::MaxLanes(D()) * kSize > 16;
   static constexpr std::size_t kRowsTogether = kRows;
   const std::byte* data;
   std::size_t run;
-  std::size_t row_bytes;      // From a row to the next.
-  std::size_t ahead_of_rows;  // How far ahead to ask for memory, if there are more than one.
+  std::size_t row_bytes;      // From one row to the next.
+  std::size_t ahead_of_rows;  // The prefetch distance if there is more than one row.
 
-  // As a constant it needs no register an address.
+  // A constant needs no register for each address.
   HWY_INLINE std::size_t Ahead() const { return kRows == 1 ? kAhead : ahead_of_rows; }
   HWY_INLINE Runs<kFit, 1, D> OneRow() const { return {data, run, row_bytes, kAhead}; }
 
   HWY_INLINE const std::byte* At(std::size_t i) const {
-    // As a constant it needs no register an address.
+    // A constant needs no register for each address.
     constexpr std::size_t kRun = kFit == Fit::kHalf ? hn::MaxLanes(D()) / 2 : hn::MaxLanes(D());
     return data + i * (kFit == Fit::kMore ? run : kRun) * kSize;
   }
 
-  // Vector `i` of kHalves, from half `part` of the runs in `row`. Asks ahead for the
-  // vectors in the order that they lie in.
+  // If kHalves: vector `i`, made from half `part` of the runs in `row`. Prefetches the vectors in
+  // the order of their addresses.
   HWY_INLINE hn::Vec<D> Halves(D d, std::size_t i, std::size_t part, std::size_t row) const {
     constexpr std::size_t kParts = kFit == Fit::kHalf ? 1 : 2;
     constexpr std::size_t kBytes = hn::MaxLanes(D()) * kSize;
@@ -72,7 +72,8 @@ struct Runs {
   }
 };
 
-// Run `i` as one vector; with Runs::kHalves, runs `i` and `i` + lanes / 2 as one half each.
+// Reduces run `i` to one vector. With Runs::kHalves, reduces runs `i` and `i` + lanes / 2 to one
+// half each.
 template <class Some, Fit kFit, std::size_t kRows, class D>
 HWY_INLINE Some ReduceOne(D d, const Runs<kFit, kRows, D>& runs, std::size_t i) {
   using R = Runs<kFit, kRows, D>;
@@ -100,15 +101,17 @@ HWY_INLINE Some ReduceOne(D d, const Runs<kFit, kRows, D>& runs, std::size_t i) 
       };
       std::size_t at = lanes;
       for (; at + lanes <= runs.run; at += lanes) take(at);
-      // The rest lies in the last vector; seeing an element twice changes nothing.
+      // The last vector of the run holds the rest. It may hold elements a second time, which
+      // changes nothing.
       if (at < runs.run) take(runs.run - lanes);
     }
   }
   return some;
 }
 
-// Halves the width of what `a` and `b` hold: lanes of kBytes become pairs, the first
-// from `a`, the second from `b`, within each 16 bytes.
+// Combines the lower and the upper half of every 16 bytes, in `a` and in `b`, so that each of them
+// needs half the width. The result has pairs of lanes of kBytes: the first from `a`, the second
+// from `b`.
 template <std::size_t kBytes, class Some, class D>
 HWY_INLINE Some Interleaved(D d, const Some& a, const Some& b) {
   const hn::Repartition<hwy::UnsignedFromSize<kBytes>, D> wide;
@@ -124,7 +127,8 @@ HWY_INLINE Some Interleaved(D d, const Some& a, const Some& b) {
   return Some::Of(d, lower, upper);
 }
 
-// Runs [first, first + kRuns): in every 16 bytes, kRuns equal parts, one a run.
+// Runs [first, first + kRuns) in one vector. In every 16 bytes, the lanes belong to these runs in
+// turn.
 template <class Some, std::size_t kRuns, class AllRuns, class D>
 HWY_INLINE Some InBlocks(D d, const AllRuns& runs, std::size_t first) {
   if constexpr (kRuns == 1) {
@@ -136,8 +140,8 @@ HWY_INLINE Some InBlocks(D d, const AllRuns& runs, std::size_t first) {
   }
 }
 
-// Of two vectors of runs in blocks: [a, b, a, b], each combined with the block that
-// was beside it.
+// Combines each 16-byte block of `a` and of `b` with the block beside it. The blocks of the result
+// are [a, b, a, b].
 template <class Some, class D>
 HWY_INLINE Some AcrossNeighbours(D d, const Some& a, const Some& b) {
   Some straight;
@@ -150,7 +154,7 @@ HWY_INLINE Some AcrossNeighbours(D d, const Some& a, const Some& b) {
   return Some::Of(d, straight, crossed);
 }
 
-// The lower halves of `a` and `b`, combined with the upper.
+// The lower halves of `a` and `b`, combined with the upper halves.
 template <class Some, class D>
 HWY_INLINE Some AcrossHalves(D d, const Some& a, const Some& b) {
   Some lower;
@@ -163,7 +167,7 @@ HWY_INLINE Some AcrossHalves(D d, const Some& a, const Some& b) {
   return Some::Of(d, lower, upper);
 }
 
-// Lane i: extremes of run i.
+// The extremes of the runs: lane i belongs to run i.
 template <class Some, class AllRuns, class D>
 HWY_INLINE Some LaneARun(D d, const AllRuns& runs) {
   constexpr std::size_t kBlock = 16 / sizeof(hn::TFromD<D>);
@@ -182,16 +186,16 @@ HWY_INLINE Some LaneARun(D d, const AllRuns& runs) {
   }
 }
 
-// Merges extremes [kFrom, kTo) of as many runs as D has lanes into parameters from
-// `param` on.
+// Merges the extremes [kFrom, kTo) of as many runs as D has lanes into the parameters from `param`
+// on.
 template <std::size_t kFrom, std::size_t kTo, class AllRuns, class Kind, class D>
 HWY_INLINE void MergeBatch(D d, const AllRuns& runs, Ranges<Kind> ranges, std::size_t param) {
   using Some = Extremes<Kind, kFrom, kTo, D>;
   ranges.Merge(d, param, LaneARun<Some>(d, runs));
 }
 
-// The extreme that a batch lacks whose signs were guessed wrong. Seldom called, and
-// apart from the loop so that it takes none of its registers.
+// Merges the third extreme of a batch whose signs were guessed wrong. It is seldom called. It is
+// apart from the loop, so that it takes none of the loop's registers.
 template <std::size_t kExtreme, Fit kFit, class Kind, class D>
 HWY_NOINLINE void MergeThird(D d, Runs<kFit, 1, D> row, std::size_t rows, Ranges<Kind> ranges,
                              std::size_t param) {
@@ -200,20 +204,22 @@ HWY_NOINLINE void MergeThird(D d, Runs<kFit, 1, D> row, std::size_t rows, Ranges
   }
 }
 
-// `count` runs from `done` on, at least as many as D has lanes, by the extremes that
-// kLikely asks for; up to where the guess was wrong, and corrects it. Returns what is
-// done.
+// Reduces the runs from `done` to `count`, with the extremes that are right for kLikely. `count` is
+// at least D's number of lanes. A batch whose signs were guessed wrong gets the third extreme. If
+// the other guess suits that batch better, sets `likely` and stops. Returns the number of runs that
+// are done.
 template <Signs kLikely, class AllRuns, class Kind, class D>
 HWY_NOINLINE std::size_t ReduceBatches(D d, AllRuns runs, std::size_t done, std::size_t count,
                                        Ranges<Kind> ranges, std::size_t param, Signs& likely) {
   const std::size_t lanes = hn::Lanes(d);
   const std::byte* const data = runs.data;
   while (done < count) {
-    // The last batch may overlap the one before: that changes nothing.
+    // The last batch may overlap the batch before it, which changes nothing.
     const std::size_t first = std::min(done, count - lanes);
     runs.data = data;
     runs.data = runs.At(first);
-    // What follows a row is the next one, and that is taken beside it.
+    // Rows are read side by side. Near the end of a row, kAhead reaches into the next row, which is
+    // read anyway. Then the prefetch skips the rows that are read together.
     const auto offset = static_cast<std::size_t>(runs.data - data);
     runs.ahead_of_rows =
         kAhead +
@@ -239,7 +245,7 @@ HWY_NOINLINE std::size_t ReduceBatches(D d, AllRuns runs, std::size_t done, std:
   return done;
 }
 
-// All of `runs`, by the extremes that `likely` asks for. Corrects `likely`.
+// Reduces all `runs`, with the extremes that are right for `likely`. Corrects `likely`.
 template <class AllRuns, class Kind, class D>
 HWY_INLINE void ReduceRuns(D d, const AllRuns& runs, std::size_t count, Ranges<Kind> ranges,
                            std::size_t param, Signs& likely) {
@@ -255,8 +261,8 @@ HWY_INLINE void ReduceRuns(D d, const AllRuns& runs, std::size_t count, Ranges<K
   }
 }
 
-// True if `count` runs of `run` elements were taken, in each of kRows rows; false if
-// there are too few or they are too short or too long to gain by it.
+// Reduces `count` runs of `run` elements in each of kRows rows, and returns true. Returns false if
+// there are too few runs, or if they are too short or too long for a gain.
 template <std::size_t kRows, class Kind, class D>
 HWY_INLINE bool ReduceShortRuns(D d, const std::byte* data, std::size_t count, std::size_t run,
                                 std::size_t row_bytes, Ranges<Kind> ranges, std::size_t param,
@@ -264,8 +270,9 @@ HWY_INLINE bool ReduceShortRuns(D d, const std::byte* data, std::size_t count, s
   const std::size_t lanes = hn::Lanes(d);
   if (run > 64 * lanes) return false;
   const auto take = [&](auto fit) HWY_ATTR {
-    // Rows share the interleaving. Long runs need fewer of them for that and lose by
-    // more; where there are wider vectors, 16 bytes are too rare to be worth the code.
+    // Rows that are taken together share the interleaving. For long runs it is enough to take two
+    // rows together, and more would be slower. If the target has wider vectors, 16-byte vectors are
+    // too rare to be worth the code for several rows.
     constexpr bool kNarrow = hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) <
                              std::min<std::size_t>(32, HWY_LANES(std::uint8_t));
     constexpr std::size_t kTogether =

@@ -3,7 +3,8 @@
 
 namespace calipers {
 
-/// What some parameter's range has: NaN; an infinity at an end that is not NaN.
+/// The special values in the ranges of a tensor's parameters. `nan`: some range is NaN. `inf`: some
+/// range that is not NaN has an infinity at either end.
 struct Specials {
   bool nan = false;
   bool inf = false;

@@ -93,7 +93,7 @@ class LiveSeries {
   mutable absl::Mutex mu_;
   // Null if the facts must be read.
   std::unique_ptr<SeriesFacts> facts_ ABSL_GUARDED_BY(mu_);
-  // A lower bound of the number of records that the facts row covers.
+  // About the number of records that the facts row covers.
   std::int64_t saved_ ABSL_GUARDED_BY(mu_) = 0;
   // Also valid while facts_ is null; otherwise equal to the value in it.
   std::optional<std::int64_t> sealed_count_ ABSL_GUARDED_BY(mu_);

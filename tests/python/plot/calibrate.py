@@ -1,5 +1,5 @@
-"""Calibrates the model of client/python/examples, whose folder is to be on PYTHONPATH, so that
-there is a run to draw: the weight and the input of every linear module."""
+"""Calibrates the model of client/python/examples, whose folder must be on PYTHONPATH, to make a run
+for pictures: the weight and the input of every linear module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import calipers.torch
 
 
 def main() -> None:
-    """At $CALIPERS_SERVER, under $CALIPERS_RUN."""
+    """Calibrates with the server $CALIPERS_SERVER and the run $CALIPERS_RUN."""
     with calipers.connect() as client:
         calipers.torch.calibrate(
             load_model(),

@@ -1,4 +1,4 @@
-"""Files of pictures, what is refused, and the program calipers-plot."""
+"""Picture files, invalid arguments, and the program calipers-plot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture
 def session(client: calipers.Client) -> calipers.Session:
-    """A session that has seen five batches."""
+    """A session with five batches."""
     session = client.session(NAME, args={"strategy": "group", "group_size": 4})
     for index in range(5):
         session.observe(np.linspace(-index - 1, index, 24).reshape(1, 3, 8), index=index)
@@ -44,7 +44,7 @@ def test_an_svg_is_the_same_twice(client, session, tmp_path):
         lambda path: client.plot("", path),
     ):
         draw(first)
-        # Nor do the settings of the one who draws matter, and they stay as they were.
+        # The caller's settings have no effect, and stay unchanged.
         with mpl.rc_context({"lines.linewidth": 9, "svg.hashsalt": "mine"}):
             draw(again)
             assert mpl.rcParams["lines.linewidth"] == 9
@@ -55,7 +55,7 @@ def test_an_svg_is_the_same_twice(client, session, tmp_path):
 @pytest.mark.parametrize("name", ["picture", "picture.pdf", "picture.svg.gz", ".svg"])
 def test_another_suffix(client, session, tmp_path, name):
     for draw in (session.plot, lambda path: client.plot("", path)):
-        with pytest.raises(calipers.InvalidArgumentError, match=r"neither \.png nor \.svg"):
+        with pytest.raises(calipers.InvalidArgumentError, match=r"allowed: \.png and \.svg"):
             draw(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -107,7 +107,7 @@ def test_the_package_does_without_matplotlib():
 
 @dataclass
 class Done:
-    """What a run of the program came to."""
+    """The result of a run of the program."""
 
     returncode: int
     stdout: str
@@ -116,7 +116,7 @@ class Done:
 
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """Runs calipers-plot, as the installed script does, with these variables."""
+    """Runs calipers-plot like the installed script, with these environment variables."""
 
     def run(*arguments: object, **variables: str) -> Done:
         for name, value in variables.items():
@@ -150,7 +150,7 @@ def test_the_program_draws_as_the_package_does(run, client, server, session, tmp
     ("arguments", "status", "said"),
     [
         ((), 2, "-o/--output"),
-        (("m/input", "-o", "x.pdf"), 2, "neither .png nor .svg"),
+        (("m/input", "-o", "x.pdf"), 2, "allowed: .png and .svg"),
         (("m/bias", "-o", "x.svg"), 2, "base_name"),
         (("m/input", "-o", "x.svg"), 4, "NOT_FOUND"),
         (("-o", "x.svg", "--run", "none"), 4, 'no run "none"'),

@@ -1,4 +1,4 @@
-"""A run's picture, and which ranges stand out in it."""
+"""The picture of a run, and its outliers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def observe(client: calipers.Client, name: str, low: float, high: float) -> None
 
 
 def bars(figure: Figure) -> dict[str, list[tuple[float, float, str]]]:
-    """Of each panel by its title: ends and color of the bars, by their position."""
+    """The ends and the color of the bars by position, for each panel by its title."""
     from matplotlib.colors import to_hex
 
     found = {}
@@ -50,7 +50,7 @@ def test_few_sessions_stand_with_their_names(client):
     assert figure.axes[0].texts[2].get_text() == "\u221210 to 11"
     title = figure.get_suptitle()
     assert client.run in title
-    assert title.endswith("6 ranges (left out, for they have no answer: 1)")
+    assert title.endswith("6 ranges (left out without an answer: 1)")
 
 
 def test_what_stands_out_is_red(client):
@@ -68,7 +68,7 @@ def test_what_stands_out_is_red(client):
 
 
 def markers(figure: Figure) -> dict[str, list[tuple[float, float]]]:
-    """Where the first panel has points in the outliers' color, by their marker."""
+    """The positions of points in the outliers' color in the first panel, by marker."""
     found: dict[str, list[tuple[float, float]]] = {}
     for line in figure.axes[0].lines:
         if line.get_color() == OUTLIER and line.get_marker() in "<>x|":
@@ -172,7 +172,7 @@ def ranges(*widths: float) -> list[SessionRange]:
 @pytest.mark.parametrize(
     ("widths", "expected"),
     [
-        # Alike: a factor of 2 is the least that counts.
+        # Similar ranges: an outlier is at least a factor of 2 away.
         ((1, 1, 1, 1, 1, 1.9), []),
         ((1, 1, 1, 1, 1, 2.1), [5]),
         ((1, 1, 1, 1, 1, 0.45), [5]),
@@ -184,7 +184,7 @@ def ranges(*widths: float) -> list[SessionRange]:
         # A single value beside ranges.
         ((1, 1, 1, 1, 1, 0), [5]),
         ((0, 0, 0, 0, 0, 0), []),
-        # Too few to say.
+        # Too few ranges to compare.
         ((1, 1, 1, 1000), []),
         ((1, 1, 1, np.nan), [3]),
         ((), []),

@@ -1,4 +1,4 @@
-"""A series' picture: what stands in it is what was sent, and what the server answers."""
+"""The picture of a series shows the sent batches and the server's answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def observed(client: calipers.Client, batches: dict[int, object], **spec) -> cal
 
 
 def lines(figure: Figure) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The picture's lines by their labels, the counts in them left out."""
+    """The picture's lines by label, without the counts in the labels."""
     (axes,) = figure.axes
     return {
         line.get_label().partition(" (")[0]: (
@@ -146,7 +146,7 @@ def test_what_is_left_out_is_marked_and_not_folded(client):
     assert not {4, 7, 8} & set(drawn["max of a batch"][0])
     answer = session.minmax(exclude=[4, 7, 8])
     assert np.float32(drawn["moving average, c = 0.01"][1][-1]) == answer.max.item()
-    # It would make the others a line; it is at the edge instead, with its number.
+    # Its value would flatten the other lines, so it is at the edge, with its number.
     (axes,) = figure.axes
     bottom, top = axes.get_ylim()
     assert top < 100
@@ -207,7 +207,7 @@ def test_one_batch_or_none_is_drawn(client, tmp_path, left):
 
 
 def shown_ticks(figure: Figure) -> list[float]:
-    """Where the x axis has marks, as far as it is seen."""
+    """The visible ticks of the x axis."""
     (axes,) = figure.axes
     low, high = axes.get_xlim()
     return [float(at) for at in axes.get_xticks() if low <= at <= high]
@@ -221,7 +221,7 @@ def test_a_weight_is_one_batch_whose_points_are_seen(client):
     assert shown_ticks(figure) == [0]
     assert axes.texts[-1].get_text() == "1 batch, F32, minmax"
     sizes = {line.get_label(): line.get_markersize() for line in axes.lines}
-    # Around the fold's, not behind it.
+    # The markers surround the fold's markers and are not hidden by them.
     assert sizes["max of a batch"] > sizes["moving average, c = 0.01"]
     assert sizes["min of a batch"] > sizes["moving average, c = 0.01"]
 

@@ -1,4 +1,4 @@
-"""Which zero is the least and the greatest, where PyTorch leaves it open."""
+"""The order of -0.0 and +0.0, which PyTorch does not define."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLOATS = [dtype for dtype in Dtype if dtype.float_bits is not None]
 def test_minus_zero_is_below_zero(dtype, ones):
     sign = 1 << (8 * dtype.size - 1)
     one = 1 << (8 * dtype.size - 3)
-    # Whatever the order, and long enough for vectors.
+    # In any order, and long enough for vectorized loops.
     for kinds in itertools.product((0, sign), repeat=3):
         values = [*kinds, *(one | sign * minus for minus in ones)] * 40
         bits = np.array(values, dtype.bits)

@@ -1,4 +1,4 @@
-"""The compiled reducers beside numpy's."""
+"""The compiled reducers give the same results as numpy."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_numbers_that_do_not_fit_are_refused(size, numbers, word):
 
 
 def in_another_process(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What reduces there, for a package whose module is `folder`'s."""
+    """The BACKEND of the package in `folder`, in another process."""
     code = "import calipers.reduce; print(calipers.reduce.BACKEND)"
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -85,7 +85,7 @@ def in_another_process(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def copied_package(folder: Path) -> Path:
-    """The package in `folder`, its compiled module's place empty; that place."""
+    """Copies the package to `folder` without its compiled module. Returns the module's path."""
     for path in (SOURCES / "calipers").rglob("*"):
         if path.is_file() and path.suffix in (".py", ".binpb"):
             to = folder / path.relative_to(SOURCES)

@@ -1,4 +1,4 @@
-"""Whoever reduces a tensor, the record is the same, bit for bit."""
+"""Every reducer gives the same record, bit for bit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def clients(server: ServerProcess):
-    """One that reduces, and one that leaves it to the server."""
+    """A client that reduces tensors, and a client that sends them to the server."""
     with (
         calipers.connect(server.address, run=RUN) as worker,
         calipers.connect(server.address, run=RUN, reduce_at="server") as raw,
@@ -50,7 +50,7 @@ def open_in(client: calipers.Client, name: str, case: Case) -> calipers.Session:
 
 
 def send_raw(client: calipers.Client, name: str, tensor: HostTensor) -> None:
-    """Leaves everything to the server, whether the shape fits as well."""
+    """Sends the tensor to the server without any check."""
     header = observation_pb2.ObservationHeader(
         session=f"runs/{RUN}/sessions/{name}",
         index=0,
@@ -77,7 +77,7 @@ def test_a_record_made_here_is_the_one_that_the_server_makes(clients, server, ca
         return
     before = worker.totals.duplicates
     session.observe(tensor, index=0)
-    # The server tells records apart by a digest of all that they hold.
+    # The server compares digests of records, so an equal record is a duplicate.
     assert worker.flush().duplicates == before + 1
     (record,) = read_series(server.address, RUN, name)
     kept = record.observation
@@ -118,7 +118,7 @@ def test_any_split_over_workers_in_any_order_gives_the_same_answer(clients, batc
     in_order = worker.session(one, args=args)
     for index, batch in enumerate(batches):
         in_order.observe(torch_tensor(batch), index=index)
-    # Some twice, too.
+    # Some batches are sent twice.
     order = data.draw(st.permutations([*range(len(batches)), 0]))
     whose = [client.session(many, args=args) for client in (worker, raw)]
     for index in order:

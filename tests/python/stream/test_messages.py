@@ -1,4 +1,4 @@
-"""The bytes of messages, beside protobuf's own."""
+"""The bytes of messages, compared with protobuf's serialization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the log tells of an outage, by a clock of the test's own."""
+"""Log messages about outages, with a fake clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending over calls that break, beside a service that breaks them."""
+"""Sending to a service that fails calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPTIONS = WindowOptions(linger_seconds=0, first_pause_seconds=0.001, max_attempt
 
 @pytest.fixture
 def send_to() -> Iterator[Callable[..., tuple[FakeService, Window]]]:
-    """A service that keeps to a plan, and a window that is sent to it."""
+    """Starts a fake service with a plan, and a window with a sender to it."""
     ends: list[Callable[[], object]] = []
 
     def start(plan: Plan, options: WindowOptions = OPTIONS) -> tuple[FakeService, Window]:
@@ -100,7 +100,7 @@ def test_what_a_broken_call_left_is_sent_again(send_to, code):
     for pending in both(100):
         window.put(pending)
     totals = window.flush(20)
-    # What broke a call was kept, unacknowledged: it comes back as a duplicate.
+    # The service stored the last observation without an acknowledgement, so it becomes a duplicate.
     assert (totals.stored, totals.duplicates, totals.reconnects) == (98, 2, 2)
     assert len(service.stored) == 100
     assert service.workers == ["w"] * 3
@@ -182,7 +182,7 @@ def test_a_deadline_says_what_broke_the_last_call(send_to):
 def test_a_message_that_cannot_be_read_ends_it(send_to):
     service, window = send_to(Plan(unreadable=True))
     window.put(raw(0))
-    with pytest.raises(InvalidArgumentError, match="the server cannot take what was sent"):
+    with pytest.raises(InvalidArgumentError, match="the server cannot read a message of this"):
         window.flush(20)
     assert service.calls == 1
 

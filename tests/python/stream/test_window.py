@@ -1,4 +1,4 @@
-"""The window by itself: what is sent when, what lines up again, who waits and who is told."""
+"""The window without a sender: order and time of sending, retries, waiting and errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ack(outcome: ACK.Outcome = ACK.OUTCOME_STORED, code: int = 0) -> ACK:
 
 
 class Background:
-    """A call on a thread of its own, and what it raised."""
+    """A call in another thread, and its exception."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self.error: BaseException | None = None
@@ -59,7 +59,7 @@ class Background:
 
 
 def take(window: Window, call: int | None) -> list[int] | None:
-    """The indices of what goes into the next message."""
+    """The indices in the next message."""
     assert call is not None
     taken: list[list[Pending] | None] = []
     assert Background(lambda: taken.append(window.take(call))).join() is None
@@ -213,7 +213,7 @@ def test_a_call_with_nothing_to_do_ends_and_leaves_nothing():
     assert take(window, call) == [0]
     window.acknowledge(ack())
     assert take(window, call) is None
-    # What comes before it is through is for the next one.
+    # Observations that come before the call ends belong to the next call.
     window.put(raw(1))
     assert call is not None
     assert window.end_call(call) == (0, 0)

@@ -1,4 +1,4 @@
-"""Whatever becomes of calls and acknowledgements, nothing is lost, doubled or mixed up."""
+"""In any order of events, the window loses, duplicates and reorders no observation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNAVAILABLE = 14
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Puts, takes, acknowledgements and broken calls in any order, beside a plain list."""
+    """Puts, takes, acknowledgements and failed calls in any order, compared with a plain list."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class AnyOrder(RuleBasedStateMachine):
             else:
                 self.take()
         self.window.flush(0)
-        # Each once, and no other.
+        # Each observation was acknowledged exactly once.
         assert self.kept == Counter(range(self.count))
 
 

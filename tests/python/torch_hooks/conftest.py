@@ -1,4 +1,4 @@
-"""What holds for every test of the hooks."""
+"""Settings of all tests of the hooks."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import calipers.torch
 
 @pytest.fixture(autouse=True)
 def short_wait(monkeypatch):
-    """Records that are missing are not waited for as long as other ranks would be."""
+    """Shortens the wait for missing records."""
     monkeypatch.setitem(calipers.torch.calibrate.__kwdefaults__, "timeout", 20.0)

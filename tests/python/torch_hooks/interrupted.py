@@ -1,8 +1,8 @@
-"""A calibration that is to be interrupted, as a process: ADDRESS RUN WHERE [RENDEZVOUS].
+"""A process with a calibration that the test interrupts: ADDRESS RUN WHERE [RENDEZVOUS].
 
-Says "ready" where that is to happen: while the model is "running", or as the "records" of another
-rank are about to be waited for; of a process group of two that meet at RENDEZVOUS, which wait for
-"counts", the other one says so. Then what became of the model."""
+Prints "ready" when it reaches WHERE: while the model is "running", or before it waits for the
+"records" of another rank. With "counts" it waits for another rank of a process group at RENDEZVOUS,
+and that rank prints "ready". Then prints the state of the model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def batches(where: str) -> Iterator[Tensor]:
 
 
 def main(address: str, run: str, where: str, rendezvous: str = "") -> None:
-    # A job in the background may have been started with it ignored.
+    # A background job can be started with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if rendezvous:
         distributed.init_process_group(
@@ -43,7 +43,7 @@ def main(address: str, run: str, where: str, rendezvous: str = "") -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Dropout()).train()
 
     def progress(totals: calipers.Totals) -> None:
-        # As the last of all are acknowledged, the model has run.
+        # When all observations are acknowledged, the model has run.
         if where == "records" and totals.acknowledged == BATCHES:
             print("ready", flush=True)
 

@@ -1,4 +1,4 @@
-"""A small model with attention, experts and a module that is used twice, and its batches."""
+"""A small model with attention, experts and a module that runs twice, and its batches."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Expert(nn.Module):
 
 
 class Experts(nn.Module):
-    """Each token goes to the expert of its id; an expert without tokens does not run. The last
-    never has any."""
+    """A token's id selects its expert. An expert without tokens does not run. The last expert never
+    has tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Model(nn.Module):
 
 
 class Twice(nn.Module):
-    """One module, run twice; what it returns is changed in place."""
+    """A module that runs twice, and whose output is changed in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ def make_model(dtype: torch.dtype = torch.float32) -> Model:
 
 
 def make_batches(count: int) -> list[Tensor]:
-    """Token ids. Which experts have any differs from batch to batch."""
+    """Batches of token ids. The experts with tokens differ between batches."""
     random = torch.Generator().manual_seed(21)
     return [
         torch.randint(0, VOCABULARY, (1, 1 + number % 5), generator=random)
@@ -105,8 +105,8 @@ def make_batches(count: int) -> list[Tensor]:
 
 
 def captured(model: nn.Module, batches: list[Tensor]) -> dict[str, list[list[Tensor]]]:
-    """What every linear module was given and returned: by session and batch, of each call. The
-    slow way."""
+    """The inputs and outputs of every linear module for each call, by session and batch. A slow
+    reference implementation."""
     seen: dict[str, list[list[Tensor]]] = {}
     handles = []
     for name, module in model.named_modules():
@@ -132,7 +132,7 @@ def captured(model: nn.Module, batches: list[Tensor]) -> dict[str, list[list[Ten
 
 
 def hooks_of(model: nn.Module) -> int:
-    """How many its modules have."""
+    """Number of hooks of all modules."""
     return sum(
         len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
     )

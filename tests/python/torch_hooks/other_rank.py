@@ -1,5 +1,7 @@
-"""Rank 1 of a process group of two that meet at RENDEZVOUS: says "ready" once rank 0 waits for its
-count of the batches of RUN, which it never tells, and ends with its input: RENDEZVOUS RUN."""
+"""Rank 1 of a process group of two at RENDEZVOUS: RENDEZVOUS RUN.
+
+Prints "ready" when rank 0 waits for this rank's number of batches of RUN, which this rank never
+tells. Ends at the end of its input."""
 
 from __future__ import annotations
 

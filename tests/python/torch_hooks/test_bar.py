@@ -1,4 +1,4 @@
-"""What is shown while a model is calibrated."""
+"""Progress bars during a calibration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def model() -> nn.Sequential:
 
 
 class Recorder:
-    """A bar that remembers."""
+    """A bar that records its updates."""
 
     def __init__(self) -> None:
         self.count: int | None = None
@@ -47,7 +47,7 @@ def recorder(monkeypatch) -> Recorder:
 
 
 class Unsized:
-    """Has __len__ and knows no length, as a DataLoader of an iterable data set."""
+    """Has __len__ without a length, like a DataLoader of an iterable data set."""
 
     def __iter__(self):
         return iter(BATCHES)

@@ -1,4 +1,4 @@
-"""Calibrations by one process, beside a slow one by hand."""
+"""Calibrations in one process, compared with a slow reference implementation."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def float32(value: float) -> Tensor:
 
 
 def extremes(calls: list[Tensor]) -> tuple[float, float]:
-    """Of all that a module saw in a batch."""
+    """The minimum and maximum of all tensors of a module in a batch."""
     flat = torch.cat([call.reshape(-1) for call in calls]).double()
     return flat.min().item(), flat.max().item()
 
 
 def average(series: list[list[Tensor]], constant: float) -> tuple[float, float]:
-    """The moving average of minima and maxima, of the batches that hold any; rounded once."""
+    """The moving average of the minima and maxima of non-empty batches, rounded once."""
     ranges = [extremes(calls) for calls in series if calls]
     low, high = ranges[0]
     for least, greatest in ranges[1:]:
@@ -125,7 +125,7 @@ def test_an_expert_that_saw_nothing_has_no_answer_without_peers(client):
         calipers.torch.calibrate(model, batches, client, scheme="FP8", observe="input")
     assert "layers.1.mlp.experts.3.down_proj/input" in error.value.message
     assert "experts.0" not in error.value.message
-    # All is there and sealed; only the question was wrong.
+    # All records are stored and sealed; only the query failed.
     found = calipers.torch.load_qparams(client, "FP8", "layers.*", peers_behind=EXPERTS)
     answer = found.answers["layers.0.mlp.experts.3.up_proj/input"]
     assert len(answer.fallback_sessions) == 3
@@ -211,10 +211,10 @@ def test_a_module_that_runs_twice(client):
         low, high = average(series, 0.01)
         name = session.replace("/", ".")
         assert torch.equal(found[f"{name}_scale"], float32(max(-low, high) / 127.5))
-        # As it was, not as it became in place.
+        # The tensor before it was changed in place.
         answer = client.session(session).minmax()
         assert (answer.min.item(), answer.max.item()) == (low, high)
-        # Tokens of both calls.
+        # The tokens of both calls.
         assert client.session(session).progress().num_observations == 3 * (2 * 4 + 2 * 2)
 
 
@@ -241,7 +241,7 @@ def test_grouped_inputs_of_several_calls(client):
 
 
 class Bag(nn.Module):
-    """Takes keywords, and calls its module with one."""
+    """Takes keyword arguments, and calls its module with one of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -296,11 +296,11 @@ def test_workers_of_a_dataloader_beside_an_open_client(client, context):
     loader = DataLoader(
         TensorDataset(values), batch_size=4, num_workers=2, multiprocessing_context=context
     )
-    # Weights are on their way as the workers begin.
+    # Weights are being sent when the workers start.
     found = calipers.torch.calibrate(nn.Sequential(nn.Linear(4, 4)), loader, client, scheme="FP8")
     assert found.total == 3
     assert torch.equal(found["0.input_scale"], float32(39 / 448))
-    # The client goes on.
+    # The client still works.
     assert client.session("0/input").progress().count == 3
 
 
@@ -429,7 +429,7 @@ def test_progress_is_told(client):
 
 
 class Sometimes(nn.Module):
-    """Its second part runs for batches of two rows."""
+    """The second part runs only for batches with two rows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -469,7 +469,7 @@ def test_resuming_runs_what_is_missing_alone(client):
             if name.endswith("/input") and "experts" not in name:
                 args = {"num_bits": 8, "type": "float", "observer": "static_minmax"}
                 session = client.session(name, args=args)
-                # Of batch 4 one module's record is missing.
+                # One module has no record of batch 4.
                 if (index, name) != (4, "head/input"):
                     session.observe(series[index][0], index=index)
     client.flush()

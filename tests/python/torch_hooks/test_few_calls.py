@@ -1,4 +1,4 @@
-"""How often a calibration asks the server, and that it touches nothing but its own sessions."""
+"""The number of calls in a calibration; a calibration changes only its own sessions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def test_modules_are_created_one_by_one_and_then_asked_together(client, calls, r
     model = make_model()
     options = {"scheme": "FP8", "peers_behind": ("experts",), "resume": resume}
     found = calipers.torch.calibrate(model, make_batches(6), client, **options)
-    # In layer order: what is of all batches empty has no range, which its count is asked for.
+    # A session with only empty records has no range, so its count needs another call.
     silent = [name for name in found.answers if ".experts.3." in name and "input" in name]
     assert calls == {
         "CreateSession": len(found.answers),
-        # Of 1 record, and of 6.
+        # One call for 1 record, and one call for 6 records.
         "BatchGetMinMax": 2,
         "GetSession": len(silent),
         "ListSessions": 2,
@@ -67,7 +67,7 @@ def test_other_sessions_of_the_run_are_not_sealed(client, calls):
         "elsewhere/input": None,
         "elsewhere/output": None,
     }
-    # Weights are all its own; inputs are not.
+    # The run has other sessions of inputs, and no other sessions of weights.
     assert (calls["SealRun"], calls["SealSession"]) == (1, 1)
 
 

@@ -1,4 +1,4 @@
-"""What a caller gets wrong, and what is said to it."""
+"""Errors for invalid input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model() -> nn.Sequential:
         ({"rank": 1, "world_size": 2}, "rank 1 of 2 does not know"),
         ({"yields": "some"}, "yields is 'some'"),
         ({"total": 0}, "total is 0"),
-        ({"total": 2}, "ended after 1 batches; with total 2 it has 2"),
+        ({"total": 2}, "ended after 1 batches; with total 2 it must yield 2"),
         ({"repeats": "join"}, "repeats is 'join'"),
         ({"finish": "close"}, "finish is 'close'"),
         ({"granularity": "fine"}, "granularity is 'fine'"),
@@ -65,7 +65,7 @@ def test_an_environment_that_cannot_be(client, monkeypatch, variable):
 def test_a_dataloader_without_batches(client, yields):
     with pytest.raises(calipers.InvalidArgumentError, match="yields no batch"):
         calipers.torch.calibrate(model(), [], client, scheme="FP8", yields=yields)
-    # Nothing was sealed: it can be done again.
+    # No session was sealed, so the calibration can be repeated.
     calipers.torch.calibrate(model(), ONE, client, scheme="FP8")
 
 
@@ -111,7 +111,7 @@ class Counts(nn.Module):
 
 def test_an_activation_that_is_no_tensor(client):
     scheme = {"output_activations": {"num_bits": 8}}
-    with pytest.raises(calipers.InvalidArgumentError, match=r"output of a Counts .* but int"):
+    with pytest.raises(calipers.InvalidArgumentError, match=r"output of a Counts .* only int"):
         calipers.torch.calibrate(
             nn.Sequential(Counts()), ONE, client, targets="Counts", scheme=scheme
         )
@@ -139,7 +139,7 @@ def test_parts_of_one_activation_that_do_not_go_together(client):
         def forward(self, value: torch.Tensor) -> torch.Tensor:
             return self.same(value) + self.same(value[:, :1])
 
-    with pytest.raises(calipers.InvalidArgumentError, match=r"same/input was seen .* \[1, 1\]"):
+    with pytest.raises(calipers.InvalidArgumentError, match=r"same/input was observed .* \[1, 1\]"):
         calipers.torch.calibrate(
             Both(), ONE, client, targets="Identity", scheme="FP8", repeats="concatenate"
         )

@@ -1,4 +1,4 @@
-"""Ctrl-C in the midst of a calibration, wherever that is."""
+"""Ctrl-C at any point of a calibration."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_a_keyboard_interrupt_ends_it_and_leaves_the_model_as_it_was(server, tmp
     try:
         assert (other or process).stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        # It has an hour for what it waits for.
+        # Without the interrupt it would wait for an hour.
         out, errors = process.communicate(timeout=60)
         assert out == "0 True True\n", errors
         assert errors.rstrip().endswith("KeyboardInterrupt"), errors
-        # A shell calls it 130.
+        # A shell reports 130.
         assert process.returncode == -signal.SIGINT
     finally:
         for one in filter(None, (process, other)):

@@ -1,4 +1,4 @@
-"""Targets, ranks, batches and what is present, each by itself."""
+"""Unit tests of targets, ranks, batches and present records."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ATTENTION = [f"layers.{n}.attention.{p}_proj" for n in (0, 1) for p in "qkvo"]
         (["Linear"], ["re:.*experts", "head"], ATTENTION),
         ("head", (), ["head"]),
         ("re:layers\\.1\\.attention", "Attention", [n for n in ATTENTION if "1" in n]),
-        # From the beginning, as re.match has it.
+        # The pattern matches at the beginning of the name.
         (["re:attention", "head"], (), ["head"]),
         (
             ["re:.*q_proj$", "LayerNorm"],
             "re:layers.0",
             ["layers.1.attention.q_proj", "layers.1.norm"],
         ),
-        # A class that others are derived from.
+        # A base class of other classes.
         ("ModuleList", (), ["layers", "layers.0.mlp.experts", "layers.1.mlp.experts"]),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_model_in_parts_of_both_modes():
 
 
 class LateSession:
-    """Its last record comes as the wait for it ends."""
+    """A session whose last record arrives when the wait ends."""
 
     name = "m/input"
     sealed = 0
@@ -176,7 +176,7 @@ class LateSession:
 
 
 class LateClient:
-    """In whose run are other sessions, too, so that each is sealed by itself."""
+    """A client whose run has other sessions, so that each session is sealed separately."""
 
     def wait(self, names: list[str], count: int, *, timeout: float) -> None:
         raise calipers.DeadlineExceededError("too late")
@@ -194,7 +194,7 @@ def test_what_came_as_the_wait_ended_is_there():
 
 
 class QuantizationScheme:
-    """As compressed-tensors' own, which is a model of pydantic's."""
+    """Like the pydantic model of compressed-tensors."""
 
     weights = None
     input_activations = {"num_bits": 8}  # noqa: RUF012

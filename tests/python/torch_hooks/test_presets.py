@@ -1,4 +1,5 @@
-"""The table of presets beside the server's own, which is held against compressed-tensors."""
+"""The table of presets equals the server's table, which other tests compare with
+compressed-tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from calipers.torch.presets import PRESETS
 
 
 def plain(args: dict) -> dict:
-    """Without the observer that is inferred: a session's default stands for it."""
+    """The args without the inferred observer, which is a session's default."""
     return {name: value for name, value in args.items() if name != "observer"}
 
 

@@ -1,4 +1,4 @@
-"""Calibrations by several processes: the bits of one, also when some die."""
+"""Calibrations in several processes have the bits of one process, also if processes die."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ HERE = Path(__file__).parent
 
 
 def meeting(folder: Path) -> str:
-    """Where a process group meets, without any process that holds its store."""
+    """A rendezvous in a file, for a process group whose store belongs to no process."""
     return f"file://{folder / 'rendezvous'}"
 
 
 class Workers:
-    """Starts ranks, and has what they found."""
+    """Starts ranks, and reads their results."""
 
     def __init__(self, address: str, folder: Path) -> None:
         self._address = address
@@ -52,13 +52,13 @@ class Workers:
         return [self.start(run, rank, world_size, **options) for rank in range(world_size)]
 
     def found(self, run: str, rank: int, process: subprocess.Popen) -> tuple[int, dict]:
-        """How many batches it ran, and its parameters."""
+        """The number of batches that the rank ran, and its parameters."""
         out, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         return int(out), torch.load(self._out(run, rank))
 
     def failed(self, process: subprocess.Popen) -> tuple[int, str]:
-        """How many batches it ran before it failed, and what it said."""
+        """The number of batches that the rank ran before it failed, and its error."""
         out, errors = process.communicate(timeout=120)
         assert process.returncode == 1, errors
         return int(out), errors
@@ -81,14 +81,14 @@ def workers(server, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole(server, tmp_path_factory) -> dict[str, object]:
-    """What one process finds."""
+    """The parameters of a calibration in one process."""
     workers = Workers(server.address, tmp_path_factory.mktemp("whole"))
     try:
         ran, found = workers.found("whole", 0, workers.start("whole", 0, 1))
     finally:
         workers.stop()
     assert (ran, found["total"]) == (TOTAL, TOTAL)
-    # 2 layers of 4 and of 4 experts' 2, and the head: scale and zero point of each side.
+    # Scale and zero point of each side, for 2 layers (4 modules, 4 experts with 2) and the head.
     assert len(found) == 1 + (2 * (4 + 4 * 2) + 1) * 4
     return found
 
@@ -126,7 +126,7 @@ def test_the_bits_of_one_process(workers, whole, world_size, options, request):
 
 def test_a_process_group_knows_the_total(workers, whole, tmp_path):
     processes = workers.start_all("grouped", 4, init=meeting(tmp_path))
-    # 18 batches are not of equal shares.
+    # 18 batches cannot be divided into equal shares.
     for rank, process in enumerate(processes):
         assert same(workers.found("grouped", rank, process)[1], whole)
 
@@ -207,10 +207,10 @@ def test_a_rank_whose_batches_are_refused_tells_the_others(workers, tmp_path, fe
     _, error = workers.failed(refused)
     assert "two calibrations under one run name" in error
     ran, error = workers.failed(other)
-    # The run is sealed: whoever begins late enough hears of it before.
+    # The run is sealed, so a rank that starts late gets the error before its first batch.
     assert ran in (0, TOTAL // 2)
     assert "FailedPreconditionError: rank 1 of 2 stopped" in error
-    assert "how many batches there are: RefusedError: " in error
+    assert "the number of batches is unknown: RefusedError: " in error
 
 
 def test_a_rank_that_was_killed_is_not_waited_for_forever(workers, tmp_path):
@@ -218,7 +218,8 @@ def test_a_rank_that_was_killed_is_not_waited_for_forever(workers, tmp_path):
     other = workers.start("killed", 0, 2, **{**options, "die": -1})
     assert workers.start("killed", 1, 2, **options).wait(60) == -signal.SIGKILL
     _, error = workers.failed(other)
-    assert "DeadlineExceededError: rank 1 of 2 did not say in 0.5 s" in error
+    message = "rank 1 of 2 did not report its number of batches within 0.5 s"
+    assert f"DeadlineExceededError: {message}" in error
 
 
 def test_a_rank_that_takes_the_store_with_it(workers):
@@ -227,4 +228,4 @@ def test_a_rank_that_takes_the_store_with_it(workers):
     other = workers.start("holder", 1, 2, **options)
     assert holder.wait(60) == -signal.SIGKILL
     _, error = workers.failed(other)
-    assert "UnavailableError: torch.distributed does not say" in error
+    assert "UnavailableError: the store of torch.distributed does not give" in error

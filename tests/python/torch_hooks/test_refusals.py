@@ -1,4 +1,4 @@
-"""A run that holds something else: refused before the model has run for nothing."""
+"""A run with other records is refused early, so that the model does not run in vain."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def model() -> nn.Sequential:
 
 
 class Forward:
-    """Counts, and waits in the third batch until a refusal is known."""
+    """Counts batches, and waits in the third batch until a refusal is known."""
 
     def __init__(self) -> None:
         self.ran = 0
@@ -94,7 +94,7 @@ def test_an_open_run_holds_more_than_the_batches(client):
     calipers.torch.calibrate(model(), BATCHES[:6], client, finish="wait", **OPTIONS)
     with pytest.raises(calipers.FailedPreconditionError, match=r"index 5, and 4 batches"):
         calipers.torch.calibrate(model(), BATCHES[:4], client, forward=must_not_run, **OPTIONS)
-    # Whoever does not seal may have fewer.
+    # Without sealing fewer batches are allowed.
     calipers.torch.calibrate(model(), BATCHES[:4], client, finish="wait", **OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""What the log and the errors say to a caller."""
+"""Texts of log messages and errors."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_expert_that_saw_nothing_says_what_to_do_without_running_again(client
         calipers.torch.calibrate(moe, batches, client, **options)
     with pytest.raises(calipers.FailedPreconditionError, match=hint):
         calipers.torch.load_qparams(client, "FP8")
-    # It is no news to one that gave some.
+    # A caller that gave peers_behind does not get the hint.
     with pytest.raises(calipers.FailedPreconditionError) as error:
         calipers.torch.load_qparams(client, "FP8", peers_behind="layers")
     assert "peers_behind=" not in str(error.value)
@@ -94,8 +94,8 @@ def test_a_str_of_peers_is_one_name(client):
     [
         ({"model": "gpt2"}, r"model is 'gpt2'; a torch\.nn\.Module is allowed"),
         ({"model": nn.Linear}, r"model is a type; a torch\.nn\.Module"),
-        ({"client": "127.0.0.1:50051"}, r"client is '127\.0\.0\.1:50051'; what calipers\.connect"),
-        ({"dataloader": 8}, "dataloader is a int; what yields batches is allowed"),
+        ({"client": "127.0.0.1:50051"}, r"client is '127\.0\.0\.1:50051'; a client from"),
+        ({"dataloader": 8}, "dataloader is a int; an iterable of batches is allowed"),
     ],
 )
 def test_what_is_given_in_place_of_a_model_or_client(client, change, message):

@@ -1,7 +1,7 @@
 """One rank of a calibration, as a process: ADDRESS RUN OUT [OPTION=VALUE]...
 
-RANK and WORLD_SIZE say which. Prints how many batches the model ran on, also if it fails; OUT gets
-the parameters."""
+$RANK and $WORLD_SIZE select the rank. Prints the number of batches that the model ran on, also
+after a failure. Writes the parameters to OUT."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = {
 
 
 class Sized:
-    """Batches whose number is known before they come."""
+    """Batches with a known length."""
 
     def __init__(self, batches: Iterator[Tensor], length: int) -> None:
         self._batches = batches
@@ -53,7 +53,7 @@ def share(given: dict[str, str], client: calipers.Client) -> Iterable[Tensor]:
     own = batches if given.get("yields") == "all" else batches[rank::world_size]
     if f"reversed{rank}" in given:
         own = own[::-1]
-    # So many more or fewer than dealt in turn.
+    # This number of batches more or fewer than in turn.
     own = own[: len(own) + int(given.get(f"more{rank}", 0))]
     batches = until_death(own, given, client)
     return Sized(batches, len(own)) if "sized" in given else batches
@@ -62,7 +62,7 @@ def share(given: dict[str, str], client: calipers.Client) -> Iterable[Tensor]:
 def until_death(
     own: list[Tensor], given: dict[str, str], client: calipers.Client
 ) -> Iterator[Tensor]:
-    """As many as there are before the rank is to die."""
+    """The batches before the one at which the rank is killed."""
     for number, batch in enumerate(own):
         if number == int(given.get("die", -1)):
             client.flush()
@@ -74,7 +74,7 @@ def main(address: str, run: str, out: str, *texts: str) -> None:
     given = dict(text.split("=") for text in texts)
     torch.set_num_threads(1)
     if "init" in given:
-        # From here on the process group alone knows which rank this is.
+        # From here on only the process group knows the rank.
         rank, world_size = (int(os.environ.pop(name)) for name in ("RANK", "WORLD_SIZE"))
         distributed.init_process_group(
             "gloo", init_method=given["init"], rank=rank, world_size=world_size

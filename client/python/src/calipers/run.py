@@ -83,7 +83,8 @@ class Run:
         read: Callable[[range_pb2.MinMax], _Answer],
         deadline: Deadline,
     ) -> Answers[_Answer]:
-        """`read(answer)` for each answer. `fields` are fields of BatchGetMinMaxRequest."""
+        """The result of `read` for the answer of each session. `fields` are fields of
+        BatchGetMinMaxRequest."""
         return ask_in_pages(sessions, lambda page: self._minmax(page, fields, read, deadline))
 
     def qparams(

@@ -1,4 +1,4 @@
-"""What the observers of one calibration share."""
+"""The state that all observers of one calibration share."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from calipers.errors import FailedPreconditionError
 from calipers.llmcompressor.settings import Settings
 from calipers.llmcompressor.share import find_share
 
-# Seconds; that others are waited for longer is said where it is.
+# Seconds. Waits for other workers have a longer timeout, Settings.timeout.
 _LONGEST_QUESTION = 60.0
 
 
 class Calibration:
-    """A connection to the server, and this worker's place among others, for one state of
-    llm-compressor's session and one set of settings. It goes with the last of its observers."""
+    """A connection to the server and this worker's share of the batches, for one state of
+    llm-compressor's session and one set of settings. The connection is closed when the last
+    observer of the calibration is deleted."""
 
     def __init__(self, settings: Settings, state: Any) -> None:
         self.settings = settings
         self.share = find_share(settings, _length(state.data.calib))
-        """This worker's batches."""
+        """This worker's share of the batches."""
         worker = f"{resolve_worker(None)}-batches-from-{self.share.first}"
         timeout = min(settings.timeout, _LONGEST_QUESTION)
         self.client = connect(settings.server, run=settings.run, worker=worker, timeout=timeout)
-        """Of the run."""
+        """The client of the run."""
         self._state = state
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         weakref.finalize(self, self.client.close)
 
     def is_of(self, settings: Settings, state: Any) -> bool:
-        """True if it is the one of these."""
+        """True if this calibration has these settings and this state."""
         return self._state is state and self.settings == settings
 
     def name_of(self, module: Any) -> str:
-        """The module's name in the model, as `named_modules` has it; "model" for the model.
+        """The module's name in `named_modules` of the model; "model" for the model itself.
 
-        Raises FailedPreconditionError if it is no part of it.
+        Raises FailedPreconditionError if the module is not in the model.
         """
         if module not in self._names:
             model = self._state.model
@@ -49,22 +50,22 @@ class Calibration:
         if module not in self._names:
             raise FailedPreconditionError(
                 f"a {type(module).__name__} has no name: it is not in the model of "
-                "llm-compressor's session; oneshot sets that, and so does "
+                "llm-compressor's session. oneshot sets this model; in your own code call "
                 "active_session().state.update(model=model)"
             )
         return self._names[module] or "model"
 
     def current_batch(self) -> int | None:
-        """Which of this worker's batches the model is being given, from 0 on; None if this
-        llm-compressor, 0.9, never says.
+        """The position, from 0, of the current batch among this worker's batches. None with
+        llm-compressor 0.9, which does not give it.
 
-        Raises FailedPreconditionError if it does not say now.
+        Raises FailedPreconditionError if a later llm-compressor does not give it.
         """
         batch: int | None = getattr(self._state, "current_batch_idx", None)
         if batch is not None and batch < 0:
             raise FailedPreconditionError(
-                "which batch this is cannot be told: llm-compressor's pipelines set "
-                "active_session().state.current_batch_idx; a loop of your own has to do so, too"
+                "the index of the current batch is unknown: llm-compressor's pipelines set "
+                "active_session().state.current_batch_idx; your own loop must set it, too"
             )
         return batch
 
@@ -73,10 +74,10 @@ _calibrations: weakref.WeakSet[Calibration] = weakref.WeakSet()
 
 
 def current_calibration(settings: Settings) -> Calibration:
-    """The one of llm-compressor's session as it is now.
+    """The calibration for the current state of llm-compressor's session.
 
-    Raises UnavailableError if no server answers; InvalidArgumentError if the worker's place
-    among others cannot be told.
+    Raises UnavailableError if no server answers; InvalidArgumentError if the worker's share of the
+    batches is unknown.
     """
     state = active_session().state
     for calibration in _calibrations:

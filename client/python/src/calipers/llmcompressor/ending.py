@@ -1,4 +1,4 @@
-"""What is done when a calibration is through, before its observers go."""
+"""Actions at the end of a calibration, before llm-compressor removes the observers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _Observer = TypeVar("_Observer")
 
 @functools.cache
 def call_at_the_end(put: Callable[[Any], None]) -> None:
-    """Has every modifier call `put` with its model before it takes the observers away, in the
-    one place where they all do that."""
+    """Patches QuantizationMixin.end_calibration, in which every modifier removes its observers: it
+    calls `put` with the model first."""
     end_calibration = QuantizationMixin.end_calibration
 
     @functools.wraps(end_calibration)
@@ -30,7 +30,7 @@ def call_at_the_end(put: Callable[[Any], None]) -> None:
 
 
 def observers_of(model: Any, kind: type[_Observer]) -> Iterator[tuple[Any, _Observer]]:
-    """The observers of this kind, each with its module."""
+    """The model's observers of this class, each with its module."""
     for module in model.modules():
         for base_name in _BASE_NAMES:
             observer = getattr(module, f"{base_name}_observer", None)

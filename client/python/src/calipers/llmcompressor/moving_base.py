@@ -1,8 +1,9 @@
-"""The observers for llm-compressor up to 0.10, where observers are asked for scales at every
-batch, and nothing is said to them at the end.
+"""The observers for llm-compressor up to 0.10, which asks observers for scales at every batch and
+does not notify them at the end.
 
-Within a worker they fold as the reference does, which gives the scales of each batch. The
-server's answer is put on the modules when the calibration ends.
+During the calibration the observers fold the batches of their own worker, as llm-compressor's
+observers do, and return these scales. At the end the modules get the qparams of the server's
+answer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from calipers.ranks import is_distributed
 
 
 class _Remote:
-    """What is added to an observer of the reference."""
+    """Extends an observer of llm-compressor: sends observations and takes the server's answer."""
 
     kind: str
 
@@ -43,18 +44,20 @@ class _Remote:
         return bool(self.args.strategy == QuantizationStrategy.TENSOR_GROUP)
 
     def forward(self, observed: Any) -> Any:
-        """The scales so far, in this worker."""
+        """The scales of this worker's batches so far."""
         if not self._has_global_scale:
             self.series.observe(observed)
         return super().forward(observed)  # type: ignore[misc]
 
     def get_global_scale(self, observed: Any) -> Any:
-        """The global scale so far, in this worker; asked for before the scales."""
+        """The global scale of this worker's batches so far. llm-compressor calls it before
+        `forward`."""
         self.series.observe(observed)
         return super().get_global_scale(observed)  # type: ignore[misc]
 
     def put(self, module: Any, answers: Sequence[MinMax]) -> None:
-        """Gives the module the qparams of the range of these: of its own, or of its peers."""
+        """Sets the module's qparams from the range of the answers: its own answer, or the answers
+        of its peers."""
         for name, value in self._qparams(answers).items():
             if hasattr(module, full_name := f"{self.base_name}_{name}"):
                 update_offload_parameter(module, full_name, value)
@@ -94,17 +97,17 @@ _OBSERVERS: dict[str, type[_Remote]] = {
 
 
 def make_observer(kind: str, base_name: str, args: Any, module: Any, **kwargs: Any) -> _Remote:
-    """For the registry."""
+    """Makes an observer for llm-compressor's registry."""
     call_at_the_end(put_answers)
     return _OBSERVERS[kind](base_name, args, module, **kwargs)
 
 
 def put_answers(model: Any) -> None:
-    """Gives every module of the model what the server has of all workers, or of its peers where
-    none of them saw anything; nothing if there are none."""
+    """Sets the qparams of every module of the model from the server's answer for all workers, or
+    from the answers of its peers if no worker observed it. A module without either is unchanged."""
     if is_distributed():
-        # Processes of one machine share the parameters that are offloaded: none may go on
-        # putting its scales of a batch there.
+        # Processes of one machine share offloaded parameters. After the barrier no process writes
+        # scales of a batch to them.
         torch.distributed.barrier()
     found = list(observers_of(model, _Remote))
     own = {each.series.name: [answer] for _, each in found if (answer := each.series.answer())}

@@ -1,5 +1,5 @@
-"""Whose ranges stand for that of a module that no worker saw: the rule is the server's own, of
-docs/qparams.md."""
+"""The peers of a module that no worker observed; their range replaces its range. docs/qparams.md
+gives the rule, which is the same as the server's."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ _log = logging.getLogger("calipers")
 
 
 def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
-    """Of every one that nobody saw, by name, what those of its peers answer that somebody saw.
-    Without those that have no such peers, and those that were given theirs before: when a second
-    modifier ends, observers of the first are gone. To be asked when all are through.
+    """The answers of the observed peers of each unobserved series, by the name of the unobserved
+    series. Must be called when all series are complete.
 
-    Raises as `Series.answer` does; FailedPreconditionError for peers of another shape or dtype,
-    or that are observed in another way.
+    Leaves out series without observed peers, and series that got answers in an earlier call: when a
+    second modifier ends, the observers of the first one no longer exist.
+
+    Raises as `Series.answer`; FailedPreconditionError for peers with another shape, dtype or
+    observer.
     """
     by_name = {one.name: one for one in series}
     unseen = [
@@ -40,7 +42,7 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
             found[one.name] = [answers[peer] for peer in peers]
             one.is_stood_for = True
             _log.warning(
-                "%s was seen by no worker: the range of %d peers stands for it, such as %s",
+                "%s was seen by no worker: the range of %d peers is used instead, such as %s",
                 one.name,
                 len(peers),
                 peers[0],
@@ -49,8 +51,9 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
 
 
 def find_peers(session: str, behind: Sequence[str], others: Iterable[str]) -> list[str]:
-    """Those whose names differ from the session's in nothing but the part of the module behind
-    one of `behind`, of which the first that the module has counts."""
+    """The sessions among `others` whose names differ from `session` only in the part of the
+    module's name that follows a part in `behind`. The first part in `behind` that the module's name
+    contains is used."""
     gaps = (_find_gap(session, part) for part in behind)
     gap = next(filter(None, gaps), None)
     if gap is None:
@@ -59,13 +62,13 @@ def find_peers(session: str, behind: Sequence[str], others: Iterable[str]) -> li
 
 
 def widest(pairs: Iterable[MinMaxTuple]) -> MinMaxTuple:
-    """The least of the minima and the greatest of the maxima; NaN where any has it."""
+    """The smallest minima and the largest maxima; NaN if any of them is NaN."""
     lows, highs = zip(*pairs, strict=True)
     return functools.reduce(torch.minimum, lows), functools.reduce(torch.maximum, highs)
 
 
 def _find_gap(session: str, part: str) -> tuple[str, str] | None:
-    """What is before and behind the part of the module that may be another."""
+    """The text before and the text after the part of the module's name that can differ."""
     name = f"/{session}"
     end_of_module = name.rindex("/")
     for begin in "/.":
@@ -90,12 +93,13 @@ def _check_alike(one: Series, peers: Sequence[Series]) -> None:
     if len(ways) > 1:
         seen = "; ".join(f"{name} by {way}" for way, name in ways.items())
         raise FailedPreconditionError(
-            f"{one.name} was seen by no worker, and its peers are not observed as it is: {seen}; "
-            "give all of them one observer, or leave peers_behind out"
+            f"{one.name} was seen by no worker, and its peers have other observer settings: "
+            f"{seen}; use the same settings for all of them, or omit peers_behind"
         )
     ranges = [answer.range.min for peer in peers if (answer := peer.answer())]
     kinds = sorted({f"{each.dtype} {list(each.shape)}" for each in ranges})
     if len(kinds) > 1:
         raise FailedPreconditionError(
-            f"{one.name} was seen by no worker, and its peers have ranges of {' and '.join(kinds)}"
+            f"{one.name} was seen by no worker, and its peers have ranges of different dtypes or "
+            f"shapes, of {' and '.join(kinds)}; omit peers_behind"
         )

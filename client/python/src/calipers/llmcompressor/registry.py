@@ -1,4 +1,4 @@
-"""Puts the observers into llm-compressor's registry."""
+"""Registers the observers with llm-compressor."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from llmcompressor.observers import Observer
 
 KINDS = ("minmax", "static_minmax", "memoryless_minmax")
-"""What both llm-compressor and the server call them."""
+"""The observers' names in llm-compressor and in the server."""
 
 OBSERVERS = tuple(f"calipers_{kind}" for kind in KINDS)
-"""The same as a recipe has them."""
+"""The observers' names in a recipe."""
 
 
 def register() -> None:
-    """Registers every observer. Raises ImportError for an llm-compressor whose observers have
-    neither of the interfaces that are known."""
+    """Registers every observer. Raises ImportError for a version of llm-compressor with another
+    observer interface."""
     make = _maker()
     for kind, name in zip(KINDS, OBSERVERS, strict=True):
         Observer.register_value(_factory(kind, make), name=name)
@@ -32,16 +32,16 @@ def _maker() -> Callable[..., Any]:
 
         return moving_base.make_observer
     raise ImportError(
-        "the observers of this llm-compressor have another interface than those of 0.9 to 0.14, "
-        "which calipers.llmcompressor knows"
+        "the observers of this llm-compressor have an unknown interface; calipers.llmcompressor "
+        "supports llm-compressor 0.9 to 0.14"
     )
 
 
 def _factory(kind: str, make: Callable[..., Any]) -> Callable[..., Any]:
     def observer(base_name: str, args: Any, **kwargs: Any) -> Any:
-        """What llm-compressor asks for by name."""
+        """Makes the observer that llm-compressor requests by name."""
         if base_name == "weight":
-            # Every worker has all of them: there is nothing to share.
+            # Every worker has all weights, so each computes their ranges itself.
             return Observer.load_from_registry(
                 "memoryless_minmax", base_name=base_name, args=args, **kwargs
             )

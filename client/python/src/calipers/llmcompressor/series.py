@@ -1,4 +1,4 @@
-"""What one observer sends, and the answer it takes."""
+"""The observations that one observer sends, and the server's answer."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from calipers.session import Session
 _OBSERVING = ("strategy", "group_size", "block_structure", "observer", "observer_kwargs")
 
 MinMaxTuple = tuple[Any, Any]
-"""Two torch.Tensors: what llm-compressor calls so."""
+"""llm-compressor's MinMaxTuple: two torch.Tensors."""
 
 
 class SupportsQuantizationArgs(Protocol):
-    """compressed-tensors' QuantizationArgs, as far as they are read here."""
+    """The members of compressed-tensors' QuantizationArgs that this module uses."""
 
     observer_kwargs: dict[str, Any]
 
     def model_dump(self) -> dict[str, Any]:
-        """Its fields by name."""
+        """The fields by name."""
         ...
 
 
 class Series:
     """This worker's part of the session {module}/{base_name}.
 
-    A record's index is that of the batch in the whole calibration set, times the calls per
-    batch, plus the number of the call. Not thread-safe: a model is run by one thread.
+    A record's index is the index of the batch in the whole calibration set, times the calls per
+    batch, plus the number of the call. Not thread-safe: only one thread runs a model.
     """
 
     def __init__(
         self, module: Any, kind: str, base_name: str, args: SupportsQuantizationArgs
     ) -> None:
-        """Raises as `current_calibration` and `read_settings` do."""
+        """Raises as `current_calibration` and `read_settings`."""
         self._settings = read_settings(args.observer_kwargs)
         self._calibration = current_calibration(self._settings)
         self._kind = kind
@@ -54,13 +54,13 @@ class Series:
         parameter = next(module.parameters(), torch.empty(0))
         self._dtype, self._device = parameter.dtype, parameter.device
         self._calls: Counter[int] = Counter()
-        # No one says which batch it is: calls are counted.
+        # True if the index of the batch is unknown. The number of calls then gives it.
         self._is_counting = False
         self._opened: Session | None = None
         self._is_answered = False
         self._answer: MinMax | None = None
         self.is_stood_for = False
-        """Whether its peers' range was found to stand for it."""
+        """True if the range of its peers replaces its range."""
 
     @property
     def name(self) -> str:
@@ -69,19 +69,20 @@ class Series:
 
     @property
     def peers_behind(self) -> tuple[str, ...]:
-        """Parts of module names behind which its peers differ; none if nothing stands for it."""
+        """Parts of module names: peers differ in the part that follows one of them. Empty if no
+        peers may replace the range."""
         return self._settings.peers_behind
 
     def observed_by(self) -> dict[str, Any]:
-        """What of its args decides how it is observed and folded."""
+        """The args that determine the observation and the fold."""
         args = self._session().args
         return {name: args[name] for name in _OBSERVING if args.get(name)}
 
     def observe(self, observed: Any) -> None:
-        """Takes what the module saw of the current batch, and returns before it is sent.
+        """Observes a tensor of the current batch, and returns before it is sent.
 
-        Raises InvalidArgumentError for a tensor that cannot be observed, and for more calls
-        than a batch may have; AlreadyExistsError if the run has the session with other args.
+        Raises InvalidArgumentError for a tensor that cannot be observed, and for more calls in the
+        batch than the setting allows; AlreadyExistsError if the session exists with other args.
         """
         batch = self._calibration.current_batch()
         if batch is None:
@@ -92,11 +93,12 @@ class Series:
         self._dtype, self._device = observed.dtype, observed.device
 
     def answer(self) -> MinMax | None:
-        """The fold of all workers' records, once they are there; None if none of them saw
-        anything. What this worker did not see is sent as seen without tokens. Asked once.
+        """Waits for the records of all workers, and returns their fold; None if no worker observed
+        any element. First sends empty observations for calls that this worker did not observe. The
+        server is asked once; later calls return the same answer.
 
-        Raises DeadlineExceededError if records are missing; RefusedError if some were refused;
-        FailedPreconditionError if there are more than this calibration has.
+        Raises DeadlineExceededError if records are missing; RefusedError if observations were
+        refused; FailedPreconditionError if the session has more records than this calibration.
         """
         if not self._is_answered:
             self._answer = self._ask()
@@ -104,7 +106,7 @@ class Series:
         return self._answer
 
     def tensors(self, found: Range) -> MinMaxTuple:
-        """A range on the device where the module was seen."""
+        """The range as tensors on the device of the last observation."""
         low, high = found.min.torch(), found.max.torch()
         return low.to(self._device), high.to(self._device)
 
@@ -118,8 +120,8 @@ class Series:
         if progress.count > expected:
             raise FailedPreconditionError(
                 f"session {self._name} of run {self._settings.run} holds {progress.count} records, "
-                f"and this calibration has {expected}: another calibration had this run's name; "
-                "set CALIPERS_RUN to another, or CALIPERS_BATCHES to the number of batches"
+                f"and this calibration has {expected}: another calibration used this run name; "
+                "set CALIPERS_RUN to another name, or CALIPERS_BATCHES to the number of batches"
             )
         return self._session().minmax() if progress.folded_count else None
 
@@ -136,7 +138,7 @@ class Series:
                 )
             except AlreadyExistsError as error:
                 raise AlreadyExistsError(
-                    f"{error.message}; another recipe needs another run: set CALIPERS_RUN"
+                    f"{error.message}; another recipe needs another run name: set CALIPERS_RUN"
                 ) from None
         return self._opened
 
@@ -144,8 +146,8 @@ class Series:
         calls = self._settings.calls_per_batch
         if call >= calls:
             raise InvalidArgumentError(
-                f"{self._name} is observed a {call + 1}. time in batch {batch}; set "
-                f"CALIPERS_CALLS_PER_BATCH ({calls}) to the most calls that a module has for "
+                f"{self._name} is observed {call + 1} times in batch {batch}; set "
+                f"CALIPERS_CALLS_PER_BATCH ({calls}) to the largest number of calls of a module in "
                 "one batch"
             )
         return self._calibration.share.index(batch) * calls + call
@@ -153,7 +155,7 @@ class Series:
     def _send_unseen(self) -> None:
         if self._is_counting:
             self._check_calls()
-        # Of no tokens, in a shape that every strategy takes: it counts and changes no fold.
+        # An empty tensor in a shape that every strategy accepts: it is counted and changes no fold.
         rank = 4 if self._name.rpartition("/")[2] in ("q", "k", "v") else 2
         nothing = torch.empty((0,) * rank, dtype=self._dtype)
         calls = self._settings.calls_per_batch
@@ -167,8 +169,9 @@ class Series:
         if self._calls.total() != calls:
             raise FailedPreconditionError(
                 f"{self._name} was observed {self._calls.total()} times, not once for each of "
-                f"{calls} calls, and this llm-compressor does not say in which batches: set "
-                "active_session().state.current_batch_idx in a loop of your own, or take 0.10"
+                f"{calls} calls, and this llm-compressor does not give the batch of each call: set "
+                "active_session().state.current_batch_idx in your own loop, or use llm-compressor "
+                "0.10"
             )
 
     def _too_few(self, expected: int) -> DeadlineExceededError:
@@ -179,6 +182,6 @@ class Series:
         return DeadlineExceededError(
             f"session {self._name} of run {self._settings.run} holds {progress.count} of "
             f"{expected} records after {self._settings.timeout:g} s (missing: "
-            f"{', '.join(missing)}): is every worker running? One that died is started again "
-            "with the same RANK and WORLD_SIZE; CALIPERS_TIMEOUT is how long to wait"
+            f"{', '.join(missing)}): is every worker running? Start a failed worker again with "
+            "the same RANK and WORLD_SIZE; CALIPERS_TIMEOUT sets the timeout in seconds"
         )

@@ -1,4 +1,4 @@
-"""What a recipe's observer_kwargs and the environment say about a calibration."""
+"""Settings of a calibration, from a recipe's observer_kwargs and the environment."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ Order = Literal["interleaved", "contiguous"]
 _ARITHMETICS = ("reference", "exact")
 _ORDERS = ("interleaved", "contiguous")
 _MOST_PARTS = 16
-# The reference's own.
+# The names that llm-compressor's own observers use.
 _THEIR_KWARGS = ("averaging_constant",)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one observer; all observers of a model usually have the same."""
+    """The settings of one observer. All observers of a model usually have the same settings."""
 
     server: str
     """HOST:PORT, or unix:PATH."""
     run: str
-    """The calibration's name, the same for all its workers."""
+    """The run name of the calibration, the same for all its workers."""
     arithmetic: Arithmetic
-    """"reference" has the bits of one process of llm-compressor."""
+    """"reference" gives the same bits as llm-compressor in one process."""
     order: Order
-    """How batches are dealt: one by one, or each worker a part in one piece."""
+    """The distribution of the batches: "interleaved" gives them to the workers in turn,
+    "contiguous" gives each worker one contiguous part."""
     batches: int | None
-    """Of the whole calibration set; None: as many as the workers say they have."""
+    """Number of batches of the whole calibration set; None: the sum of the workers' batches."""
     calls_per_batch: int
-    """How often a module may be called for one batch."""
+    """The largest number of calls of a module in one batch."""
     peers_behind: tuple[str, ...]
-    """Parts of module names, such as "experts": of modules that differ in the part behind one of
-    them, those that were seen stand for those that no worker saw."""
+    """Parts of module names, such as "experts". Modules are peers if their names differ only in the
+    part that follows one of them. The range of observed peers replaces the range of a module that
+    no worker observed."""
     timeout: float
-    """Seconds to wait for the records of other workers: one that takes the place of another
-    begins anew."""
+    """Time in seconds to wait for the records of other workers. It should cover a replaced worker,
+    which starts from the beginning."""
 
 
 def read_settings(observer_kwargs: Mapping[str, Any]) -> Settings:
-    """Of what a recipe gives an observer, else of the environment, else the defaults.
+    """Each setting from the recipe's observer_kwargs, else from the environment, else its default.
 
-    Raises InvalidArgumentError, naming where it comes from, for a value that cannot be one.
+    Raises InvalidArgumentError, naming the source of the value, for an invalid value.
     """
     for name in observer_kwargs:
         if name not in (*_FIELDS, *_THEIR_KWARGS):
@@ -121,7 +123,7 @@ def _parts(given: Any) -> tuple[str, ...]:
     ):
         raise ValueError(
             f"up to {_MOST_PARTS} parts of module names, without dots and slashes, are allowed, "
-            "as a list or with commas"
+            "as a list or separated by commas"
         )
     return tuple(parts)
 

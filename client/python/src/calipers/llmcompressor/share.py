@@ -11,7 +11,7 @@ from calipers.ranks import Rank, gather_counts, is_distributed, resolve_rank
 
 @dataclass(frozen=True)
 class Share:
-    """Batches `first`, `first + step` ... of `total`, of which this worker has `count`."""
+    """This worker's `count` batches, at the indices `first`, `first + step` ... of `total`."""
 
     first: int
     step: int
@@ -19,26 +19,26 @@ class Share:
     total: int
 
     def index(self, batch: int) -> int:
-        """The place in the whole calibration set of this worker's batch `batch`.
+        """The index in the whole calibration set of this worker's batch `batch`.
 
         Raises InvalidArgumentError for a batch beyond the share.
         """
         if not 0 <= batch < self.count:
             raise InvalidArgumentError(
-                f"batch {batch} is not among the {self.count} that this worker has (counted "
-                f"from 0) of the {self.total} of the calibration: is CALIPERS_BATCHES right?"
+                f"batch {batch} is not among the {self.count} batches of this worker (counted from "
+                f"0); the calibration has {self.total} batches: is CALIPERS_BATCHES right?"
             )
         return self.first + self.step * batch
 
 
 def find_share(settings: Settings, own: int | None) -> Share:
-    """This worker's, which has `own` batches (None: nobody says).
+    """The share of this worker, which has `own` batches (None: unknown).
 
-    The worker's place is torch.distributed's where that is initialised, else of $RANK and
-    $WORLD_SIZE, else it is the only one. With torch.distributed and no number of batches given
-    the workers tell each other how many they have, once; nothing else is said between them.
+    The worker's rank is the rank of torch.distributed, if that is initialised; else $RANK of
+    $WORLD_SIZE; else 0 of 1. If `settings.batches` is None, the workers exchange their numbers of
+    batches once with torch.distributed. They exchange nothing else.
 
-    Raises InvalidArgumentError, saying what to set, if it cannot be told.
+    Raises InvalidArgumentError, naming the variable to set, if the share is unknown.
     """
     place = resolve_rank(None, None)
     rank, world_size = place.rank, place.world_size
@@ -48,15 +48,15 @@ def find_share(settings: Settings, own: int | None) -> Share:
     if own not in (None, counts[rank]):
         raise InvalidArgumentError(
             f"this worker has {own} batches, and rank {rank} of {world_size} has {counts[rank]} "
-            f"of {settings.batches} in {settings.order} order: is CALIPERS_BATCHES, the number "
-            "of all workers' batches, right, and is CALIPERS_ORDER?"
+            f"of {settings.batches} in {settings.order} order: check CALIPERS_BATCHES, the number "
+            "of all workers' batches, and CALIPERS_ORDER"
         )
     return _share(settings.order, rank, counts)
 
 
 def dealt(order: Order, batches: int, rank: int, world_size: int) -> int:
-    """How many of so many batches a rank has: of those dealt one by one, or of parts in one
-    piece, as llm-compressor cuts a data set."""
+    """Number of a rank's batches, of `batches` in all: "interleaved" deals batches one by one,
+    "contiguous" cuts the batches into contiguous parts as llm-compressor cuts a data set."""
     if order == "interleaved":
         return len(range(rank, batches, world_size))
     return batches * (rank + 1) // world_size - batches * rank // world_size
@@ -71,8 +71,8 @@ def _share(order: Order, rank: int, counts: list[int]) -> Share:
 def _all_counts(own: int | None, rank: Rank) -> list[int]:
     if rank.world_size > 1 and not is_distributed():
         raise InvalidArgumentError(
-            f"WORLD_SIZE is {rank.world_size}, and torch.distributed, which would tell how many "
-            "batches the other workers have, is not initialised: set CALIPERS_BATCHES to the "
+            f"WORLD_SIZE is {rank.world_size}, and torch.distributed is not initialised, so the "
+            "number of batches of the other workers is unknown: set CALIPERS_BATCHES to the "
             "number of all workers' batches"
         )
     if own is None:

@@ -1,5 +1,5 @@
-"""The observers for llm-compressor from 0.11 on, where observers gather statistics and are
-asked for their qparams when a layer's batches are through."""
+"""The observers for llm-compressor 0.11 and later, whose observers gather statistics. It computes
+qparams from them after all batches of a layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calipers.llmcompressor.series import Series, SupportsQuantizationArgs
 
 
 class RemoteObserver(Observer):  # type: ignore[misc]
-    """Of an activation or an attention state: its statistics are the server's."""
+    """The observer of an activation or an attention state. Its statistics come from the server."""
 
     def __init__(
         self, kind: str, base_name: str, args: SupportsQuantizationArgs, **observer_kwargs: Any
@@ -26,25 +26,25 @@ class RemoteObserver(Observer):  # type: ignore[misc]
         self._series: Series | None = None
 
     def attach(self, module: Any) -> None:
-        """Llm-compressor's word that the observer is the module's."""
+        """Called by llm-compressor when it attaches the observer to a module."""
         self._series = Series(module, self._kind, self.base_name, self.args)
 
     @property
     def series(self) -> Series:
-        """What is sent of the module. Raises RuntimeError before the observer is attached."""
+        """The series of the module. Raises RuntimeError before the observer is attached."""
         if self._series is None:
             raise RuntimeError(f"the observer of {self.base_name} was not attached to a module")
         return self._series
 
     def forward(self, observed: Any) -> RemoteObserver:
-        """Sends one observation; one without tokens is none."""
+        """Sends one observation. An empty tensor is not sent."""
         if observed.numel() > 0:
             self.series.observe(observed)
         return self
 
     @property
     def has_statistics(self) -> bool:
-        """True once some worker's module saw something; waits for all of their records."""
+        """Waits for the records of all workers. True if any worker observed an element."""
         if not hasattr(self, "min_vals"):
             answer = self.series.answer()
             if answer is None:
@@ -53,25 +53,26 @@ class RemoteObserver(Observer):  # type: ignore[misc]
         return True
 
     def take(self, answers: Sequence[MinMax]) -> None:
-        """Has the range of these as its statistics: its own, or that of its peers."""
+        """Sets the statistics to the range of the answers: its own answer, or the answers of its
+        peers."""
         pairs = [self.series.tensors(answer.range) for answer in answers]
         self.min_vals, self.max_vals = widest(pairs)
 
     def sync_activation_stats(self) -> list[Any]:
-        """Waits for the records of all workers: there is nothing to reduce between them."""
+        """Waits for the records of all workers. No collective is needed, so the list is empty."""
         self.has_statistics  # noqa: B018
         return []
 
 
 def make_observer(kind: str, base_name: str, args: Any, **observer_kwargs: Any) -> RemoteObserver:
-    """For the registry."""
+    """Makes an observer for llm-compressor's registry."""
     call_at_the_end(put_answers_of_peers)
     return RemoteObserver(kind, base_name, args, **observer_kwargs)
 
 
 def put_answers_of_peers(model: Any) -> None:
-    """Gives every module that no worker saw what stands for it. Only now are all through whose
-    range may: a layer that comes later was not asked when its peers were."""
+    """Sets the qparams of every module that no worker observed from the range of its peers. Called
+    at the end of the calibration, because peers in later layers have no range before."""
     found = list(observers_of(model, RemoteObserver))
     answers = answers_of_peers(observer.series for _, observer in found)
     for module, observer in found:

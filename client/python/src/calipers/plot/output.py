@@ -45,7 +45,7 @@ def require(path: str | os.PathLike[str] | None) -> None:
     extras.require("matplotlib", "drawing")
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise InvalidArgumentError(
-            f'path "{os.fspath(path)}" has another suffix than {" and ".join(SUFFIXES)}'
+            f'path "{os.fspath(path)}" has another suffix (allowed: {" and ".join(SUFFIXES)})'
         )
 
 

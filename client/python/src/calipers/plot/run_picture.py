@@ -60,7 +60,7 @@ def _title(run: str, pattern: str, found: Mapping[str, Range | None]) -> str:
     answered = sum(one is not None for one in found.values())
     title = f"Run {run}" + (f", {pattern}" if pattern else "") + f": {counted(answered, 'range')}"
     silent = len(found) - answered
-    return title + (f" (left out, for they have no answer: {silent:,})" if silent else "")
+    return title + (f" (left out without an answer: {silent:,})" if silent else "")
 
 
 def _draw(title: str, panels: Mapping[str, Sequence[SessionRange]]) -> Figure:
@@ -176,7 +176,7 @@ def _draw_numbered(axes: Axes, ranges: Sequence[SessionRange], outliers: set[str
     axes.set_xlim(-1, len(ranges))
     _scale(axes, "y", ranges)
     first, last = (shortened(one.session, 44) for one in (ranges[0], ranges[-1]))
-    axes.set_xlabel(f"in the order of names: 0 is {first}, {len(ranges) - 1} is {last}")
+    axes.set_xlabel(f"sessions sorted by name: 0 is {first}, {len(ranges) - 1} is {last}")
     axes.annotate(
         _listed(ranges, outliers),
         (1.01, 1),

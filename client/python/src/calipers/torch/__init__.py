@@ -7,7 +7,7 @@
         qparams = calipers.torch.calibrate(model, dataloader, client, scheme="FP8")
     torch.save(dict(qparams), "qparams.pt")
 
-docs/python.md has the rest.
+docs/python.md describes it.
 """
 
 from __future__ import annotations

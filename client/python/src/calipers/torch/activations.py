@@ -14,8 +14,8 @@ from calipers.session import Session
 from calipers.torch.resume import Present
 
 Repeats: TypeAlias = Literal["refuse", "concatenate"]
-"""The treatment of a module that runs more than once in a batch: refuse it, or concatenate its
-tensors to one observation."""
+"""The treatment of a module that runs more than once in a batch: "refuse" raises an error,
+"concatenate" joins the tensors into one observation."""
 
 
 class Activation:
@@ -46,9 +46,9 @@ class Activation:
             return
         if self._calls > 1:
             raise InvalidArgumentError(
-                f"{self._session.name} was seen more than once in the batch at index {index}. "
-                'Observe it as one with repeats="concatenate", in another run: this one holds the '
-                "first part alone"
+                f"{self._session.name} was observed more than once in the batch at index {index}. "
+                'Use repeats="concatenate" and another run name: this run already holds the '
+                "first tensor of the batch"
             )
         self._observe(tensor, index)
 
@@ -133,8 +133,8 @@ class ActivationHooks:
         if tensor is None:
             kinds = ", ".join(type(value).__qualname__ for value in values) or "nothing"
             raise InvalidArgumentError(
-                f"the {activation.base_name} of a {type(activation.module).__qualname__} holds no "
-                f"tensor but {kinds}: leave the module out with ignore"
+                f"the {activation.base_name} of a {type(activation.module).__qualname__} has no "
+                f"tensor, only {kinds}: exclude the module with ignore"
             )
         activation.see(tensor, self._index)
         self._dtypes[activation.base_name] = tensor.dtype
@@ -155,14 +155,16 @@ def _values(output: Any) -> tuple[Any, ...]:
 
 
 def _joined(tensors: list[torch.Tensor], name: str) -> torch.Tensor:
-    """One tensor with the elements of all, (1, tokens, ..., hidden) unless it is but one."""
+    """The tensors concatenated to the shape (1, tokens, ..., hidden). A single tensor keeps its
+    shape."""
     if len(tensors) == 1:
         return tensors[0]
     parts = [_as_one_batch(tensor) for tensor in tensors]
     if len({part.shape[2:] for part in parts}) > 1 or len({part.dtype for part in parts}) > 1:
         seen = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in tensors)
         raise InvalidArgumentError(
-            f"{name} was seen in one batch as {seen}, which are not parts of one tensor"
+            f"{name} was observed in one batch as {seen}; tensors of different dtypes or shapes "
+            "cannot be concatenated"
         )
     return torch.cat(parts, 1)
 

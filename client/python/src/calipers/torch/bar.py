@@ -1,4 +1,4 @@
-"""Progress bars: how many batches of a process's own are done."""
+"""Progress bars over the batches of a process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from calipers.stream import Totals
 
 
 class BatchBar(Protocol):
-    """What is told after every batch."""
+    """A display that is updated after every batch."""
 
     def update(self, done: int, totals: Totals) -> None:
-        """Shows that `done` batches are through, and what became of the observations so far."""
+        """Shows the number of finished batches, `done`, and the totals of the observations."""
         ...
 
     def close(self) -> None:
-        """Shows no more."""
+        """Ends the display."""
         ...
 
 
@@ -29,7 +29,8 @@ class _TqdmBar:
 
     def update(self, done: int, totals: Totals) -> None:
         self._bar.set_postfix_str(_acknowledged(totals), refresh=False)
-        # Not `n` itself: the time left goes by the last batches.
+        # With update() tqdm estimates the remaining time from recent batches; setting `n` would
+        # bypass that.
         if not self._bar.update(done - self._bar.n):
             self._bar.refresh()
 
@@ -41,7 +42,7 @@ class _RichBar:
     def __init__(self, count: int | None) -> None:
         from rich import progress
 
-        # Without an end there is nothing to fill.
+        # Without a known number of batches there is no bar to fill.
         columns = (
             [progress.TextColumn("{task.completed} batches"), progress.TimeElapsedColumn()]
             if count is None
@@ -79,8 +80,8 @@ _BARS: dict[str, Callable[[int | None], BatchBar]] = {"tqdm": _TqdmBar, "rich": 
 
 
 def open_batch_bar(progress: ProgressBar | None, count: int | None) -> BatchBar:
-    """A bar of `count` batches, None if nobody knows how many; a function is called with the
-    totals after each. Raises as `open_bar`."""
+    """Opens a bar for `count` batches (None: unknown). If `progress` is a function, it is called
+    with the totals after each batch. Raises as `open_bar`."""
     if isinstance(progress, str) and progress in _BARS:
         return _BARS[progress](count)
     return _Listener(open_bar(progress))

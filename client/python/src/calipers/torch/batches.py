@@ -1,4 +1,4 @@
-"""The batches of a dataloader: their indices, their device, and the model's call."""
+"""The batches of a dataloader: their indices, their device, and the call of the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Forward: TypeAlias = Callable[[torch.nn.Module, Any], object]
 
 
 class NumberedBatches:
-    """The batches of one process, with their place in the whole calibration set."""
+    """The batches of one process, with their indices in the whole calibration set."""
 
     def __init__(
         self,
@@ -31,9 +31,9 @@ class NumberedBatches:
         total: int | None,
         exchange: Exchange | None = None,
     ) -> None:
-        """`exchange` asks the other ranks where they alone know how many batches they have.
+        """`exchange` gets the number of batches of the other ranks, if it is needed.
 
-        Raises InvalidArgumentError if `total` or `yields` cannot be.
+        Raises InvalidArgumentError if `total` or `yields` is invalid.
         """
         if yields not in ("share", "all"):
             raise InvalidArgumentError(f'yields is {yields!r} (allowed: "share", "all")')
@@ -48,7 +48,7 @@ class NumberedBatches:
         self._length = _length_of(dataloader)
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """(index, batch). Raises InvalidArgumentError for a batch beyond `total`."""
+        """Yields (index, batch). Raises InvalidArgumentError for a batch beyond `total`."""
         for position, batch in enumerate(self._dataloader):
             index = self._rank.index(position) if self._yields == "share" else position
             if self._total is not None and index >= self._total:
@@ -62,44 +62,49 @@ class NumberedBatches:
 
     @property
     def own_count(self) -> int | None:
-        """How many of them are the process's own, if that is known before they come."""
+        """Number of batches of this process; None if it is unknown before the dataloader ends."""
         if (total := self.known_total()) is not None:
             return len(self._rank.indices(total))
         return self._length if self._yields == "share" else None
 
     def known_total(self) -> int | None:
-        """How many there are in all, if this process knows it before they come."""
+        """Number of batches of all ranks; None if this process does not know it before the
+        dataloader ends."""
         if self._total is not None:
             return self._total
         return None if self._needs_others() else self._length
 
     def announce(self) -> None:
-        """Says to the other ranks, where they will ask, how many batches are to come.
+        """Tells the other ranks the length of this rank's dataloader, if they need it.
 
-        Raises InvalidArgumentError if nobody will know how many the others have.
+        Raises InvalidArgumentError if the ranks need each other's numbers of batches and cannot
+        exchange them.
         """
         if not self._needs_others():
             return
         if not self._exchange.is_possible:
             raise InvalidArgumentError(
                 f"without torch.distributed {self._who()} does not know how many batches the "
-                'other ranks have: give total, or let each yield all (yields="all")'
+                "other ranks have: give total, or use dataloaders that yield all batches with "
+                'yields="all"'
             )
         self._exchange.tell_length(self._length)
 
     def foresee_total(self) -> int | None:
-        """As `known_total`; waits for the other ranks where they have to say it."""
+        """As `known_total`, but waits for the lengths of the other ranks' dataloaders if they are
+        needed."""
         if not self._needs_others():
             return self.known_total()
         lengths = [n for n in self._exchange.lengths(self._length) if n is not None]
         return self._total_of(lengths) if len(lengths) == self._rank.world_size else None
 
     def settle(self) -> tuple[int, range]:
-        """How many batches there are in all, and which of the process's own its dataloader did
-        not yield, once it ended. Waits for the other ranks if torch.distributed has to say it.
+        """The number of batches of all ranks, and the indices of this rank that its dataloader did
+        not yield. Called after the dataloader ended. Waits for the numbers of batches of the other
+        ranks if they are needed.
 
-        Raises InvalidArgumentError if there is none, or if there are fewer than `total`; what
-        `Exchange.counts` raises.
+        Raises InvalidArgumentError if there are no batches, or fewer than `total`; and as
+        `Exchange.counts`.
         """
         total = self._total
         if total is None:
@@ -111,10 +116,10 @@ class NumberedBatches:
         elif self._seen < (expected := self._expected(total)):
             raise InvalidArgumentError(
                 f"the dataloader of {self._who()} ended after {self._seen} batches; with total "
-                f"{total} it has {expected}"
+                f"{total} it must yield {expected}"
             )
         if total == 0:
-            raise InvalidArgumentError("the dataloader yields no batch")
+            raise InvalidArgumentError("the dataloader yields no batches")
         own = self._rank.indices(total)
         return total, own[self._seen :] if self._yields == "share" else own[len(own) :]
 
@@ -139,13 +144,13 @@ def _length_of(dataloader: Iterable[Any]) -> int | None:
     try:
         return len(dataloader)
     except (TypeError, NotImplementedError):
-        # A DataLoader has a length as far as its data set has one.
+        # A DataLoader has a length only if its data set has a length.
         return None
 
 
 def run_batch(model: torch.nn.Module, batch: Any) -> object:
-    """Gives a mapping as keywords, a tuple or list as positional arguments, a tensor as the one
-    argument. Raises InvalidArgumentError for anything else."""
+    """Calls the model with a batch: a mapping gives keyword arguments, a tuple or list positional
+    arguments, a tensor the only argument. Raises InvalidArgumentError for any other batch."""
     if isinstance(batch, Mapping):
         return model(**batch)
     if isinstance(batch, tuple | list):
@@ -154,12 +159,12 @@ def run_batch(model: torch.nn.Module, batch: Any) -> object:
         return model(batch)
     raise InvalidArgumentError(
         f"a batch is a {type(batch).__qualname__}; allowed are a mapping, a tuple, a list and a "
-        "tensor. Give forward, a function of the model and the batch, for others"
+        "tensor. Give forward, a function of the model and the batch, for other batches"
     )
 
 
 def model_device(model: torch.nn.Module) -> torch.device:
-    """The device of the first tensor that is not on "meta"; the CPU if all tensors are."""
+    """The device of the first tensor that is not on "meta"; the CPU if there is none."""
     for tensors in (model.parameters(), model.buffers()):
         for tensor in tensors:
             if tensor.device.type != "meta":
@@ -168,14 +173,14 @@ def model_device(model: torch.nn.Module) -> torch.device:
 
 
 def move(batch: Any, device: torch.device) -> Any:
-    """The batch with every tensor in it on the device; mappings, tuples and lists are copied."""
+    """The batch with all its tensors on the device. Mappings, tuples and lists are copied."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
     if isinstance(batch, Mapping):
         return {key: move(value, device) for key, value in batch.items()}
     if isinstance(batch, tuple | list):
         moved = [move(value, device) for value in batch]
-        # A named tuple takes its fields one by one.
+        # The constructor of a named tuple takes each field as an argument.
         return type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)
     return batch
 

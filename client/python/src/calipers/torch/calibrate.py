@@ -122,7 +122,7 @@ def calibrate(
             seals = _foresee(client, [one.session for one in inner], batches, finish)
         observe_weights(weights, own_rank)
         if inner:
-            # Weights that are refused are found before the model runs.
+            # Raises errors for refused weights before the model runs.
             client.flush()
             bar = open_batch_bar(progress, batches.own_count)
             try:
@@ -153,9 +153,9 @@ def _foresee(
     """
     batches.announce()
     seals = find_seals(client, sessions)
-    # Others are waited for only where there is something to compare.
+    # Waits for the other ranks only if there is a seal to compare with.
     total = batches.foresee_total() if seals else batches.known_total()
-    # Without any there will be another error.
+    # No batches: NumberedBatches.settle raises the error.
     if total:
         check_seals(seals, total)
         if finish == "seal":
@@ -201,7 +201,7 @@ class _Runner:
                     self._forward(self._model, move(batch, device))
                 refusals.check()
                 bar.update(done, self._client.totals)
-            # Whoever waits for the others has nothing left that could be refused.
+            # Raises errors for refused observations before waiting for the other ranks.
             self._client.flush()
             total, lacking = batches.settle()
             for index in lacking:
@@ -215,7 +215,7 @@ def _check_kinds(model: object, dataloader: object, client: object) -> None:
         raise InvalidArgumentError(f"model is {shown(model)}; a torch.nn.Module is allowed")
     if not hasattr(dataloader, "__iter__") and not hasattr(dataloader, "__getitem__"):
         raise InvalidArgumentError(
-            f"dataloader is {shown(dataloader)}; what yields batches is allowed"
+            f"dataloader is {shown(dataloader)}; an iterable of batches is allowed"
         )
     check_client(client)
 

@@ -1,4 +1,4 @@
-"""What ranks tell each other: how many batches each has, or that it stopped."""
+"""Messages between ranks: the number of batches of each rank, or its failure."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from calipers.ranks import Rank, is_distributed
 _STOPPED = "stopped "
 _UNKNOWN = "unknown"
 _LOOK_SECONDS = 0.05
-# So many calibrations this process has begun, by run: every rank begins them in one order.
+# Number of calibrations that this process has started, by run. All ranks start the calibrations of
+# a run in the same order, so the number identifies the calibration.
 _begun: Counter[str] = Counter()
 
 
 class Exchange:
-    """Numbers of every rank, by the store that torch.distributed met at.
+    """Exchanges numbers between ranks through the key-value store of torch.distributed.
 
-    Not by a collective: a rank that fails leaves word and goes, where a collective would have it
-    wait for the others, or the others for it.
+    A collective is not used, because ranks would block in it if one rank fails. In the store a
+    failing rank leaves a message and ends.
     """
 
     def __init__(self, rank: Rank, run: str, timeout: float, store: Any = None) -> None:
-        """`store` is torch.distributed's; None: there is nobody to ask. `timeout` is how many
-        seconds others are waited for."""
+        """`store` is the store of torch.distributed (None: the ranks cannot communicate). `timeout`
+        is the time in seconds to wait for the other ranks."""
         self._rank = rank
         self._timeout = timeout
         self._store = store
@@ -39,28 +40,29 @@ class Exchange:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the other ranks can be asked, if there are any."""
+        """True if the ranks can communicate, or if there is only one rank."""
         return self._rank.world_size == 1 or self._store is not None
 
     @contextmanager
     def failure_told(self) -> Iterator[None]:
-        """The other ranks hear of it if the block is left by an exception."""
+        """If the block raises an exception, tells the other ranks about it."""
         try:
             yield
         except BaseException as error:
             first_line = str(error).partition("\n")[0]
-            # Word of the failure must not hide it: the store may have gone first.
+            # The store may be gone. That error must not replace the original error.
             with suppress(RuntimeError):
                 for topic in ("lengths", "counts", "read"):
                     self._tell(topic, f"{_STOPPED}{type(error).__name__}: {first_line}")
             raise
 
     def tell_length(self, length: int | None) -> None:
-        """Says how many batches this rank's dataloader means to yield, if it knows."""
+        """Tells the other ranks the length of this rank's dataloader (None: unknown)."""
         self._tell("lengths", _UNKNOWN if length is None else str(length))
 
     def lengths(self, length: int | None) -> list[int | None]:
-        """What every rank has told, this one `length`. Waits until each has begun.
+        """The length that each rank told; `length` is this rank's. Waits until every rank has told
+        its length.
 
         Raises as `counts`.
         """
@@ -70,10 +72,12 @@ class Exchange:
         return [None if text == _UNKNOWN else int(text) for text in texts]
 
     def counts(self, count: int) -> list[int]:
-        """How many batches each rank had, this one `count`. Waits until each is through.
+        """The number of batches of each rank; `count` is this rank's. Waits until every rank has
+        finished its batches.
 
-        Raises FailedPreconditionError if another rank stopped; DeadlineExceededError if one does
-        not come; UnavailableError if the store is gone, as with the process that holds it.
+        Raises FailedPreconditionError if another rank failed; DeadlineExceededError if a rank does
+        not finish within the timeout; UnavailableError if the store is gone, for example because
+        the process that holds it ended.
         """
         if self._store is None:
             return [count]
@@ -81,7 +85,7 @@ class Exchange:
         found = [int(text) for text in self._all("counts")]
         self._tell("read", "")
         if self._rank.rank == 0:
-            # As a rule its process holds the store: it stays until the others have read.
+            # The process of rank 0 usually holds the store, so it waits until all ranks have read.
             self._all("read")
         return found
 
@@ -96,22 +100,22 @@ class Exchange:
     def _read(self, topic: str, rank: int, deadline: Deadline) -> str:
         key, who = self._key(topic, rank), f"rank {rank} of {self._rank.world_size}"
         try:
-            # The store's own wait would not hear of Ctrl-C before it ends.
+            # The store's own wait method cannot be interrupted with Ctrl-C.
             while not self._store.check([key]):
                 if deadline.left() == 0:
                     raise DeadlineExceededError(
-                        f"{who} did not say in {self._timeout:g} s how many batches it has"
+                        f"{who} did not report its number of batches within {self._timeout:g} s"
                     )
                 time.sleep(_LOOK_SECONDS)
             text = str(self._store.get(key).decode())
         except RuntimeError as error:
             raise UnavailableError(
-                f"torch.distributed does not say how many batches {who} has; did a rank end? "
-                f"{error}"
+                f"the store of torch.distributed does not give the number of batches of {who}; did "
+                f"a rank end? {error}"
             ) from None
         if text.startswith(_STOPPED):
             raise FailedPreconditionError(
-                f"{who} stopped, and nobody knows how many batches there are: "
+                f"{who} stopped, so the number of batches is unknown: "
                 f"{text.removeprefix(_STOPPED)}"
             )
         return text
@@ -121,7 +125,8 @@ class Exchange:
 
 
 def default_store(rank: Rank) -> Any:
-    """The store that the process group of these ranks met at; None if there is none."""
+    """The store of torch.distributed's process group; None if there is no process group of these
+    ranks."""
     if not is_distributed() or torch.distributed.get_world_size() != rank.world_size:
         return None
     return torch.distributed.distributed_c10d._get_default_store()

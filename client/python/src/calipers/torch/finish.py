@@ -1,4 +1,4 @@
-"""The end of a calibration: the records of all ranks are there."""
+"""The end of a calibration: waits for the records of all ranks, and seals the sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from calipers.names import base_name
 from calipers.session import Session
 
 Finish: TypeAlias = Literal["seal", "wait"]
-"""The end of a calibration: "seal" waits for complete sessions and seals them; "wait" waits."""
+"""The action at the end of a calibration: "seal" waits until the sessions are complete and seals
+them; "wait" only waits."""
 
 _SHOWN = 5
 
@@ -20,10 +21,10 @@ _SHOWN = 5
 def complete(
     client: Client, sessions: Iterable[tuple[Session, int]], finish: Finish, timeout: float
 ) -> None:
-    """Waits, up to `timeout` seconds in all, until each session holds its count of records, and
-    seals the sessions if `finish` is "seal".
+    """Waits, up to `timeout` seconds for all sessions together, until each session holds its count
+    of records. Seals the sessions if `finish` is "seal".
 
-    Raises DeadlineExceededError, naming the missing records.
+    Raises DeadlineExceededError, naming the missing records of a session.
     """
     pairs = list(sessions)
     deadline = Deadline(timeout)
@@ -37,7 +38,8 @@ def complete(
 def _wait_together(
     client: Client, pairs: list[tuple[Session, int]], deadline: Deadline
 ) -> list[tuple[Session, int]]:
-    """Those that are to be looked at one by one: not all were complete in time."""
+    """Waits with one call for all sessions of the same count. Returns the sessions of calls that
+    timed out, which must be checked one by one."""
     late: list[tuple[Session, int]] = []
     for count in dict.fromkeys(count for _, count in pairs):
         group = [pair for pair in pairs if pair[1] == count]
@@ -49,8 +51,11 @@ def _wait_together(
 
 
 def _seal_together(client: Client, pairs: list[tuple[Session, int]]) -> list[tuple[Session, int]]:
-    """Those that are left to be sealed one by one: what others have in the run is not sealed
-    with them. (One that comes after the look would have to hold as many records by then.)"""
+    """Seals with one call all sessions of the same base name, if a pattern matches exactly these
+    sessions. Returns the other sessions, which must be sealed one by one.
+
+    A session that another client creates after the check is sealed too only if it already holds
+    the same number of records."""
     left: list[tuple[Session, int]] = []
     for base in dict.fromkeys(base_name(session.name) for session, _ in pairs):
         group = [pair for pair in pairs if base_name(pair[0].name) == base]
@@ -62,7 +67,7 @@ def _seal_together(client: Client, pairs: list[tuple[Session, int]]) -> list[tup
         try:
             client.seal(pattern, counts.pop())
         except DeadlineExceededError:
-            # All of them may take longer than a question.
+            # Sealing all sessions can take longer than the timeout of one call.
             left += group
     return left
 
@@ -77,7 +82,7 @@ def _wait(session: Session, count: int, deadline: Deadline, timeout: float) -> N
         raise DeadlineExceededError(
             f"{session.name} has {progress.count} of {count} records after {timeout:g} s; missing "
             f"are {', '.join(_missing(progress.missing, progress.end_index, count))}: did another "
-            "rank end? Start it again, with resume=True to leave out what is here"
+            "rank end? Start it again with resume=True, which skips the stored records"
         ) from None
 
 

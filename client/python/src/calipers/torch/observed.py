@@ -35,7 +35,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Opening:
-    """How sessions are opened."""
+    """The options for opening sessions."""
 
     client: Client
     wanted: Wanted
@@ -46,9 +46,10 @@ class Opening:
     def open(
         self, modules: Mapping[str, torch.nn.Module], base_names: Sequence[str]
     ) -> list[Observed]:
-        """All that the scheme needs, by base name, each created unless it is there.
+        """Opens the sessions that the scheme needs, in the order of the base names. Creates
+        sessions that do not exist.
 
-        Raises InvalidArgumentError if it needs nothing.
+        Raises InvalidArgumentError if the scheme needs no session.
         """
         if self.resume:
             # Earlier observations of this client count as present.
@@ -63,7 +64,7 @@ class Opening:
             raise InvalidArgumentError(
                 f"{self.wanted} calibrates nothing of "
                 f"{', '.join(base_names) or 'observe'}: dynamic activations have no range to "
-                'calibrate (granularity="finest" observes them all the same)'
+                'calibrate (granularity="finest" observes them nevertheless)'
             )
         return found
 
@@ -95,12 +96,11 @@ def log_unobserved(
         return
     _log.log(
         logging.INFO if named is None else logging.WARNING,
-        "not observed: %s, of which %s calibrates nothing (dynamic, or left as it is)%s; "
-        'granularity="finest" observes it all the same, and so does a scheme that is a mapping '
-        "with %s",
+        "not observed: %s, of which %s calibrates nothing (dynamic or not quantized)%s; "
+        'to observe it, use granularity="finest" or a scheme that is a mapping with %s',
         ", ".join(unseen),
         wanted,
-        "" if seen - {"weight"} else ", so that the model does not run",
+        "" if seen - {"weight"} else "; the model does not run",
         ", ".join(PARTS[base] for base in unseen),
     )
 
@@ -113,8 +113,8 @@ def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:
         name = weight.session.name
         if hasattr(tensor, "full_tensor"):
             raise InvalidArgumentError(
-                f"{name} is sharded over processes (a DTensor); observe a model that is whole, or "
-                'leave "weight" out of observe'
+                f"{name} is sharded over processes (a DTensor); calibrate a model that is not "
+                'sharded, or leave "weight" out of observe'
             )
         try:
             weight.session.observe(tensor, index=0)

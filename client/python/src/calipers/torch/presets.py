@@ -1,6 +1,7 @@
-"""The presets of compressed-tensors, as far as something of them is observed.
+"""The calibrated parts of compressed-tensors' presets.
 
-docs/qparams.md lists them; the server has the same and answers for them by name.
+docs/qparams.md lists the presets. The server has the same presets, and computes qparams for them
+by name.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 ByBaseName: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""Quantization args by base name. Without the fully dynamic ones, whose ranges are not
+"""Quantization args by base name. Fully dynamic args are left out, because their ranges are not
 calibrated."""
 
 _E4M3 = "float8_e4m3fn"
@@ -66,4 +67,4 @@ PRESETS: dict[str, ByBaseName] = {
     **{name: {"weight": _mx(6)} for name in ("MXFP6A16", "MXFP6A8")},
     **{name: {"weight": _mx(8)} for name in ("MXFP8A16", "MXFP8")},
 }
-"""By name, in upper case."""
+"""The presets by name, in upper case."""

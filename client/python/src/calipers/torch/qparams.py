@@ -1,4 +1,4 @@
-"""Quantization parameters with the names of a module's parameters."""
+"""Quantization parameters under the names of compressed-tensors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from calipers.questions import FusionMode
 from calipers.torch.scheme import Scheme, Wanted, resolve_scheme
 
 _HINT = (
-    ". What was observed is kept: for modules that saw nothing, such as experts without tokens, "
-    'calipers.torch.load_qparams(client, scheme, peers_behind=["experts"]) lets their peers stand, '
-    "and does not run the model again"
+    ". All observations are stored, so the model need not run again: for modules without data, "
+    "such as experts without tokens, calipers.torch.load_qparams(client, scheme, "
+    'peers_behind=["experts"]) uses the ranges of their peers'
 )
 _PARTS = ("scale", "zero_point", "global_scale")
 
@@ -83,7 +83,7 @@ def ask(
     peers_behind: str | Sequence[str],
     total: int | None = None,
 ) -> QParamsMapping:
-    """The answers of the sessions. Raises as `load_qparams`."""
+    """The qparams of the given sessions. Raises as `load_qparams`."""
     behind = (peers_behind,) if isinstance(peers_behind, str) else tuple(peers_behind)
     having = [session for session in sessions if wanted.has_answer(base_name(session))]
     found: dict[str, Answers[QParams]] = {}
@@ -105,7 +105,7 @@ def check_client(client: object) -> None:
     """Raises InvalidArgumentError unless `client` is a client made by `calipers.connect`."""
     if not isinstance(client, Client):
         raise InvalidArgumentError(
-            f"client is {shown(client)}; what calipers.connect returns is allowed"
+            f"client is {shown(client)}; a client from calipers.connect is allowed"
         )
 
 

@@ -1,4 +1,4 @@
-"""What would be refused, and what was: found before the model has run for nothing."""
+"""Early checks for refusals, so that the model does not run in vain."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from calipers.session import Session
 
 
 class Refusals:
-    """Those of a client, as they become known."""
+    """The refused observations of a client, as they become known."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known = self._count()
 
     def check(self) -> None:
-        """Raises RefusedError if there are some of which nobody was told; does not wait."""
+        """Raises RefusedError if observations were refused since the last check. Does not wait for
+        acknowledgements."""
         if (count := self._count()) > self._known:
             self._known = count
             self._client.flush()
@@ -28,7 +29,8 @@ class Refusals:
 
 
 def find_seals(client: Client, sessions: Sequence[Session]) -> dict[str, int]:
-    """At how many records sessions are sealed, by name; without those that are open."""
+    """The numbers of records at which sessions are sealed, by session name. Sessions that are not
+    sealed are left out."""
     if not any(session.progress_at_opening.count for session in sessions):
         return {}
     names = {session.name for session in sessions}
@@ -40,31 +42,31 @@ def find_seals(client: Client, sessions: Sequence[Session]) -> dict[str, int]:
 
 
 def check_seals(seals: Mapping[str, int], total: int) -> None:
-    """Raises FailedPreconditionError if one is not that of `total` batches."""
+    """Raises FailedPreconditionError if a session is sealed at another number than `total`."""
     for name, sealed in seals.items():
         if sealed != total:
             raise FailedPreconditionError(
                 f"{name} is sealed at {sealed} records, and {total} batches are to be observed: "
-                "take another run, or reset the session"
+                "use another run name, or reset the session"
             )
 
 
 def check_index(seals: Mapping[str, int], index: int) -> None:
-    """Raises FailedPreconditionError if the batch at `index` is beyond one."""
+    """Raises FailedPreconditionError if a session is sealed below `index`."""
     for name, sealed in seals.items():
         if index >= sealed:
             raise FailedPreconditionError(
                 f"{name} is sealed at {sealed} records, and there is a batch at index {index}: "
-                "take another run, or reset the session"
+                "use another run name, or reset the session"
             )
 
 
 def check_ends(sessions: Sequence[Session], total: int) -> None:
-    """Raises FailedPreconditionError if one holds a record beyond `total` batches, with which it
-    can never be sealed at them."""
+    """Raises FailedPreconditionError if a session holds a record at or beyond index `total`. Such a
+    session cannot be sealed at `total` records."""
     for session in sessions:
         if (end := session.progress_at_opening.end_index) > total:
             raise FailedPreconditionError(
                 f"{session.name} holds a record at index {end - 1}, and {total} batches are to be "
-                "observed: take another run, or reset the session"
+                "observed: use another run name, or reset the session"
             )

@@ -1,4 +1,4 @@
-"""What a run that is taken up again has already."""
+"""The records that a resumed run already holds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Present:
     """The indices of the records that a session holds."""
 
     def __init__(self, progress: Progress | None = None) -> None:
-        """None: nothing is known of it, and so taken for absent."""
+        """Without `progress` every record counts as absent."""
         self._missing = progress.missing if progress is not None else ()
         end = progress.end_index if progress is not None else 0
         if progress is not None and progress.missing_range_count > len(self._missing):
-            # Only the first of the missing ranges are told: beyond them all may be missing.
+            # Progress holds only the first missing ranges; later records count as absent.
             end = self._missing[-1].stop
         self._end = end
         self._starts = [part.start for part in self._missing]
@@ -29,5 +29,5 @@ class Present:
 
 
 def all_hold(sessions: Iterable[Present], index: int) -> bool:
-    """Whether the batch at `index` was observed by all of them."""
+    """True if all sessions hold a record at `index`."""
     return all(index in present for present in sessions)

@@ -1,4 +1,4 @@
-"""What a scheme wants of each base name: the args to observe with, and those to ask for."""
+"""Schemes: for each base name the args of its sessions, and the args of its qparams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calipers.torch.presets import PRESETS, ByBaseName
 
 BaseName: TypeAlias = Literal["input", "output", "weight"]
 Granularity: TypeAlias = Literal["scheme", "finest"]
-"""How finely is observed: as the scheme's own args have it, or finely enough for every preset."""
+"""The granularity of observations: that of the scheme's args, or fine enough for every preset."""
 
 _BASE_NAMES = ("input", "output", "weight")
 PARTS = {
@@ -20,8 +20,8 @@ PARTS = {
     "input": "input_activations",
     "output": "output_activations",
 }
-"""What the parts of a scheme are called, by base name."""
-# Enough for every preset: docs/qparams.md, "Which series gives which strategy".
+"""The names of a scheme's parts, by base name."""
+# Fine enough for every preset: docs/qparams.md, "Which series gives which strategy".
 _FINEST_GROUP = 16
 _FINEST: ByBaseName = {
     "weight": {"num_bits": 8, "strategy": "group", "group_size": _FINEST_GROUP},
@@ -39,34 +39,33 @@ class SupportsParts(Protocol):
 
 
 Scheme: TypeAlias = str | Mapping[str, quantization_args.Args | None] | SupportsParts
-"""A preset of compressed-tensors by name, such as "FP8"; or a QuantizationScheme, or the same as
-a mapping: {"weights": {"num_bits": 8}, "input_activations": {"num_bits": 8}}."""
+"""The name of a compressed-tensors preset, such as "FP8"; or a QuantizationScheme; or a mapping
+with the same parts: {"weights": {"num_bits": 8}, "input_activations": {"num_bits": 8}}."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A scheme, taken apart."""
+    """A resolved scheme."""
 
     preset: str | None
-    """Its name, if it is one."""
+    """The preset's name; None if the scheme is not a preset."""
     args: ByBaseName
-    """What is calibrated, by base name."""
+    """The args of the calibrated values, by base name."""
 
     def __str__(self) -> str:
         return f"scheme {self.preset or dict(self.args)}"
 
     def asked_args(self, base_name: str) -> Mapping[str, Any] | None:
-        """What a session is asked for, unless it is the preset."""
+        """The args of a query for qparams; None if the query names the preset."""
         return None if self.preset is not None else self.args.get(base_name)
 
     def has_answer(self, base_name: str) -> bool:
-        """Whether there is anything to ask a session of that base name."""
+        """True if sessions with this base name have qparams."""
         return base_name in self.args
 
 
 def resolve_scheme(scheme: Scheme) -> Wanted:
-    """Raises InvalidArgumentError for a preset that is none, and for parts or args with names
-    that are none."""
+    """Raises InvalidArgumentError for an unknown preset, and for unknown names of parts or args."""
     if isinstance(scheme, str):
         if (preset := scheme.upper()) not in PRESETS:
             raise InvalidArgumentError(
@@ -86,9 +85,9 @@ def resolve_scheme(scheme: Scheme) -> Wanted:
 
 
 def check_observe(observe: Sequence[str] | None) -> tuple[str, ...]:
-    """The base names, each once; all for None.
+    """The base names without repetitions (None: all base names).
 
-    Raises InvalidArgumentError for one that has no hook.
+    Raises InvalidArgumentError for an unknown base name.
     """
     if observe is None:
         return _BASE_NAMES
@@ -102,9 +101,9 @@ def check_observe(observe: Sequence[str] | None) -> tuple[str, ...]:
 def session_args(
     wanted: Wanted, base_name: str, granularity: Granularity, columns: int = 0
 ) -> Mapping[str, Any] | None:
-    """The args that a session of `base_name` is made with; None if nothing is observed of it.
-    `columns` is the last dimension of a weight: one that groups of 16 do not divide is observed as
-    the scheme has it."""
+    """The args for creating a session of `base_name`; None if the value is not observed. `columns`
+    is the last dimension of a weight. If it is not divisible by 16, granularity="finest" uses the
+    scheme's args for the weight, or channels if the scheme has none."""
     if granularity == "scheme":
         return wanted.args.get(base_name)
     if granularity != "finest":

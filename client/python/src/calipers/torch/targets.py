@@ -1,4 +1,4 @@
-"""Which modules of a model are meant, by llm-compressor's `targets` and `ignore`."""
+"""Selection of a model's modules with `targets` and `ignore`, as in llm-compressor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _WRAPPERS = (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
 
 
 def unwrap(model: torch.nn.Module) -> torch.nn.Module:
-    """The model inside DistributedDataParallel, DataParallel or torch.compile, whose names and
-    whose forward pass are the model's own: without a collective a rank may have fewer batches."""
+    """The model inside wrappers of DistributedDataParallel, DataParallel and torch.compile. Its
+    modules have their original names. Its forward pass has no collectives, so that ranks can have
+    different numbers of batches."""
     while True:
         if isinstance(model, _WRAPPERS):
             model = model.module
@@ -28,12 +29,12 @@ def unwrap(model: torch.nn.Module) -> torch.nn.Module:
 def find_modules(
     model: torch.nn.Module, targets: str | Sequence[str], ignore: str | Sequence[str]
 ) -> dict[str, torch.nn.Module]:
-    """The modules that a target means and no `ignore` does, by name, in the model's order.
+    """The modules that match a target and no `ignore`, by name, in the model's order.
 
-    Each of both is a module's name, the name of its class or of one that this is derived from,
-    or "re:" and a pattern that matches from the name's beginning.
+    Each target and each `ignore` is the name of a module, the name of its class or of a base class,
+    or "re:" and a pattern that matches at the beginning of the module's name.
 
-    Raises InvalidArgumentError if there are none; warns of a target that means none.
+    Raises InvalidArgumentError if no module is selected; warns if a target matches no module.
     """
     wanted, unwanted = _patterns("targets", targets), _patterns("ignore", ignore)
     unmatched = dict.fromkeys(wanted)
@@ -47,12 +48,12 @@ def find_modules(
     if not found:
         raise InvalidArgumentError(
             f"targets {list(wanted)} without ignore {list(unwanted)} match no module of "
-            f"{type(model).__qualname__}, which has modules of {_classes(model)}"
+            f"{type(model).__qualname__}, which has modules of the classes {_classes(model)}"
         )
     if "" in found:
         raise InvalidArgumentError(
             f"targets {list(wanted)} match the model itself, a {type(model).__qualname__}, which "
-            "has no name: make it a part of another module"
+            "has no name: put it inside another module, or choose other targets"
         )
     for target in unmatched:
         warnings.warn(f'target "{target}" matches no module', RuntimeWarning, stacklevel=3)
