@@ -6,7 +6,7 @@
 
 namespace calipers {
 
-/// The lower of the two: NaN if either is, -0.0 below +0.0.
+/// The lower of `a` and `b`. NaN if either is NaN; -0.0 is below +0.0.
 inline double Lower(double a, double b) {
   if (a < b) return a;
   if (b < a) return b;
@@ -14,7 +14,7 @@ inline double Lower(double a, double b) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-/// The upper of the two: NaN if either is, +0.0 above -0.0.
+/// The upper of `a` and `b`. NaN if either is NaN; +0.0 is above -0.0.
 inline double Upper(double a, double b) {
   if (a > b) return a;
   if (b > a) return b;

@@ -14,7 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace calipers {
 namespace HWY_NAMESPACE {
 
-// Whole vectors of D from `i` on; returns where it stopped.
+// Folds the values from `i` on, in whole vectors of D. Returns the first value that is not folded.
 template <class Load, class Combine, class D>
 HWY_INLINE std::size_t FoldVectors(D d, const Load& load, const Combine& combine,
                                    const std::byte* elements, absl::Span<double> values,
@@ -63,7 +63,7 @@ void FoldOn(Dtype dtype, Arithmetic arithmetic, FoldStep step, double c, const s
   });
 }
 
-// The target that this is compiled for, so that what is reported is what runs.
+// The target that this code is compiled for. So the reported target is the target that runs.
 std::int64_t FoldTargetOn() { return HWY_TARGET; }
 
 }  // namespace HWY_NAMESPACE

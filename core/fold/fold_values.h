@@ -10,18 +10,18 @@
 
 namespace calipers {
 
-/// How an element changes the value that was folded before it.
+/// How an element changes the value that was folded so far.
 enum class FoldStep {
-  kReplace,  // The element alone.
-  kLower,    // The lower of the two, by core/fold/extremes.h's Lower.
-  kUpper,    // The upper of the two, by its Upper.
-  kAverage,  // Its ExactAverage, or the dtype's ReferenceAverage.
+  kReplace,  // The element replaces the value.
+  kLower,    // Lower of value and element (core/fold/extremes.h).
+  kUpper,    // Upper of value and element (core/fold/extremes.h).
+  kAverage,  // ExactAverage, or the dtype's ReferenceAverage (core/fold/moving_average.h).
 };
 
-/// values[i] = step(values[i], element i): one pass over both, in vectors. `elements`
-/// are packed, of `dtype`, as many as there are values. `c` is the averaging constant.
-/// The same bits on every instruction set. In reference arithmetic an integer enters as
-/// float32, which PyTorch promotes it to, and F8 is not allowed.
+/// values[i] = step(values[i], element i), in one pass over both, in vectors. `elements` are packed
+/// elements of `dtype`, as many as there are values. `c` is the averaging constant. All instruction
+/// sets give the same bits. In reference arithmetic an integer is converted to float32 first, as
+/// PyTorch promotes it, and F8 is not allowed.
 void FoldValues(Dtype dtype, Arithmetic arithmetic, FoldStep step, double c,
                 const std::byte* elements, absl::Span<double> values);
 

@@ -14,25 +14,26 @@ struct ElementRange {
   friend bool operator==(const ElementRange&, const ElementRange&) = default;
 };
 
-/// What an observer answers. F32 in exact arithmetic; in reference arithmetic
-/// the records' dtype, F32 where that is an integer.
+/// The answer of an observer. In exact arithmetic its dtype is F32. In reference arithmetic it is
+/// the dtype of the records, or F32 if that is an integer.
 struct FoldedRange {
-  /// One element a parameter: the reference's get_min_max.
+  /// One element for each parameter: the reference's get_min_max.
   ElementRange range;
-  /// One element: the fold of the tensors' own ranges, get_global_min_max of
-  /// llm-compressor up to 0.10.
+  /// One element: the fold of the tensors' own ranges. This is get_global_min_max of llm-compressor
+  /// up to 0.10.
   ElementRange global;
-  /// One element: the extremes of `range`, llm-compressor since 0.11. NaN if
-  /// any of `range` is, as torch's max() has it.
+  /// One element: the extremes of `range`, as in llm-compressor since 0.11. NaN if any element of
+  /// `range` is NaN, as in torch's max().
   ElementRange global_of_range;
 };
 
-/// The answer that folded `values` come to, rounded once, to `dtype`. They lie as in a
-/// record: min[n], max[n], global min, global max; n is at least 1.
+/// The answer for folded `values`. Each value is rounded once, to `dtype`. The values are in the
+/// order of a record: min[n], max[n], global min, global max; n is at least 1.
 FoldedRange ToFoldedRange(Dtype dtype, absl::Span<const double> values);
 
-/// Widens `range` to hold `other`: the lower of each two minima, the upper of each two maxima, NaN
-/// where either is NaN. INVALID_ARGUMENT, and no change, unless dtype and number are the same.
+/// Widens `range` to hold `other`: each minimum becomes the lower of the two minima, and each
+/// maximum the upper of the two maxima; NaN if either is NaN. INVALID_ARGUMENT, without a change,
+/// if the dtypes or the numbers of parameters differ.
 absl::Status Widen(ElementRange& range, const ElementRange& other);
 
 }  // namespace calipers

@@ -12,7 +12,7 @@
 namespace calipers {
 namespace {
 
-// How a saved state begins; its values follow.
+// The beginning of a saved state. The values follow it.
 struct SavedHeader {
   std::uint8_t version;
   std::uint8_t arithmetic;

@@ -16,41 +16,43 @@
 
 namespace calipers {
 
-/// What an observer of ranges holds: the range folded so far, of every parameter
-/// and of the whole tensor, and the ways to fold one more record into it. The
-/// arithmetic decides how values round. Copyable; not thread-safe.
+/// The state of an observer of ranges: the folded range of each parameter and of the whole tensor,
+/// and the ways to fold one more record. The arithmetic decides how values are rounded. Copyable;
+/// not thread-safe.
 ///
-/// Records must hold elements, all of one dtype (in reference arithmetic none of
-/// the F8) and of one number of parameters. The first is taken as it is. After
-/// it, nothing allocates.
+/// All records must have elements, one dtype (not F8 in reference arithmetic) and one number of
+/// parameters. The first record is taken as it is. After the first record, folding allocates no
+/// memory.
 class FoldedState {
  public:
   explicit FoldedState(Arithmetic arithmetic) : arithmetic_(arithmetic) {}
 
-  /// True while there was no record.
+  /// True until the first record.
   bool empty() const { return values_.empty(); }
 
-  /// Forgets what was; the record is the range.
+  /// The record's range replaces the folded range.
   void Replace(const Record& record);
-  /// The extremes of what was and the record; NaN where either is.
+  /// The extremes of the folded range and the record; NaN if either is NaN.
   void Widen(const Record& record);
-  /// past * (1 - c) + current * c. With c == 1 as Replace, so that an infinity or
-  /// NaN of the past is gone.
+  /// past * (1 - c) + current * c. With c == 1 as Replace, so that an infinity or NaN of the past
+  /// is dropped.
   void Average(const Record& record, double c);
 
   /// empty() must be false.
   FoldedRange Answer() const;
 
-  /// As Observer::SaveState: a byte each for the version (1), the Arithmetic and the
-  /// Dtype, five zeros, the number of parameters as 64 bits, then the values as
-  /// float64: min[n], max[n], global min, global max; nothing behind the number for a
-  /// state without records. Little-endian.
+  /// As Observer::SaveState. The layout, little-endian:
+  /// - one byte each for the version (1), the Arithmetic and the Dtype
+  /// - five zero bytes
+  /// - the number of parameters, as 64 bits
+  /// - the values as float64: min[n], max[n], global min, global max; no values if there was no
+  ///   record
   std::string Save() const;
   /// As Observer::RestoreState.
   absl::Status Restore(absl::string_view saved);
 
  private:
-  // Takes elements into the values from `at` on.
+  // Folds elements into the values from `at` on.
   void Fold(FoldStep step, double c, absl::Span<const std::byte> elements, std::size_t at);
   // The dtype of the answer.
   Dtype AnswerDtype() const;
@@ -58,7 +60,7 @@ class FoldedState {
   Arithmetic arithmetic_;
   Dtype dtype_ = Dtype::kF32;
   std::size_t num_params_ = 0;
-  // min[n], max[n], global min, global max: all in one place, as in a record.
+  // min[n], max[n], global min, global max, in one array, as in a record.
   std::vector<double> values_;
 };
 

@@ -8,9 +8,9 @@ double Join(double a, double b) { return a + b * (1.0 - a); }
 
 }  // namespace
 
-// By doubling, on the weights themselves. pow and expm1 differ in their last bit
-// between C libraries, and so would replicas; and 1 - (1 - c)^n as written loses
-// a small c to cancellation.
+// Computes the weight by repeated doubling of n. pow and expm1 differ in the last bit between C
+// libraries, so replicas would differ too. The formula 1 - (1 - c)^n itself loses a small c to
+// cancellation.
 double CombinedWeight(double constant, std::int64_t num_observations) {
   double weight = 0.0;
   double of_power = constant;

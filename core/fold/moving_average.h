@@ -10,11 +10,11 @@
 namespace calipers {
 
 // The moving average of single values, and the weights of records. Folds use the vector code in
-// core/fold/simd/moving_average-inl.h; the tests compare it with the two classes here. A state is
-// held in float64 in both arithmetics: float64 holds every value of every dtype that a fold ends
-// in.
+// core/fold/simd/moving_average-inl.h; the tests compare it with the two classes here. Both
+// arithmetics hold the state in float64, because float64 holds every value of every dtype in which
+// a fold ends.
 
-/// past * (1 - c) + current * c, every operation rounded to float64.
+/// past * (1 - c) + current * c. Every operation is rounded to float64.
 class ExactAverage {
  public:
   explicit ExactAverage(double c) : keep_(1.0 - c), take_(c) {}
@@ -25,11 +25,10 @@ class ExactAverage {
   double take_;
 };
 
-/// The same, every operation rounded to the dtype, as PyTorch does it for
-/// tensors of `kDtype` and Python floats. 1 - c is Python's, in float64; the
-/// scalar enters the product as float32 (float64 for F64), whatever the dtype;
-/// the product, and the sum, are rounded to float32 and then to the dtype.
-/// Integers promote to float32. Not for F8, which PyTorch does not reduce.
+/// The same, but every operation is rounded to the dtype, as in PyTorch for tensors of `kDtype` and
+/// Python floats. Python computes 1 - c in float64. The scalar enters the product as float32
+/// (float64 for F64), whatever the dtype. The products and the sum are rounded to float32, and then
+/// to the dtype. Integers are promoted to float32. Not for F8, which PyTorch does not reduce.
 template <Dtype kDtype>
 class ReferenceAverage {
  public:
@@ -58,11 +57,12 @@ class ReferenceAverage<Dtype::kF64> : public ExactAverage {
   using ExactAverage::ExactAverage;
 };
 
-/// 1 - (1 - c)^n: what `num_observations` observations of weight `constant`
-/// weigh together. Exactly 0 for none and exactly `constant` for one.
+/// 1 - (1 - c)^n: the weight that `num_observations` observations of weight `constant` have
+/// together. Exactly 0 for no observation, and exactly `constant` for one observation.
 double CombinedWeight(double constant, std::int64_t num_observations);
 
-/// The weight of a record of `num_observations` in a moving average of `constant`.
+/// The weight of a record with `num_observations` observations in a moving average with this
+/// averaging constant.
 double WeightOf(Weighting weighting, double constant, std::int64_t num_observations);
 
 }  // namespace calipers

@@ -7,11 +7,11 @@
 
 namespace calipers {
 
-/// What happens to an observation that holds NaN or infinity. Values are
-/// stored; they must not change.
+/// The treatment of an observation that holds NaN or infinity. Values are stored; they must not
+/// change.
 enum class NonFinitePolicy : std::uint8_t { kPropagate = 1, kReject = 2, kSkip = 3 };
 
-/// True if the policy keeps this record out of the fold, or the record is empty.
+/// True if the record is not folded: the policy skips it, or it is empty.
 bool LeftOut(NonFinitePolicy policy, const Record& record);
 
 }  // namespace calipers

@@ -14,37 +14,36 @@
 
 namespace calipers {
 
-/// A fold from a series of records to a range. A pure fold: the same records in
-/// the same order give the same bits. Not thread-safe.
+/// Folds a series of records into a range. Pure: the same records in the same order give the same
+/// bits. Not thread-safe.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Folds in the series' next record. Records without elements change
-  /// nothing. All others must have the dtype and number of parameters of the
-  /// first.
+  /// Folds the series' next record. A record without elements changes nothing. All other records
+  /// must have the dtype and the number of parameters of the first.
   virtual void Add(const Record& record) = 0;
 
-  /// True while no record with elements was added.
+  /// True until a record with elements is added.
   virtual bool empty() const = 0;
 
-  /// The range of what was added; empty() must be false.
+  /// The range of the added records. empty() must be false.
   virtual FoldedRange Answer() const = 0;
 
-  /// A copy that goes on by itself.
+  /// An independent copy.
   virtual std::unique_ptr<Observer> Clone() const = 0;
 
-  /// What was folded so far, as bytes to be stored: an observer of the same name and
-  /// options that restores them goes on as this one would, bit for bit. Of one version,
-  /// which they name (core/fold/folded_state.h); every later version of Calipers reads it.
+  /// Saves the fold as bytes, which can be stored. An observer of the same name and options that
+  /// restores them continues as this observer would, bit for bit. The bytes hold a version
+  /// (core/fold/folded_state.h), and every later version of Calipers reads them.
   virtual std::string SaveState() const = 0;
 
-  /// Takes the place of what was folded. INVALID_ARGUMENT, saying what is wrong, if
-  /// `state` is not what SaveState gives under this arithmetic; then nothing changes.
+  /// Replaces the fold with a saved one. INVALID_ARGUMENT, with the reason and without a change, if
+  /// `state` is not from SaveState with this arithmetic.
   virtual absl::Status RestoreState(absl::string_view state) = 0;
 };
 
-/// What an observer is made from: of observer_kwargs, a member for each that some observer
+/// The options of an observer. There is a member for each of observer_kwargs that some observer
 /// knows.
 struct ObserverOptions {
   double averaging_constant = 0.01;  // in [0, 1]
@@ -52,8 +51,8 @@ struct ObserverOptions {
   Weighting weighting = Weighting::kUniform;
 };
 
-/// The observer registered as `name`; INVALID_ARGUMENT, naming those there are,
-/// for any other. docs/add-an-observer.md says how one is added.
+/// The observer registered as `name`. INVALID_ARGUMENT, with the registered names, for any other
+/// name. docs/add-an-observer.md says how to add an observer.
 absl::StatusOr<std::unique_ptr<Observer>> MakeObserver(absl::string_view name,
                                                        const ObserverOptions& options);
 

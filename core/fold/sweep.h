@@ -16,9 +16,9 @@
 
 namespace calipers {
 
-/// The moving averages of one series for many averaging constants at once: what as
-/// many "minmax" observers would answer. In reference arithmetic the same bits; in exact
-/// arithmetic as near as core/fold/sweep_averages.h says. Movable; not thread-safe.
+/// The moving averages of one series for many averaging constants at once: the answers of one
+/// "minmax" observer for each constant. In reference arithmetic the bits are the same. In exact
+/// arithmetic the answers are as near as core/fold/sweep_averages.h says. Movable; not thread-safe.
 class Sweep {
  public:
   /// INVALID_ARGUMENT unless there are 1 to 1,024 constants, each in [0, 1].
@@ -28,14 +28,15 @@ class Sweep {
   /// As Observer::Add.
   void Add(const Record& record);
 
-  /// True while no record with elements was added.
+  /// True until a record with elements is added.
   bool empty() const;
 
   /// As Observer::Answer, for the constant at `i`; empty() must be false.
   FoldedRange Answer(std::size_t i);
 
  private:
-  // One a constant: arithmetic that rounds at every step is no matrix product.
+  // One observer for each constant, because arithmetic that rounds at every step is not a matrix
+  // product.
   using Observers = std::vector<std::unique_ptr<Observer>>;
 
   explicit Sweep(std::variant<Observers, SweepAverages> folds) : folds_(std::move(folds)) {}

@@ -13,21 +13,21 @@
 namespace calipers {
 namespace {
 
-// Each average is read and written once for so many records; with more the product was
-// no faster.
+// The number of records for which each average is read and written once. With more records the
+// product was no faster.
 constexpr std::size_t kChunkRecords = 64;
-// What a chunk takes at most.
+// The largest size of a chunk, in bytes.
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 
-// Whether a product may sum it: 0 times it is 0, and no sum overflows on its way to a
-// result that does not. False for NaN.
+// True if a matrix product may sum `value`: 0 times `value` is 0, and no partial sum overflows if
+// the result does not. False for NaN.
 bool IsTame(double value) { return std::fabs(value) < 0x1p1000; }
 
-// What each record of a chunk, and the average before it, weigh after the chunk.
+// The weights, after a chunk, of each record of the chunk and of the average before it.
 struct Weights {
   std::vector<double> of_records;  // records x constants
-  std::vector<double> of_past;     // one a constant
-  // Whether a record took the place of the average: one of weight 1.
+  std::vector<double> of_past;     // one per constant
+  // True if a record replaced the average, because its weight was 1.
   std::vector<bool> replaces;
 };
 
@@ -54,7 +54,7 @@ Weights WeightsOf(absl::Span<const double> constants, Weighting weighting,
   return weights;
 }
 
-// average *= weight, where an infinity stays one even if the weight underflowed.
+// average *= weight. Infinity and NaN stay, even if the weight underflowed to 0.
 void Weigh(absl::Span<double> average, double weight) {
   if (weight > 0) {
     cblas_dscal(static_cast<blasint>(average.size()), weight, average.data(), 1);
@@ -65,7 +65,7 @@ void Weigh(absl::Span<double> average, double weight) {
   }
 }
 
-// OpenBLAS would share the work with threads of its own; the core's callers have theirs.
+// OpenBLAS would start threads of its own, but the callers of core have their own threads.
 void KeepToCallersThread() {
   [[maybe_unused]] static const bool done = (openblas_set_num_threads(1), true);
 }

@@ -19,15 +19,15 @@
 namespace calipers {
 namespace {
 
-// `x` rounded once to `dtype`, ties to even; a float that is above its greatest value is
-// infinite, an integer must be within its own.
+// `x` rounded once to `dtype`, ties to even. Floats overflow as in StoreElement. For an integer
+// dtype, `x` must be within its range.
 double RoundOnce(Dtype dtype, double x) {
   std::array<std::byte, sizeof(double)> element;
   StoreElement(dtype, IsFloat(dtype) ? x : std::nearbyint(x), element.data());
   return LoadElement(dtype, element.data());
 }
 
-// The same for a float that is known.
+// The same for a floating-point dtype that is known at compile time.
 template <Dtype kDtype>
 double RoundOnce(double x) {
   std::array<std::byte, sizeof(double)> element;
@@ -42,8 +42,8 @@ struct Bounds {
 
   bool IsZero() const { return low == 0 && high == 0; }
   double Absmax() const { return std::max(-low, high); }
-  // What both ends are taken times, so that float64 holds their distance. Never without need:
-  // half of what is subnormal already would be rounded.
+  // The factor by which both ends are multiplied so that float64 holds their distance. It is 0.5
+  // only if necessary, because half of a subnormal number would be rounded.
   double Part() const { return std::isinf(high - low) ? 0.5 : 1; }
   double PartOfWidth() const { return high * Part() - low * Part(); }
 };
@@ -58,7 +58,7 @@ absl::Status CheckFinite(double low, double high, std::size_t i) {
                    "in reference arithmetic)"));
 }
 
-// Of scales that a module holds in `kModule`.
+// Calculates scales and zero points. The module holds its scales in `kModule`.
 template <Dtype kModule>
 class ExactCalculation {
  public:
@@ -90,7 +90,7 @@ class ExactCalculation {
       const double scale = Scale(bounds);
       if (std::isinf(scale)) return TooLarge(bounds);
       StoreAs<kModule>(scale, scales.bytes.data() + i * kElementBytes<kModule>);
-      // Zeros stay as they are.
+      // Symmetric zero points stay 0.
       if (args_.symmetric) continue;
       StoreElement(zp_dtype_, ZeroPoint(bounds),
                    zero_points.bytes.data() + i * ByteSize(zp_dtype_));
@@ -103,7 +103,7 @@ class ExactCalculation {
   void Followed(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kFollowed, parameter_); }
   void Repaired(QParamsTrap trap) { notes_.Add(trap, TrapOutcome::kRepaired, parameter_); }
 
-  // The scale as the module holds it; infinite if it does not.
+  // The scale in the module's dtype; infinite if that dtype does not hold it.
   double Scale(const Bounds& bounds) {
     if (levels_.width() > module_limits_.greatest) Repaired(QParamsTrap::kLevelsOverflow);
     if (bounds.IsZero()) return ScaleOfZero();
@@ -119,8 +119,8 @@ class ExactCalculation {
         "], is above what a module's scale of ", DtypeName(kModule), " holds"));
   }
 
-  // The least power of two for MX; else, and where the module's dtype does not hold that, the
-  // reference's epsilon.
+  // With MX scales: the least power of two. Otherwise, and if the module's dtype does not hold that
+  // power: the reference's epsilon.
   double ScaleOfZero() {
     Followed(QParamsTrap::kZeroRange);
     const double least = mx_ ? RoundOnce<kModule>(PowerOfTwo(-kBias)) : 0;
@@ -141,8 +141,8 @@ class ExactCalculation {
     return scale_limits_.greatest;
   }
 
-  // Of a scale above the greatest value of scale_dtype: the largest group of an NVFP4 tensor is
-  // at it but for the rounding of the global scale.
+  // True if `scale`, which is above the greatest value of scale_dtype, rounds to that value. The
+  // largest group of an NVFP4 tensor has that scale, except for the rounding of the global scale.
   bool RoundsToGreatest(double scale) const {
     return IsFloat(*args_.scale_dtype)
                ? RoundOnce(*args_.scale_dtype, scale) == scale_limits_.greatest
@@ -180,7 +180,7 @@ class ExactCalculation {
   const DtypeLimits module_limits_;
   const DtypeLimits scale_limits_;
   const DtypeLimits zp_limits_;
-  // As the module's dtype would have them, and as they are.
+  // The powers in the module's dtype, and the powers in float64.
   const MxPowers module_powers_;
   const MxPowers powers_;
   const bool mx_;
@@ -188,7 +188,7 @@ class ExactCalculation {
   std::int64_t parameter_ = 0;
 };
 
-// Calls `visitor` with the DtypeConstant of what ModuleScaleDtype gave.
+// Calls `visitor` with the DtypeConstant of `dtype`, which must come from ModuleScaleDtype.
 template <typename Visitor>
 void VisitModuleDtype(Dtype dtype, Visitor&& visitor) {
   switch (dtype) {
@@ -270,7 +270,8 @@ absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observe
                                                       absmax, ": its global scale is 0 in F32"));
   }
   if (std::isfinite(exact)) scale.value = static_cast<float>(exact);
-  // What the reference would make of it in the dtype that was observed.
+  // The reference computes the global scale in the observed dtype. Its notes are the traps that it
+  // met.
   Elements observed{ModuleScaleDtype(observed_dtype), {}};
   observed.bytes.resize(ByteSize(observed.dtype));
   StoreElement(observed.dtype, absmax, observed.bytes.data());

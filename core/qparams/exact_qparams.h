@@ -10,8 +10,8 @@
 
 namespace calipers {
 
-// Exact arithmetic of core/qparams/qparams.h. `range` has as many elements of min and max as
-// `shape` asks for, of one dtype.
+// The exact arithmetic of core/qparams/qparams.h. min and max of `range` have one dtype, and each
+// has as many elements as `shape`.
 
 absl::StatusOr<QParams> ExactQParams(const ElementRange& range,
                                      absl::Span<const std::int64_t> shape,

@@ -11,33 +11,34 @@
 
 namespace calipers {
 
-/// True if scales are powers of two, kept as exponents (E8M0): floats of 4, 6 or 8 bits in
-/// groups of 32 with a scale_dtype of U8.
+/// True if scales are powers of two, which are kept as exponents (E8M0): floats of 4, 6 or 8 bits
+/// in groups of 32 with scale_dtype U8.
 inline bool HasMxScales(const QuantizationArgs& args) {
   return args.type == QuantizationType::kFloat &&
          (args.num_bits == 4 || args.num_bits == 6 || args.num_bits == 8) &&
          args.group_size == 32 && args.scale_dtype == Dtype::kU8;
 }
 
-/// What is added to an exponent before it is kept.
+/// The number that is added to an exponent before it is kept.
 inline constexpr double kMxBias = 127;
 
-/// The exponent of the greatest power of two in the element's format: 2 in E2M1 and E2M3, 8
-/// in E4M3. It takes the top of a range to the top of the format.
+/// The exponent of the greatest power of two in the element's format: 2 in E2M1 and E2M3, 8 in
+/// E4M3. It is subtracted from a range's exponent, which moves the top of the range to the top of
+/// the format.
 inline double MxElementExponent(std::int64_t num_bits) { return num_bits == 8 ? 8 : 2; }
 
-/// How much of a binade counts as the next one: from 1.75 in E2M1 and E4M3, whose rounding the
-/// reference takes from E2M1, from 1.9375 in E2M3.
+/// The part at the end of a binade that is rounded up to the next binade. It begins at 1.75 in E2M1
+/// and E4M3, and at 1.9375 in E2M3. For E4M3 the reference uses the rounding of E2M1.
 inline double MxRoundedUp(std::int64_t num_bits) { return num_bits == 6 ? 0x1p-4 : 0x1p-2; }
 
-/// 2^exponent, for one of a normal float64.
+/// 2^exponent, which must be a normal float64.
 inline double PowerOfTwo(int exponent) {
   constexpr int kMantissaBits = 52;
   constexpr int kBias = 1023;
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + kBias) << kMantissaBits);
 }
 
-/// The powers of two that stand for magnitudes of a dtype of these limits.
+/// The powers of two that represent magnitudes of a dtype with these limits.
 class MxPowers {
  public:
   MxPowers(std::int64_t num_bits, const DtypeLimits& limits)
@@ -46,16 +47,16 @@ class MxPowers {
         least_exponent_(std::ilogb(limits.least_normal)),
         greatest_exponent_(std::ilogb(limits.greatest)) {}
 
-  /// The exponent of the power below `absmax`, or of the next if it is almost that. Minus
-  /// infinity below the normal values, infinity above the greatest power of two; NaN is taken
-  /// for infinity.
+  /// The exponent of the greatest power of two up to `absmax`, or of the next power if `absmax` is
+  /// close to it (MxRoundedUp). Minus infinity below the normal values. Infinity above the greatest
+  /// power of two, and for NaN.
   double ExponentOf(double absmax) const {
     constexpr double kInf = std::numeric_limits<double>::infinity();
     if (!std::isfinite(absmax)) return kInf;
     if (absmax < least_normal_) {
       return absmax >= least_normal_ * (1 - rounded_up_) ? least_exponent_ : -kInf;
     }
-    // What is added to the mantissa is carried into the exponent.
+    // A carry out of the mantissa increments the exponent.
     constexpr double kMantissaUnits = 0x1p52;
     const std::uint64_t bits = std::bit_cast<std::uint64_t>(absmax) +
                                static_cast<std::uint64_t>(rounded_up_ * kMantissaUnits);

@@ -49,7 +49,7 @@ Elements OneElement(Dtype dtype, double value) {
   return element;
 }
 
-// `from` as x.to(dtype) has it.
+// `from` cast as in PyTorch's x.to(dtype).
 Elements CastElements(const Elements& from, Dtype dtype) {
   const std::size_t n = from.size();
   Elements to{dtype, std::vector<std::byte>(n * ByteSize(dtype))};
@@ -65,7 +65,8 @@ Elements CastElements(const Elements& from, Dtype dtype) {
   return to;
 }
 
-// The greatest of all maxima and negated minima; NaN if one of them is. `range` has elements.
+// The greatest of all maxima and negated minima; NaN if any of them is NaN. `range` must have
+// elements.
 double AbsmaxOf(const ElementRange& range) {
   double absmax = range.max[0];
   for (std::size_t i = 0; i < range.min.size(); ++i) {

@@ -6,7 +6,7 @@
 namespace calipers {
 namespace {
 
-// What was met, and what was made of it in either way; "" where it does not occur.
+// The texts for a trap and for its two outcomes; "" for an outcome that does not occur.
 struct Words {
   absl::string_view met;
   absl::string_view followed;

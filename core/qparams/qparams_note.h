@@ -9,50 +9,51 @@
 
 namespace calipers {
 
-/// Where the reference's rule for a scale, zero point or global scale gives what nobody
-/// would choose. docs/qparams.md has each with an example. Values are stored; they must
-/// not change.
+/// A case in which the reference's rule for a scale, zero point or global scale gives a result that
+/// nobody would choose. docs/qparams.md has an example of each. Values are stored; they must not
+/// change.
 enum class QParamsTrap : std::uint8_t {
-  /// The range is [0, 0]: the scale is 0, and a value that depends on its dtype stands for it.
+  /// The range is [0, 0], so the scale is 0. A value that depends on the scale's dtype replaces it.
   kZeroRange = 1,
-  /// The range is not, but its scale is below what the scale's dtype holds. The reference
-  /// takes it for a zero range, whose scale is far above this one.
+  /// The range is not [0, 0], but its scale is below the values that the scale's dtype holds. The
+  /// reference treats the range as [0, 0], whose scale is far above the range's own scale.
   kScaleUnderflow = 2,
-  /// The scale is above the greatest value of scale_dtype, which stands for it.
+  /// The scale is above the greatest value of scale_dtype, which replaces it.
   kScaleSaturated = 3,
   /// The scale is infinite or NaN.
   kScaleNotFinite = 4,
-  /// The zero point came from 0 / 0 or NaN. As an integer the reference has what the
-  /// processor makes of it; on x86 0.
+  /// The zero point is 0 / 0 or NaN. The reference converts it to an integer as the processor does;
+  /// on x86 that gives 0.
   kZeroPointUndefined = 5,
-  /// The zero point 32767 rounds to 32768 in the observed dtype, and that wraps to -32768.
+  /// The zero point 32767 rounds to 32768 in the observed dtype, which wraps to -32768.
   kZeroPointWrapped = 6,
-  /// 2^16 - 1 is infinite in float16: every scale is 0 and then replaced.
+  /// 2^16 - 1 is infinite in float16, so every scale is 0 and is then replaced.
   kLevelsOverflow = 7,
-  /// A range at the top of its dtype has an infinite power of two above it.
+  /// The range is at the top of its dtype, and the power of two above it is infinite.
   kMxOverflow = 8,
-  /// MX scales are exponents, but the rule for ranges that are not symmetric gives numbers, and
-  /// a global scale is multiplied with the exponent.
+  /// MX scales are exponents, but the rule for ranges that are not symmetric gives numbers, and the
+  /// rule for a global scale multiplies it with the exponent.
   kMxNotExponents = 9,
-  /// An infinite range has a global scale of 0, and local scales of NaN or their replacement.
+  /// The range is infinite, so the global scale is 0. Local scales are then NaN, or 0 and replaced.
   kGlobalScaleZero = 10,
-  /// 2688 / absmax is above the greatest value of the dtype (float16: for absmax below 0.041),
-  /// or NaN, and 1 stands for it.
+  /// 2688 / absmax is NaN or above the greatest value of the dtype (in float16: for absmax below
+  /// 0.041). 1 replaces it.
   kGlobalScaleReset = 11,
-  /// As above, but found first in float64: the global scale is infinite in float32.
+  /// 2688 / absmax is computed in float64 and finite there, but the global scale is infinite in
+  /// float32.
   kGlobalScaleNotFinite = 12,
 };
 
-/// What was made of a trap.
+/// How a trap was handled.
 enum class TrapOutcome : std::uint8_t {
-  /// The answer is the reference's.
+  /// The result is that of the reference.
   kFollowed = 1,
-  /// The answer is better than the reference's.
+  /// The result is better than that of the reference.
   kRepaired = 2,
 };
 
-/// A trap that an answer met, with `count` of its parameters, the one at `first` before all
-/// others; that of a global scale with one at 0.
+/// A trap that a result met. `count` is the number of parameters that met it, and `first` is the
+/// first of them. A trap of a global scale has count 1 and first 0.
 struct QParamsNote {
   QParamsTrap trap = QParamsTrap::kZeroRange;
   TrapOutcome outcome = TrapOutcome::kFollowed;
@@ -65,14 +66,14 @@ struct QParamsNote {
 /// The trap's name for programs: "zero_range", "scale_underflow" ...
 absl::string_view TrapName(QParamsTrap trap);
 
-/// A sentence for people: what was met, how often and where, and what was made of it.
+/// A sentence for people: the trap, how many parameters met it, the first of them, and the outcome.
 std::string NoteText(const QParamsNote& note);
 
-/// The notes of an answer while it is made: at most one a trap and outcome, in the order in
+/// Collects the notes of a result: at most one note for each trap and outcome, in the order in
 /// which they came.
 class QParamsNotes {
  public:
-  /// A parameter met the trap. Called with growing parameters.
+  /// Adds that `parameter` met the trap. The parameters of a trap must come in increasing order.
   void Add(QParamsTrap trap, TrapOutcome outcome, std::int64_t parameter);
   std::vector<QParamsNote> Release() && { return std::move(notes_); }
 

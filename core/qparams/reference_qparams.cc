@@ -23,7 +23,7 @@
 namespace calipers {
 namespace {
 
-// NaN stays in both, as in torch.min and torch.max.
+// Both functions keep NaN, as torch.min and torch.max do.
 template <typename T>
 T NotAboveZero(T x) {
   return x > 0 ? T{0} : x;
@@ -32,18 +32,19 @@ template <typename T>
 T NotBelowZero(T x) {
   return x < 0 ? T{0} : x;
 }
-// What is the same for every parameter of a tensor.
+// The values that all parameters of a tensor share.
 struct Rule {
   const QuantizationArgs* args;
   QuantizedRange levels = {};
   bool mx;
-  // The tensor has no dimension, and operations with other such tensors promote it.
+  // True if the tensor has no dimension. Operations with other tensors without dimensions promote
+  // it.
   bool scalar;
   std::optional<float> global_scale;
 };
 
-// The scales and zero points of a range of `kDtype`, a tile at a time; scales are of
-// `kScale` in the end.
+// Calculates the scales and zero points of a range of `kDtype`, one tile at a time. The final
+// scales have dtype `kScale`.
 template <Dtype kDtype, Dtype kScale>
 class ReferenceCalculation {
  public:
@@ -65,7 +66,7 @@ class ReferenceCalculation {
       Load(range);
       FindLocalScales();
       FindScales();
-      // Symmetric ones stay zeros.
+      // Symmetric zero points stay 0.
       if (!rule_.args->symmetric) FindZeroPoints();
       if (MayHaveMetATrap()) AddNotes();
       StoreScales();
@@ -79,12 +80,12 @@ class ReferenceCalculation {
   using Wide = typename Float::Wide;
   using ScaleFloat = TorchFloat<kScale>;
   using ScaleWide = typename ScaleFloat::Wide;
-  // What becomes of a tensor of `kDtype` without dimensions beside the float32 limits of the
-  // quantized range, which have none either.
+  // The dtype that results from a tensor of `kDtype` without dimensions and the limits of the
+  // quantized range, which are float32 and have no dimensions either.
   static constexpr Dtype kPromoted = Promote(kDtype, Dtype::kF32);
 
-  // Whole tiles are converted, of which the last elements may be none: a loop whose end is
-  // known becomes vectors.
+  // Always converts a whole tile, because a loop of known length becomes vectors. The elements from
+  // `count` on become `behind_the_last`.
   static void LoadTile(const Elements& elements, std::size_t first, std::size_t count,
                        Wide behind_the_last, Tile<Wide>& tile) {
     constexpr std::size_t kBytes = kElementBytes<kDtype>;
@@ -106,7 +107,7 @@ class ReferenceCalculation {
     std::memcpy(elements.bytes.data() + first * kBytes, bytes.data(), count * kBytes);
   }
 
-  // Ranges widened to hold 0. Behind the last there are some that meet no trap.
+  // Loads ranges and widens them to hold 0. The unused end of a tile gets ranges that meet no trap.
   void Load(const ElementRange& range) {
     LoadTile(range.min, first_, count_, 0, low_);
     LoadTile(range.max, first_, count_, 1, high_);
@@ -159,7 +160,7 @@ class ReferenceCalculation {
     }
   }
 
-  // 2^(exponent - 127), by way of float32; `exponent` is in U8.
+  // 2^(exponent - 127), rounded to float32 first. `exponent` is a value of U8.
   static ScaleWide FromMxExponent(ScaleWide exponent) {
     const float power = static_cast<float>(PowerOfTwo(static_cast<int>(exponent - kMxBias)));
     return ScaleFloat::Round(power);
@@ -176,7 +177,7 @@ class ReferenceCalculation {
     });
   }
 
-  // In the arithmetic of `kIn`, which computes in the same C++ type.
+  // Computes in the arithmetic of `kIn`, which uses the same C++ type.
   template <Dtype kIn>
   void FindZeroPoints(const RoundingTo<kIn>& to_zp_dtype) {
     using In = TorchFloat<kIn>;
@@ -197,8 +198,8 @@ class ReferenceCalculation {
   }
   bool Wrapped(std::size_t i) const { return unrounded_[i] > 0 && zero_point_[i] < 0; }
 
-  // Whether some parameter of the tile may have. Without a branch in the loops, or they would not
-  // become vectors.
+  // True if some parameter of the tile may have met a trap. The loops have no branches, because
+  // loops with branches would not become vectors.
   bool MayHaveMetATrap() const {
     unsigned met = rule_.mx && rule_.args->symmetric;
     for (std::size_t i = 0; i < kTile; ++i) {
@@ -255,11 +256,11 @@ class ReferenceCalculation {
   std::size_t count_ = 0;
   Tile<Wide> low_;
   Tile<Wide> high_;
-  Tile<Wide> local_;  // as the range alone has it
+  Tile<Wide> local_;  // before the global scale
   Tile<bool> overflows_;
   Tile<ScaleWide> unclamped_;
   Tile<ScaleWide> scale_;
-  Tile<ScaleWide> returned_;  // with what stands for 0
+  Tile<ScaleWide> returned_;  // scale_, with 0 replaced
   Tile<Wide> unrounded_;
   Tile<Wide> zero_point_;
 };
@@ -273,7 +274,7 @@ absl::Status CheckRangeDtype(Dtype dtype) {
                    " has no qparams in reference arithmetic (allowed: F64, F32, F16, BF16)"));
 }
 
-// PyTorch refuses to clamp numbers of `from` to limits that it cannot hold.
+// PyTorch refuses to clamp numbers of `from` to limits that `from` does not hold.
 absl::Status CheckClamp(absl::string_view field, Dtype to, Dtype from) {
   if (LimitsOf(to).greatest <= LimitsOf(from).greatest) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -281,7 +282,7 @@ absl::Status CheckClamp(absl::string_view field, Dtype to, Dtype from) {
                    DtypeName(from), ", which does not hold its greatest value"));
 }
 
-// What holds for every parameter of a tensor.
+// Adds the traps that all parameters of a tensor meet.
 void AddTensorNotes(const Rule& rule, Dtype dtype, std::int64_t count, QParamsNotes& notes) {
   const auto met = [count, &notes](QParamsTrap trap) {
     for (std::int64_t i = 0; i < count; ++i) notes.Add(trap, TrapOutcome::kFollowed, i);
@@ -302,7 +303,8 @@ void Run(const ElementRange& range, const Rule& rule, QParams& qparams) {
   qparams.notes = std::move(calculation.notes()).Release();
 }
 
-// The dtype of scales once they met the global scale, which is F32 and has a dimension.
+// The dtype of scales after they are multiplied with the global scale, which is F32 and has a
+// dimension.
 Dtype ScaleDtype(Dtype dtype, const Rule& rule) {
   if (!rule.global_scale) return dtype;
   return rule.scalar ? Dtype::kF32 : Promote(dtype, Dtype::kF32);
@@ -311,7 +313,7 @@ Dtype ScaleDtype(Dtype dtype, const Rule& rule) {
 template <Dtype kDtype>
 void RunAs(Dtype scale, const ElementRange& range, const Rule& rule, QParams& qparams) {
   if (scale == kDtype) return Run<kDtype, kDtype>(range, rule, qparams);
-  // With a global scale: F64 has a scale of F32 for a tensor without dimensions.
+  // A global scale makes the scale F32; for F64, only if the tensor has no dimensions.
   return Run<kDtype, Dtype::kF32>(range, rule, qparams);
 }
 
@@ -325,7 +327,8 @@ float Gparam(const Elements& min, const Elements& max) {
                           ? std::numeric_limits<Wide>::quiet_NaN()
                           : std::max(std::fabs(low), std::fabs(high));
   const Wide least = static_cast<Wide>(LimitsOf(kDtype).least_normal);
-  // A number over a tensor is the tensor's reciprocal times the number: two roundings.
+  // PyTorch computes a number divided by a tensor as the tensor's reciprocal times the number: two
+  // roundings.
   const Wide reciprocal = Float::Round(1 / (absmax < least ? least : absmax));
   const Wide scale = Float::Round(reciprocal * Wide{448 * 6});
   return std::isfinite(scale) ? static_cast<float>(scale) : 1.0F;
@@ -384,7 +387,7 @@ absl::StatusOr<QParams> ReferenceQParams(const ElementRange& range,
   qparams.zero_point.shape.assign(shape.begin(), shape.end());
   if (rule.scalar) {
     qparams.scale.shape = {1};
-    // The global scale has given the scale a dimension: the zero point is left without.
+    // The global scale gives the scale a dimension. The zero point stays without a dimension.
     if (!global_scale) qparams.zero_point.shape = {1};
   }
   return qparams;

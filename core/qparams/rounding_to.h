@@ -11,26 +11,28 @@
 
 namespace calipers {
 
-/// torch.clamp: NaN stays.
+/// As torch.clamp. NaN stays NaN.
 template <typename T>
 T Clamp(T x, T low, T high) {
   return x < low ? low : x > high ? high : x;
 }
 
-/// torch.round, but for the sign of a zero.
+/// As torch.round, except for the sign of a zero.
 template <typename T>
 T RoundHalfToEven(T x) {
-  // Above `kUnits`, numbers are whole; up to twice that they lie a unit apart, and the
-  // addition rounds.
+  // Above `kUnits` all numbers are whole. Up to twice `kUnits` they are 1 apart, so the addition
+  // rounds.
   constexpr T kUnits = 1 / std::numeric_limits<T>::epsilon();
   constexpr T kHolder = kUnits * T{1.5};
-  // Of every number, whether needed or not: a loop over a branch would not become vectors.
+  // Computed for every number, even if it is not needed, because a loop with a branch would not
+  // become vectors.
   const T rounded = (x + kHolder) - kHolder;
   return std::fabs(x) < kUnits / 2 ? rounded : x;
 }
 
-/// compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`: clamped to what
-/// `to` holds, as `kFrom` has it, rounded if `to` holds integers, and cast.
+/// compressed-tensors' round_to_quantized_type_dtype for numbers of `kFrom`. A number is clamped to
+/// the limits of `to`, which are rounded to `kFrom` themselves. Then it is rounded, if `to` is an
+/// integer dtype, and cast.
 template <Dtype kFrom>
 class RoundingTo {
  public:
@@ -42,9 +44,9 @@ class RoundingTo {
         low_(TorchFloat<kFrom>::From(LimitsOf(to).lowest)),
         high_(TorchFloat<kFrom>::From(greatest_)) {}
 
-  /// True if it is clamped from above.
+  /// True if `x` is clamped from above.
   bool Exceeds(Wide x) const { return x > high_; }
-  /// True if that changes what it becomes: it is not rounded to the greatest value anyway.
+  /// True if `x` is clamped from above and would not be rounded to the greatest value anyway.
   bool Saturates(Wide x) const {
     if (!Exceeds(x)) return false;
     return IsFloat(to_) ? Cast(x) != high_ : RoundHalfToEven(x) > greatest_;
@@ -58,8 +60,8 @@ class RoundingTo {
       for (Wide& x : tile) x = Cast(x);
     } else {
       for (Wide& x : tile) x = RoundHalfToEven(x);
-      // Below the greatest value a whole number is cast as it is; that may be above it as
-      // `kFrom` has it.
+      // A cast does not change a whole number below the greatest value. high_ may be above the
+      // greatest value, because it is rounded to `kFrom`.
       unsigned others = 0;
       for (const Wide x : tile) others |= x < high_ ? 0 : 1;
       if (others == 0) return;
@@ -74,7 +76,7 @@ class RoundingTo {
 
   Dtype to_;
   double greatest_;
-  // Not float64: GCC 12 leaves out the rounding to float32 of two that lie side by side.
+  // Not float64: GCC 12 omits the rounding to float32 of two members that lie side by side.
   Wide low_;
   Wide high_;
 };

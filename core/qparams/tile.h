@@ -6,8 +6,8 @@
 
 namespace calipers {
 
-/// Parameters that are computed side by side: each step of the rule is a loop over one of
-/// these, as long as the compiler knows beforehand, which makes vectors of it.
+/// The number of parameters that are computed together. Each step of the rule is a loop over a
+/// Tile. The compiler knows the length of that loop, so the loop becomes vectors.
 inline constexpr std::size_t kTile = 64;
 template <typename T>
 using Tile = std::array<T, kTile>;

@@ -12,8 +12,8 @@
 
 namespace calipers {
 
-/// Numbers of a dtype as PyTorch's CPU kernels compute with them: in float32, or float64 for
-/// F64, each result rounded to the dtype. F64, F32, BF16 and F16.
+/// The arithmetic of PyTorch's CPU kernels for numbers of a dtype: they compute in float32, or in
+/// float64 for F64, and round each result to the dtype. For F64, F32, BF16 and F16.
 template <Dtype kDtype>
 struct TorchFloat {
   using Wide = std::conditional_t<kDtype == Dtype::kF64, double, float>;
@@ -23,23 +23,25 @@ struct TorchFloat {
     if constexpr (kDtype == Dtype::kBF16) return RoundToBF16(x);
     return x;
   }
-  /// A number cast to the dtype; to the 16-bit ones by way of float32.
+  /// `x` cast to the dtype. For the 16-bit dtypes it is cast to float32 first.
   static Wide From(double x) { return Round(static_cast<Wide>(x)); }
 };
 
-/// The dtype of a tensor of `a` and one of `b`, both of at least one dimension.
+/// The dtype to which a tensor of `a` and a tensor of `b` are promoted, if both have at least one
+/// dimension.
 constexpr Dtype Promote(Dtype a, Dtype b) {
   if (a == b) return a;
   return a == Dtype::kF64 || b == Dtype::kF64 ? Dtype::kF64 : Dtype::kF32;
 }
 
-/// `x` rounded to the nearest F8, ties to even: one with `kMantissaBits` whose least positive
-/// value is that of `unit_holder`, a float32 of 1.5 * 2^n, times 2^-23. For magnitudes up to the
-/// greatest finite value; NaN stays.
+/// `x` rounded to the nearest number of an F8 type, ties to even. The type has `kMantissaBits` bits
+/// of mantissa, and its least positive value is 2^(n - 23) for a `unit_holder` of 1.5 * 2^n. For
+/// magnitudes up to the greatest finite value. NaN stays NaN.
 template <int kMantissaBits>
 float RoundToF8(float x, float least_normal, float unit_holder) {
   const float magnitude = std::fabs(x);
-  // The float32 next to `unit_holder` lie as far apart as the subnormals there.
+  // Near `unit_holder`, float32 numbers are as far apart as the subnormals of the F8 type, so the
+  // addition rounds.
   const float subnormal = (magnitude + unit_holder) - unit_holder;
   constexpr int kDropped = 23 - kMantissaBits;
   constexpr std::uint32_t kRest = (1U << kDropped) - 1;
@@ -53,8 +55,9 @@ float RoundToF8(float x, float least_normal, float unit_holder) {
 inline float RoundToF8E4M3(float x) { return RoundToF8<3>(x, 0x1p-6F, 0x1.8p14F); }
 inline float RoundToF8E5M2(float x) { return RoundToF8<2>(x, 0x1p-14F, 0x1.8p7F); }
 
-/// A whole number as an integer of up to 32 bits: x86 converts to 32 bits first, where all it
-/// cannot hold, NaN too, is the least, and drops the upper bits then.
+/// Converts a whole number to an integer, as x86 does. For an integer of up to 32 bits, x86
+/// converts to 32 bits first and then drops the upper bits. NaN and numbers that do not fit become
+/// the least value.
 template <typename Integer>
 double ToInteger(double x) {
   using Converted = std::conditional_t<sizeof(Integer) == 8, std::int64_t, std::int32_t>;
@@ -65,7 +68,7 @@ double ToInteger(double x) {
   return static_cast<double>(static_cast<Integer>(converted));
 }
 
-/// The value of `x` after PyTorch's x.to(dtype); for F8 within its finite range.
+/// The value of `x` after PyTorch's x.to(dtype). For F8, `x` must be within the finite range.
 inline double TorchCast(Dtype dtype, double x) {
   switch (dtype) {
     case Dtype::kF64:

@@ -22,8 +22,8 @@ std::int64_t Product(Shape dims) {
   return product;
 }
 
-// Without the sum a + b - 1, which could overflow: `b` comes from the caller and may be up to 2^63
-// - 1.
+// Without the sum of `a` and `b`, which could overflow: `b` comes from the caller and may be the
+// largest int64.
 std::int64_t CeilDiv(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 // The base name as the object of a sentence.

@@ -19,9 +19,10 @@ namespace calipers {
 /// The tensor is `rows` rows of `row_length` elements. `reduced_outer` consecutive rows share their
 /// parameters. Each row is cut into runs of `reduced_inner` elements, and each run has one
 /// parameter. If the last rows or the last run are incomplete (only with strategy block), the
-/// missing elements are zeros. Element e lies in row r = e / row_length at column c = e %
-/// row_length and belongs to parameter
-///     (r / reduced_outer) * kept_inner + c / reduced_inner.
+/// missing elements are zeros. Element e lies in row r and column c, and belongs to parameter p:
+///     r = e / row_length
+///     c = e % row_length
+///     p = (r / reduced_outer) * kept_inner + c / reduced_inner
 struct View {
   std::int64_t rows = 0;
   std::int64_t row_length = 0;

@@ -7,8 +7,8 @@
 
 namespace calipers {
 
-// One factory an observer; each is defined in the file of the observer's name
-// and registered in core/fold/observers/registry.cc.
+// One factory for each observer. Each is defined in the file with the observer's name, and
+// registered in core/fold/observers/registry.cc.
 
 std::unique_ptr<Observer> MakeMemorylessMinmax(const ObserverOptions& options);
 std::unique_ptr<Observer> MakeMinmax(const ObserverOptions& options);

@@ -4,7 +4,7 @@
 namespace calipers {
 namespace {
 
-// The range of the newest record that held elements.
+// The range of the newest record that has elements.
 class MemorylessMinmax final : public Observer {
  public:
   explicit MemorylessMinmax(const ObserverOptions& options) : state_(options.arithmetic) {}

@@ -16,8 +16,8 @@ struct Registration {
   std::unique_ptr<Observer> (*make)(const ObserverOptions&);
 };
 
-// A table, and not objects that register themselves: a linker drops those from a static
-// library unless something else refers to them.
+// A table, not objects that register themselves. A linker drops such objects from a static library,
+// unless other code refers to them.
 constexpr Registration kObservers[] = {
     {"memoryless_minmax", MakeMemorylessMinmax},
     {"minmax", MakeMinmax},

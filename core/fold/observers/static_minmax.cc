@@ -4,7 +4,7 @@
 namespace calipers {
 namespace {
 
-// The extremes of everything seen.
+// The extremes of all records.
 class StaticMinmax final : public Observer {
  public:
   explicit StaticMinmax(const ObserverOptions& options) : state_(options.arithmetic) {}

@@ -25,7 +25,7 @@ struct Newest {
   }
 };
 
-// `first` where it is before `second`; of two that are equal, `equal`; else NaN.
+// `a` where `a_is_first`, `b` where `b_is_first`, `equal` where `a` and `b` are equal, else NaN.
 template <class D, class M>
 HWY_INLINE hn::Vec<D> Choose(D d, M a_is_first, M b_is_first, hn::Vec<D> a, hn::Vec<D> b,
                              hn::Vec<D> equal) {
@@ -35,7 +35,7 @@ HWY_INLINE hn::Vec<D> Choose(D d, M a_is_first, M b_is_first, hn::Vec<D> a, hn::
 }
 
 struct LowerOf {
-  // Equal numbers have equal bits but for zeros: there the sign bit wins.
+  // Equal numbers have equal bits, except zeros. Or gives -0.0 if either zero is -0.0.
   template <class D>
   HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<D> a, hn::Vec<D> b) const {
     return Choose(d, hn::Lt(a, b), hn::Lt(b, a), a, b, hn::Or(a, b));

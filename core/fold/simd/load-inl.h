@@ -22,7 +22,7 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// As many numbers of type T as D has lanes, from an address of any alignment.
+// Loads as many numbers of type T as D has lanes, from an address of any alignment.
 template <typename T, class D>
 HWY_INLINE hn::Vec<hn::Rebind<T, D>> LoadAs(D /*d*/, const std::byte* from) {
   const hn::Rebind<T, D> dt;
@@ -31,8 +31,8 @@ HWY_INLINE hn::Vec<hn::Rebind<T, D>> LoadAs(D /*d*/, const std::byte* from) {
   return hn::Load(dt, numbers);
 }
 
-// Binary16 is the exponent and mantissa of a float32 with another bias, but for infinity
-// and NaN; element_load.h has the same for one number.
+// Converts binary16 to float32. A binary16 has the exponent and mantissa of a float32 with another
+// bias, except for infinity and NaN. element_load.h does the same for one number.
 template <class D>
 HWY_INLINE hn::Vec<hn::Rebind<float, D>> WidenF16(D d, const std::byte* from) {
   const hn::Rebind<std::uint32_t, D> bits;
@@ -48,12 +48,13 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D>> WidenF16(D d, const std::byte* from) {
   return hn::BitCast(floats, hn::Or(wide, sign));
 }
 
-// Elements of one dtype as float64, exactly.
+// Loads elements of one dtype as float64. The conversion is exact, except for integers in reference
+// arithmetic.
 template <Dtype kDtype, Arithmetic kArithmetic>
 struct Load {
   static constexpr std::size_t kBytes = kElementBytes<kDtype>;
   using Element = decltype(LoadExactly<kDtype>(nullptr));
-  // PyTorch promotes an integer tensor to float32, in one rounding.
+  // PyTorch promotes an integer tensor to float32, with one rounding.
   using Entry =
       std::conditional_t<kArithmetic == Arithmetic::kReference && std::is_integral_v<Element>,
                          float, Element>;
@@ -72,7 +73,8 @@ struct Load {
     } else if constexpr (kDtype == Dtype::kF16) {
       return hn::PromoteTo(d, WidenF16(d, from));
     } else {
-      // What no large model's activations come in: one at a time.
+      // Activations of large models have none of these dtypes, so elements are loaded one at a
+      // time.
       HWY_ALIGN double numbers[hn::MaxLanes(d)];
       for (std::size_t i = 0; i < hn::Lanes(d); ++i) {
         numbers[i] =

@@ -21,7 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // The moving average on vectors of float64. Tests compare it, bit for bit, with the classes of
 // core/fold/moving_average.h.
 
-// To the nearest bfloat16, ties to even; NaN as it is.
+// Rounds to the nearest bfloat16, ties to even. NaN does not change.
 template <class D>
 HWY_INLINE hn::Vec<D> ToBF16(D d, hn::Vec<D> x) {
   const hn::RebindToUnsigned<D> u;
@@ -32,7 +32,7 @@ HWY_INLINE hn::Vec<D> ToBF16(D d, hn::Vec<D> x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::BitCast(d, rounded));
 }
 
-// To the nearest binary16, ties to even, overflow to infinity; NaN as it is.
+// Rounds to the nearest binary16, ties to even, overflow to infinity. NaN does not change.
 template <class D>
 HWY_INLINE hn::Vec<D> ToF16(D d, hn::Vec<D> x) {
   const hn::RebindToUnsigned<D> u;
@@ -41,7 +41,8 @@ HWY_INLINE hn::Vec<D> ToF16(D d, hn::Vec<D> x) {
   const auto odd = hn::And(hn::ShiftRight<13>(bits), hn::Set(u, 1U));
   const auto normal = hn::BitCast(
       d, hn::And(hn::Add(bits, hn::Add(odd, hn::Set(u, 0xFFFU))), hn::Set(u, 0xFFFFE000U)));
-  // Next to this number float32s lie as far apart as subnormals of binary16.
+  // Near unit24, float32 numbers are as far apart as the subnormals of binary16, so the addition
+  // rounds.
   const auto unit24 = hn::Set(d, 0x1.8p-1F);
   const auto subnormal = hn::Sub(hn::Add(magnitude, unit24), unit24);
   const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
@@ -50,7 +51,8 @@ HWY_INLINE hn::Vec<D> ToF16(D d, hn::Vec<D> x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::CopySign(rounded, x));
 }
 
-// Float32 from float64. Highway's own scalar one makes infinity the greatest finite number.
+// Converts float64 to float32. Highway's own scalar conversion turns infinity into the greatest
+// finite number.
 template <class D, class V>
 HWY_INLINE hn::Vec<D> Narrow(D d, V v) {
 #if HWY_TARGET == HWY_SCALAR
@@ -60,8 +62,8 @@ HWY_INLINE hn::Vec<D> Narrow(D d, V v) {
 #endif
 }
 
-// past * (1 - c) + current * c, rounded as the arithmetic has it. Never fused: the core
-// is compiled without contraction.
+// past * (1 - c) + current * c, with the rounding of the arithmetic. The operations are never
+// fused, because core is compiled without contraction.
 template <Dtype kDtype, Arithmetic kArithmetic>
 class AverageOf {
  public:

@@ -47,9 +47,8 @@ HWY_INLINE Specials ToElements(D d, const FloatBits& bits, hn::Vec<D>& low, hn::
   }
 }
 
-// Finishes the parameters from `begin` on in whole vectors of D, while they end before or at `end`.
-// Returns the first parameter that is not finished. `global` takes the keys of the finished
-// parameters.
+// Finishes the parameters from `begin` to `end`, in whole vectors of D. Returns the first parameter
+// that is not finished. `global` takes the keys of the finished parameters.
 template <class Kind, class D>
 HWY_INLINE std::size_t FinishVectors(D d, const FloatBits& bits, Ranges<Kind> ranges,
                                      std::size_t begin, std::size_t end, Ranges<Kind> global,

@@ -22,7 +22,7 @@ namespace HWY_NAMESPACE {
 // vector has lanes, and may include several rows that share their parameters. First, each run is
 // reduced to one vector. Then these vectors are reduced to one vector, whose lane i belongs to run
 // i: two vectors are interleaved, and the halves are combined. This is done by single elements
-// first, then by pairs, by fours and so on. So the lanes end in order.
+// first, then by pairs, by fours and so on, which leaves the lanes in order.
 
 #if HWY_TARGET != HWY_SCALAR
 
