@@ -100,7 +100,9 @@ absl::StatusOr<Coarsening> Coarsening::OfGroups(BaseName base_name, const Quanti
   // In reference arithmetic a 2-D input has only one parameter, whatever its groups.
   if (!args || qparam_shape.empty()) return CannotGive(base_name, from, to);
   std::vector<std::int64_t> shape(qparam_shape.begin(), qparam_shape.end());
-  if (base_name != BaseName::kWeight) shape.insert(shape.begin(), 1);
+  // Groups of an input reduce the first two dimensions of a tensor, batch and seq, and keep the
+  // rest.
+  if (base_name != BaseName::kWeight) shape.insert(shape.begin(), 2, 1);
   // Exact arithmetic takes a 2-D input as tokens x hidden.
   absl::StatusOr<View> view = MakeView(base_name, *args, Arithmetic::kExact, shape);
   if (!view.ok()) {

@@ -72,6 +72,10 @@ std::vector<Case> Cases() {
       cases.push_back({BaseName::kWeight, Args(groups, 4), Args(Strategy::kGroup, size), weight});
       cases.push_back(
           {BaseName::kInput, Args(groups, 4), Args(Strategy::kTensorGroup, size), {2, 3, 48}});
+      for (const std::vector<std::int64_t>& shape :
+           {std::vector<std::int64_t>{6, 48}, {2, 3, 5, 48}, {2, 1, 5, 3, 48}}) {
+        cases.push_back({BaseName::kOutput, Args(groups, 4), Args(Strategy::kGroup, size), shape});
+      }
     }
     cases.push_back({BaseName::kWeight, Args(groups, 16), Args(Strategy::kChannel), weight});
     cases.push_back({BaseName::kOutput, Args(groups, 16), Args(Strategy::kTensor), {2, 3, 48}});
