@@ -93,9 +93,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--version", choices=VERSIONS, help="llm-compressor (default: both)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to FILE")
-    parser.add_argument(
-        "--self-check", action="store_true", help="flip one bit: the run must fail"
-    )
+    parser.add_argument("--self-check", action="store_true", help="flip one bit: the run must fail")
     parser.add_argument(
         "--tests",
         action="store_true",

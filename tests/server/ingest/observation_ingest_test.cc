@@ -40,7 +40,7 @@ class IngestTest : public ::testing::Test {
     ASSERT_OK(table_.Create(*SessionName::Parse(kGrouped), grouped));
   }
 
-  // A header is a view: the shape stays here.
+  // A header only refers to its shape, so the shape is stored here.
   ObservationHeader Header(absl::string_view session, std::optional<BatchIndex> index,
                            std::vector<std::int64_t> shape) {
     shapes_.push_back(std::move(shape));
@@ -49,21 +49,22 @@ class IngestTest : public ::testing::Test {
 
   void Data(std::size_t bytes) { ingest_.Data(std::vector<std::byte>(bytes)); }
 
-  // The only acknowledgement since the last call.
+  // The single acknowledgement since the last call.
   Ack Only() {
     const std::vector<Ack> acks = ingest_.DrainAcks();
     EXPECT_EQ(acks.size(), 1U);
     return acks.empty() ? Ack{} : acks[0];
   }
 
-  // A rejection of `header`, with this code and these words, that harms no neighbour.
+  // Expects that `header` is rejected with this code and text, and that the next observation is
+  // stored.
   void ExpectRejected(const ObservationHeader& header, absl::StatusCode code,
                       const std::string& said) {
     ingest_.Begin(header);
     const Ack ack = Only();
     EXPECT_EQ(ack.outcome, Outcome::kRejected);
     EXPECT_THAT(ack.status, StatusIs(code, HasSubstr(said)));
-    Data(64);  // belongs to it and is dropped with it
+    Data(64);  // belongs to the rejected tensor and is dropped with it
     EXPECT_TRUE(ingest_.DrainAcks().empty());
     ingest_.Begin(Header(kInput, next_good_++, {1, 2}));
     Data(8);
@@ -124,7 +125,7 @@ TEST_F(IngestTest, BadHeadersAreRejectedByNameAndHarmNoNeighbour) {
   ExpectRejected(bad_count, invalid, "num_observations is -5");
   ExpectRejected(Header(kGrouped, 0, {1 << 10, 1 << 10}), absl::StatusCode::kResourceExhausted,
                  "--max-inflight-bytes");
-  // Another dtype than that of the records that are there by now.
+  // The dtype differs from that of the records stored so far.
   bad_dtype.dtype = "BF16";
   ExpectRejected(bad_dtype, invalid, "dtype is BF16");
 }
@@ -262,7 +263,7 @@ TEST_F(IngestTest, AReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
   blocks.args.block_structure = {{2, 2}};
   constexpr char kWeight[] = "runs/r/sessions/m/weight";
   ASSERT_OK(table_.Create(*SessionName::Parse(kWeight), blocks));
-  // 1 x 3: the first block lacks a row, the second a row and a column.
+  // Shape 1 x 3: the first block lacks a row, the second a row and a column.
   const auto header = [&] { return Header(kWeight, 0, {1, 3}); };
   const std::string min = Floats({0, -3});
   const std::string max = Floats({2, 0});
@@ -282,7 +283,7 @@ TEST_F(IngestTest, AReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
   EXPECT_EQ(Only().outcome, Outcome::kDuplicate);
 }
 
-// A store whose device may take long: a stream's thread must not ask it anything that waits.
+// A store with a slow device: the thread of a stream must make no call that waits.
 class SlowStore final : public crash::StoreWrapper {
  public:
   explicit SlowStore(std::unique_ptr<Store> base) : StoreWrapper(std::move(base)) {}
@@ -305,7 +306,7 @@ class SlowStore final : public crash::StoreWrapper {
     return StoreWrapper::ReadCheckpoint(series);
   }
 
-  // From here on this thread must not wait.
+  // From now on, this thread must not wait.
   void WatchThisThread() { watched_ = std::this_thread::get_id(); }
 
  private:
@@ -317,7 +318,7 @@ class SlowStore final : public crash::StoreWrapper {
 TEST(ObservationIngestTest, AStreamsThreadWaitsForNoDevice) {
   auto memory = std::make_unique<MemoryStore>(1 << 20);
   {
-    // A session that an earlier server left.
+    // A session of an earlier server.
     SessionTable before(memory.get(), 10);
     ASSERT_OK(before.Create(*SessionName::Parse(kInput), {}));
   }

@@ -48,7 +48,7 @@ TEST(RunNameTest, HasItsLimits) {
   for (const char* name : {"", "runs/", "runs/-", "runs/a/b", "run/a", "runs/\x01"}) {
     EXPECT_FALSE(RunName::Parse(name).ok()) << name;
   }
-  // What is shown is printable.
+  // The error message contains only printable characters.
   EXPECT_THAT(RunName::Parse("runs/\x01"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"runs/?\"")));
 }

@@ -29,8 +29,7 @@ TEST(SessionSpecTest, EqualSpecsDifferInNothing) {
   EXPECT_EQ(DescribeDifference(Block({2, 3}), Block({2, 3})), "");
 }
 
-// A member that DescribeDifference forgets leaves the caller with an error that
-// names nothing.
+// If DescribeDifference ignored a member, the caller would get an error without a reason.
 TEST(SessionSpecTest, EveryMemberIsNamedWithBothValues) {
   const std::pair<std::function<void(SessionSpec&)>, std::string> cases[] = {
       {[](SessionSpec& s) { s.args.strategy = Strategy::kToken; },

@@ -48,7 +48,7 @@ TEST_F(PeersTest, AreThoseThatDifferInThePartBehindTheName) {
     Create(id);
   }
   Create("l.0.mlp.experts.3.up/input", "runs/other");
-  // Whether the session itself is there or not.
+  // The result is the same whether the session itself exists or not.
   EXPECT_THAT(Of("l.0.mlp.experts.2.up/input"),
               ElementsAre("l.0.mlp.experts.0.up/input", "l.0.mlp.experts.1.up/input",
                           "l.0.mlp.experts.10.up/input"));

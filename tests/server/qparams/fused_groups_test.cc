@@ -34,7 +34,7 @@ TEST(FusionTest, FindsTheKnownGroupsByTheLastPartOfTheModule) {
               ElementsAre("runs/r/sessions/a.q_a_proj/weight",
                           "runs/r/sessions/a.kv_a_proj_with_mqa/weight"));
   EXPECT_THAT(GroupOf(fusion, "mlp.down_proj/weight"), IsEmpty());
-  // A part of a name is no name, and only weights are fused.
+  // Part of a name does not match, and only weights are fused.
   EXPECT_THAT(GroupOf(fusion, "mlp.my_up_proj/weight"), IsEmpty());
   EXPECT_THAT(GroupOf(fusion, "up_proj.inner/weight"), IsEmpty());
   EXPECT_THAT(GroupOf(fusion, "mlp.up_proj/input"), IsEmpty());

@@ -1,5 +1,5 @@
-// Many callers of everything at once. What each of them may see is bounded by what was
-// sent; that nothing races is for the tsan preset to say.
+// Many concurrent callers of everything. The tests check the limits of each caller's results. The
+// tsan preset checks for data races.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ using calipers::testing::StreamParts;
 using calipers::testing::Tensor;
 using calipers::testing::TestStream;
 
-// One thread a function, all at once.
+// Runs each function in a thread, all at once.
 void AtOnce(const std::vector<std::function<void()>>& functions) {
   std::vector<std::thread> threads;
   threads.reserve(functions.size());
@@ -51,8 +51,8 @@ class TableConcurrencyTest : public ::testing::Test {
   SessionTable table_{&store_, 1000};
 };
 
-// Answers asked for in the midst of adding are those of some state on the way, and the
-// last is the one that a quiet series gives.
+// Answers during concurrent puts match a state in between. The last answer is equal to that of a
+// series without concurrency.
 TEST_F(TableConcurrencyTest, AddingAndAskingGiveTheBitsOfTheQuietSeries) {
   constexpr int kRecords = 300;
   const auto record = [](int i) { return MakeRecord(-i, (i * 37) % 101); };
@@ -123,7 +123,8 @@ TEST_F(TableConcurrencyTest, OfManyCreatorsAllHaveTheSameSession) {
   EXPECT_EQ(created[0], created[2]);
 }
 
-// Records of sessions that come and go: no series is left behind in the store.
+// Sessions are created and deleted while records are added. The store must keep no series of a
+// deleted session.
 TEST_F(TableConcurrencyTest, NothingIsLeftOfWhatWasDeletedInTheMidstOfUse) {
   constexpr int kRounds = 300;
   constexpr int kNames = 4;
@@ -278,8 +279,8 @@ TEST_F(ServiceConcurrencyTest, EveryCallAtOnceThenStop) {
             v1::ObservationAck::OUTCOME_STORED);
 }
 
-// Streams that are open, opening and cancelled while the server stops: each ends, and
-// what was acknowledged as stored was whole.
+// Streams are open, opening or cancelled while the server stops. Each stream ends, and every record
+// acknowledged as stored is complete.
 TEST_F(ServiceConcurrencyTest, StreamsOfEveryAgeWhileTheServerStops) {
   for (int round = 0; round < 10; ++round) {
     server_ = *Server::Start(DefaultConfig());

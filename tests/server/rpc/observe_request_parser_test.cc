@@ -17,7 +17,7 @@ namespace {
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-// The bytes as gRPC may hand them over: in slices cut anywhere.
+// The bytes as gRPC may pass them: in slices with arbitrary boundaries.
 grpc::ByteBuffer Sliced(const std::string& bytes, std::mt19937& random) {
   std::vector<grpc::Slice> slices;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -36,8 +36,8 @@ std::string Data(const ObserveRequest& request) {
   return data;
 }
 
-// Agrees with the generated parser on whether the bytes are a message, and on what
-// it says.
+// Expects that this parser and the generated parser agree: both accept the bytes with the same
+// content, or both refuse them.
 void ExpectLikeTheGeneratedParser(const std::string& bytes, std::mt19937& random) {
   v1::ObserveRequest expected;
   const bool readable = expected.ParseFromString(bytes);

@@ -1,6 +1,5 @@
-// Runs tests/fuzz/observe_request_fuzz.cc where there is no libFuzzer: on random bytes,
-// on messages, and on messages that were damaged. The target aborts where it finds a
-// difference.
+// Runs tests/fuzz/observe_request_fuzz.cc without libFuzzer: on random bytes, on messages, and on
+// damaged messages. The fuzz target aborts if it finds a difference.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +17,7 @@ namespace calipers::server {
 namespace {
 
 void Replay(const std::string& input) {
-  const google::protobuf::LogSilencer silence;  // it logs text that is not UTF-8
+  const google::protobuf::LogSilencer silence;  // protobuf logs text that is not UTF-8
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
 }
 
@@ -81,7 +80,7 @@ TEST(ObserveRequestReplayTest, RandomBytes) {
   for (int i = 0; i < 50'000; ++i) Replay(Bytes(random, 24));
 }
 
-// Every field number and wire type, in front of every kind of rest.
+// Every field number and wire type, before every kind of remaining bytes.
 TEST(ObserveRequestReplayTest, EveryShortTag) {
   const std::string rests[] = {"",
                                std::string(1, '\0'),
@@ -129,7 +128,7 @@ TEST(ObserveRequestReplayTest, CutAtEveryByte) {
   }
 }
 
-// A tag may not take more than five bytes, whatever it comes to; other varints may.
+// A tag may have at most five bytes, even if its value is small. Other varints may have more.
 TEST(ObserveRequestReplayTest, OverlongVarints) {
   for (std::size_t size = 1; size < 12; ++size) {
     for (const char last : {'\0', '\x01', '\x0f', '\x10', '\x7f'}) {
@@ -143,7 +142,7 @@ TEST(ObserveRequestReplayTest, OverlongVarints) {
   }
 }
 
-// Groups within groups: both readers give up at the same depth.
+// Nested groups: both parsers stop at the same depth.
 TEST(ObserveRequestReplayTest, DeepNesting) {
   for (std::size_t depth : {1, 50, 99, 100, 101, 150, 10'000}) {
     Replay("\x01" + std::string(depth, '\x1b') + std::string(depth, '\x1c'));

@@ -70,7 +70,7 @@ TEST(SpecFromProtoTest, BadMembersAreNamed) {
          [](v1::Session& s) { s.mutable_args()->set_strategy(v1::STRATEGY_BLOCK); });
 }
 
-// What a client reads of a session it can create another from: the same one.
+// From the session that a client reads, the client can create an equal session.
 TEST(ConvertTest, ASessionsSpecGoesBothWays) {
   MemoryStore store(1 << 20);
   SessionTable table(&store, 1000);
@@ -191,7 +191,7 @@ TEST_F(ReadMaskTest, EachPathGivesItsMemberAlone) {
   }
 }
 
-// Every member of MinMax that a mask could name is one that it may name.
+// A mask may name every member of MinMax except `session`.
 TEST_F(ReadMaskTest, KnowsEveryMemberAndNoOther) {
   const auto* descriptor = v1::MinMax::descriptor();
   for (int i = 0; i < descriptor->field_count(); ++i) {
@@ -235,8 +235,8 @@ TEST(ConvertTest, AcksKeepOutcomeIndexAndReason) {
   EXPECT_EQ(rejected.status().message(), "why");
 }
 
-// A message may quote what came from outside, cut anywhere: whatever it quotes, the
-// response must stay one that protobuf can read.
+// A message may quote foreign input, cut at any byte. Protobuf must always be able to read the
+// response.
 TEST(ConvertTest, MessagesAreShortAndAlwaysText) {
   const google::rpc::Status cut = ToProto(absl::NotFoundError("no session \xe4\xbd"));
   google::rpc::Status read;

@@ -16,8 +16,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// What is asked here has no tensors, so that no records are needed; of how many bytes an
-// answer is full is another matter than what it holds.
+// The questions have answers without tensors, so the sessions need no records. The size limit of an
+// answer does not depend on its content.
 class QParamsCallsTest : public ::testing::Test {
  protected:
   QParamsCallsTest() {
@@ -34,7 +34,7 @@ class QParamsCallsTest : public ::testing::Test {
       if (is_full) {
         EXPECT_THAT(result.status().message(), HasSubstr("ask for fewer"));
       }
-      // None after the first that found no room.
+      // After the first result that found no room, no other result has room.
       EXPECT_EQ(is_full, full > 0 || is_full);
       full += is_full ? 1 : 0;
     }

@@ -44,7 +44,7 @@ class LifecycleTest : public calipers::testing::ServerTest {
 
   std::unique_ptr<ObserveCall> OpenStream() { return std::make_unique<ObserveCall>(stub_); }
 
-  // A stream that the server has seen: its first observation is acknowledged.
+  // A stream that the server knows: its first observation is acknowledged.
   std::unique_ptr<ObserveCall> LiveStream(std::int64_t index) {
     auto call = OpenStream();
     EXPECT_TRUE(call->Send(Tensor(kInput, index, {1})));
@@ -52,7 +52,7 @@ class LifecycleTest : public calipers::testing::ServerTest {
     return call;
   }
 
-  // A query that waits for more records than will come.
+  // A query that waits for more records than will arrive.
   class Wait {
    public:
     explicit Wait(v1::Calibration::Stub& stub) {
@@ -133,11 +133,11 @@ TEST_F(LifecycleTest, TooManyStreamsAreRefusedUntilOneEnds) {
   EXPECT_THAT(refused->Finish(),
               StatusIs(absl::StatusCode::kResourceExhausted,
                        AllOf(HasSubstr("3 Observe streams are open"), HasSubstr("--max-streams"))));
-  // Those that are open are not touched.
+  // The open streams are not affected.
   ASSERT_TRUE(streams[0]->Send(Tensor(kInput, 10, {1})));
   EXPECT_EQ(streams[0]->NextAck().outcome(), v1::ObservationAck::OUTCOME_STORED);
   streams.pop_back();
-  // The place is free once the server has seen the end, which is after the client has.
+  // The place is free after the server has seen the end of the stream. The client sees it earlier.
   const Clock::time_point bound = Clock::now() + calipers::testing::kBound;
   bool opened = false;
   while (!opened && Clock::now() < bound) {
@@ -174,15 +174,15 @@ TEST_F(LifecycleTest, TooManySessionsAreRefused) {
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("--max-sessions")));
 }
 
-// Nothing here may take the drain's whole time: what is idle ends at once.
+// No part of this test may take the whole drain time: idle streams end at once.
 TEST_F(LifecycleTest, StopEndsIdleStreamsAndFinishesTensorsInFlight) {
   const auto idle = LiveStream(0);
   const auto busy = LiveStream(1);
   const auto other_busy = LiveStream(2);
   ASSERT_TRUE(busy->Send(Unfinished(3)));
   ASSERT_TRUE(other_busy->Send(Unfinished(4)));
-  // Stopping must find the tensors begun; that the messages are on their way does not
-  // say that they have come. A query on the same connection comes after them.
+  // Both tensors must have begun before the stop. The sent messages may not have arrived yet, but
+  // the query on the same connection arrives after them.
   ASSERT_OK(GetMinMax(kInput));
   auto stopped = std::async(std::launch::async, [this] { server_->Stop(); });
   const Clock::time_point start = Clock::now();
@@ -212,7 +212,7 @@ TEST_F(LifecycleTest, StopWithNothingToDoIsQuick) {
 
 TEST_F(LifecycleTest, StopEndsWaits) {
   Wait waiting(stub_);
-  ASSERT_EQ(CountOf(kInput), 0);  // comes after the wait on the same connection
+  ASSERT_EQ(CountOf(kInput), 0);  // arrives after the wait on the same connection
   const Clock::time_point start = Clock::now();
   server_->Stop();
   EXPECT_THAT(waiting.End(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("shutting down")));
@@ -229,7 +229,7 @@ class ShortDrainTest : public LifecycleTest {
   }
 };
 
-// A worker that stalls in a tensor holds the server up no longer than was allowed.
+// A worker that stalls within a tensor delays the server only up to the drain limit.
 TEST_F(ShortDrainTest, AStalledTensorIsCutOffAtTheDeadline) {
   v1::Calibration::Stub stub(channel_);
   v1::CreateSessionRequest request;
@@ -249,7 +249,7 @@ TEST_F(ShortDrainTest, AStalledTensorIsCutOffAtTheDeadline) {
   EXPECT_FALSE(call.Finish().ok());
 }
 
-// As a process does that is told to go while calls are open.
+// The same as when a process with open calls is told to stop.
 TEST_F(LifecycleTest, DestroyingAServerThatServesEndsItsCalls) {
   const auto stream = LiveStream(0);
   ASSERT_TRUE(stream->Send(Unfinished(1)));

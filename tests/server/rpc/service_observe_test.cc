@@ -117,8 +117,8 @@ TEST_F(ServiceObserveTest, EachObservationIsAcknowledgedInOrder) {
   ExpectStored(acks[4], 4, 6);
 }
 
-// Issue 2, point 4: each with its code and a message that helps, and none harms what
-// comes after it on the stream.
+// Issue 2, point 4: each bad observation gets its code and a helpful message, and the following
+// observations on the stream are stored.
 TEST_F(ServiceObserveTest, BadObservationsAreRefusedAndHarmNoNeighbour) {
   using grpc::StatusCode;
   constexpr std::int64_t kHuge = std::int64_t{1} << 40;
@@ -153,7 +153,7 @@ TEST_F(ServiceObserveTest, BadObservationsAreRefusedAndHarmNoNeighbour) {
   add(StatusCode::OUT_OF_RANGE, "index 9223372036854775807", kInput, {2}, 8, "F32",
       std::numeric_limits<std::int64_t>::max());
   add(StatusCode::RESOURCE_EXHAUSTED, "--max-inflight-bytes", kGrouped, {1, 1 << 24}, 8);
-  // Last: what lacks bytes is only known to lack them by the next header.
+  // This case is last: the server notices missing bytes only at the next header.
   add(StatusCode::INVALID_ARGUMENT, "after 4 of 8 bytes", kInput, {2}, 4);
 
   ObserveCall call(stub_);
@@ -189,13 +189,13 @@ TEST_F(ServiceObserveTest, ReducedOnesAreEachAcknowledged) {
   ExpectRefused(call.NextAck(), 1, grpc::StatusCode::NOT_FOUND, "runs/r");
   ExpectRefused(call.NextAck(), 2, grpc::StatusCode::INVALID_ARGUMENT, "2 parameters");
   ExpectStored(call.NextAck(), 3, 3);
-  // The tensor that the first stands for is its duplicate.
+  // The first reduced observation stands for this tensor, so the tensor is a duplicate.
   ASSERT_TRUE(call.Send(Tensor(kGrouped, 0, {-1, 0, 3, 0, 0, -2, -1, 0})));
   EXPECT_EQ(call.NextAck().outcome(), v1::ObservationAck::OUTCOME_DUPLICATE);
 }
 
-// A client takes 4 MiB a message unless it asks for more: many acknowledgements with
-// much to say must not go beyond it.
+// By default a client accepts messages up to 4 MiB. Many acknowledgements with long messages must
+// stay below this limit.
 TEST_F(ServiceObserveTest, ManyLongRefusalsReachAClientOfDefaultLimits) {
   const std::string strange(600, 's');
   constexpr std::size_t kMessages = 5;
@@ -221,7 +221,7 @@ TEST_F(ServiceObserveTest, ManyLongRefusalsReachAClientOfDefaultLimits) {
   EXPECT_EQ(acks.back().outcome(), v1::ObservationAck::OUTCOME_STORED);
 }
 
-// Two bytes each on the wire; none of them is made.
+// Each observation has two bytes on the wire. The server creates none of them.
 TEST_F(ServiceObserveTest, TooManyReducedObservationsInOneMessageAreRefusedTogether) {
   v1::ObserveRequest request;
   for (int i = 0; i <= kMaxReducedObservations; ++i) request.mutable_reduced()->add_observations();
@@ -232,7 +232,7 @@ TEST_F(ServiceObserveTest, TooManyReducedObservationsInOneMessageAreRefusedToget
   EXPECT_EQ(call.NextAck().outcome(), v1::ObservationAck::OUTCOME_STORED);
 }
 
-// The surplus makes the message many slices, and one may end where the tensor does.
+// The surplus gives the message many slices, and a slice may end at the end of the tensor.
 TEST_F(ServiceObserveTest, ATensorWithASurplusIsRejectedWhereverItIsCut) {
   ObserveCall call(stub_);
   v1::ObserveRequest request = Tensor(kInput, 0, {1, 2});
@@ -299,7 +299,7 @@ TEST_F(ServiceObserveTest, AnUnreadableMessageHasItsAcknowledgementAndTheStreamG
     ExpectRefused(response.acks(0), -1, grpc::StatusCode::INVALID_ARGUMENT, "malformed");
     EXPECT_EQ(response.acks(0).index(), -1);
   }
-  // It takes the tensor in progress with it, and nothing that comes after.
+  // A malformed message also ends the tensor in progress, but does not affect later messages.
   ASSERT_TRUE(call.SendBytes(good.substr(0, good.size() - 10)));  // ends before `data`
   ASSERT_TRUE(call.SendBytes("\xff"));
   v1::ObserveResponse response = next_acks();
@@ -337,7 +337,7 @@ TEST_F(ServiceObserveTest, AMessageOverTheLimitEndsItsStreamAloneWithResourceExh
   EXPECT_EQ(CountOf(kInput), 3);
 }
 
-// What is small on the wire may be large once it is unpacked.
+// A message that is small on the wire may be large after decompression.
 TEST_F(ServiceObserveTest, ACompressedMessageIsHeldToTheSameLimit) {
   ObserveCall call(stub_);
   grpc::ClientContext context;
@@ -373,7 +373,7 @@ TEST_F(ServiceObserveTest, AStreamCutInATensorStoresNothing) {
   ExpectServerGoesOn();
 }
 
-// A worker that sends and does not read slows itself alone, and gets all in the end.
+// A worker that sends without reading slows only itself, and gets all acknowledgements in the end.
 TEST_F(ServiceObserveTest, AcknowledgementsThatAreReadLateAllCome) {
   constexpr std::int64_t kMany = 20'000;
   ObserveCall call(stub_);

@@ -57,7 +57,7 @@ class ServiceQParamsTest : public calipers::testing::ServerTest {
   absl::StatusOr<Response> Ask(const v1::GetQParamsRequest& request) {
     return Call(&Stub::GetQParams, request);
   }
-  // The answer to the request's one spec.
+  // The answer to the request's only spec.
   absl::StatusOr<v1::QParams> AskOne(const v1::GetQParamsRequest& request) {
     const absl::StatusOr<Response> response = Ask(request);
     if (!response.ok()) return response.status();
@@ -65,7 +65,7 @@ class ServiceQParamsTest : public calipers::testing::ServerTest {
     if (response->results(0).has_status()) return StatusOf(response->results(0));
     return response->results(0).qparams();
   }
-  // One that has to be there.
+  // As AskOne, for an answer that must exist.
   v1::QParams One(const v1::GetQParamsRequest& request) {
     absl::StatusOr<v1::QParams> qparams = AskOne(request);
     EXPECT_OK(qparams);
@@ -73,7 +73,7 @@ class ServiceQParamsTest : public calipers::testing::ServerTest {
   }
   absl::Status Error(const v1::GetQParamsRequest& request) { return AskOne(request).status(); }
 
-  // A session of groups of 16, with a weight of two groups in one row.
+  // Creates a session with groups of 16. Its weights are two groups in one row.
   void CreateGroups(const std::string& id) {
     v1::Session spec;
     spec.mutable_args()->set_group_size(16);
@@ -131,7 +131,7 @@ TEST_F(ServiceQParamsTest, ArgsSchemesAndJsonAreAnsweredByTheSameCall) {
   // -128 + 1 * 255 / 3
   EXPECT_EQ(json.zero_point().data(), std::string(1, '\xD5'));
 
-  // Asking changes nothing.
+  // A question changes nothing.
   EXPECT_EQ(Ask(request)->SerializeAsString(), response->SerializeAsString());
   EXPECT_EQ(OnlyFloat(GetMinMax(kInput)->range().max()), 2);
 }
@@ -210,7 +210,7 @@ TEST_F(ServiceQParamsTest, WaitsUntilTheRecordsAreThere) {
   EXPECT_EQ(OnlyFloat(qparams.scale()), static_cast<float>(4.0 / 448));
 }
 
-// One observed finely gives what each observed coarsely does.
+// A session that is observed finely gives the same results as sessions that are observed coarsely.
 TEST_F(ServiceQParamsTest, CoarserStrategiesHaveTheBitsOfSessionsObservedSo) {
   const char* const strategies[] = {
       R"("strategy": "group", "group_size": 16)", R"("strategy": "group", "group_size": 64)",
@@ -287,7 +287,7 @@ TEST_F(ServiceQParamsTest, WhatIsDynamicHasNoScale) {
   EXPECT_FALSE(dynamic.has_scale());
   EXPECT_FALSE(dynamic.has_zero_point());
   EXPECT_FALSE(dynamic.has_global_scale());
-  // Its global scale alone is kept, for which a series of one range a tensor is enough.
+  // Only its global scale is kept. One range for each tensor is enough for it.
   Observe(kInput, 0, {-1, 2});
   Observe(kInput, 1, {-4, 0});
   const v1::QParams local = One(ByScheme("m/input", "NVFP4"));
@@ -319,7 +319,7 @@ TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
         qparams.fused_sessions(),
         ElementsAre(Full("a.q_proj/weight"), Full("a.k_proj/weight"), Full("a.v_proj/weight")));
   }
-  // 1 / 6 * 672 and half of it, which E4M3 holds.
+  // 1 / 6 * 672, and half of it; E4M3 holds both.
   EXPECT_EQ(One(ByScheme("a.q_proj/weight", "NVFP4")).scale().data(), Floats({112, 56}));
 
   v1::GetQParamsRequest alone = ByScheme("a.q_proj/weight", "NVFP4");
@@ -332,13 +332,13 @@ TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
   pair.add_names("q_proj");
   pair.add_names("v_proj");
   EXPECT_EQ(OnlyFloat(One(alone).global_scale()), 448.0F * 6 / 2);
-  // A strategy without a global scale has nothing to share.
+  // A strategy without a global scale shares nothing.
   EXPECT_THAT(One(ByScheme("a.q_proj/weight", "W8A8")).fused_sessions(), IsEmpty());
 }
 
 TEST_F(ServiceQParamsTest, AMemberThatIsMissingIsNamed) {
   ObserveGroupsOf("a.q_proj/weight", 1, 2);
-  // Alone it is no group.
+  // A single session is not a group.
   EXPECT_THAT(One(ByScheme("a.q_proj/weight", "NVFP4")).fused_sessions(), IsEmpty());
   ObserveGroupsOf("a.v_proj/weight", 1, 2);
   EXPECT_THAT(Error(ByScheme("a.q_proj/weight", "NVFP4")),
@@ -380,7 +380,7 @@ TEST_F(ServiceQParamsTest, PeersStandForASessionThatSawNothing) {
   EXPECT_THAT(qparams.fallback_sessions(),
               ElementsAre(Full("experts.0.up/input"), Full("experts.1.up/input")));
   EXPECT_EQ(qparams.progress().count(), 0);
-  // One that saw something stands for itself.
+  // A session with records uses its own range.
   request.set_name(Full("experts.1.up/input"));
   EXPECT_EQ(OnlyFloat(One(request).scale()), static_cast<float>(4.0 / 255));
   EXPECT_THAT(One(request).fallback_sessions(), IsEmpty());
@@ -463,11 +463,11 @@ TEST_F(ServiceQParamsTest, TheFoldIsTheSessionsUnlessTheArgsHaveAnother) {
       One(ByJson("m/input", R"({"observer_kwargs": {"averaging_constant": 0.5}})"));
   EXPECT_NEAR(greatest(half), 2, 1e-6);
   EXPECT_EQ(half.args().observer_kwargs().averaging_constant(), 0.5);
-  // In a message as in JSON.
+  // A protobuf message gives the same answer as JSON.
   v1::GetQParamsRequest request = Request("m/input");
   request.add_specs()->mutable_args()->mutable_observer_kwargs()->set_averaging_constant(0.5);
   EXPECT_EQ(One(request).SerializeAsString(), half.SerializeAsString());
-  // What an answer was for, given back, has the same answer.
+  // The args of an answer, sent back as a spec, give the same answer.
   *request.mutable_specs(0)->mutable_args() = own.args();
   EXPECT_EQ(One(request).SerializeAsString(), own.SerializeAsString());
 }

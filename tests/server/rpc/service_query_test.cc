@@ -1,4 +1,4 @@
-// Ranges, one and many, and waiting for them.
+// Ranges of one or many sessions, and waiting for ranges.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -124,8 +124,7 @@ TEST_F(ServiceQueryTest, ABatchHasItsLimits) {
   EXPECT_THAT(Call(&Stub::BatchGetMinMax, request), StatusIs(invalid, HasSubstr("run name")));
 }
 
-// A name that is not ASCII, cut in the middle of a character, must not make the
-// whole answer unreadable.
+// A name that is not ASCII is cut within a character. The whole answer must still be readable.
 TEST_F(ServiceQueryTest, AStrangeNameInABatchHarmsNoNeighbour) {
   ASSERT_OK(Create("a/input"));
   Observe("runs/r/sessions/a/input", 0, {1});
@@ -158,7 +157,7 @@ TEST_F(ServiceQueryTest, AWaitEndsOnceTheCountIsThere) {
 TEST_F(ServiceQueryTest, AWaitEndsAtItsDeadline) {
   ASSERT_OK(Create("m/input"));
   Observe(kInput, 0, {1});
-  // The server's words, not the client's own deadline.
+  // The message comes from the server, not from the client's own deadline.
   EXPECT_THAT(GetMinMax(kInput, 2, std::chrono::milliseconds(1000)),
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("holds 1 of the 2 records")));
   EXPECT_OK(GetMinMax(kInput, 1));
@@ -201,7 +200,7 @@ TEST_F(FewCallsTest, CallsThatWaitLeaveRoomForTheOthers) {
       EXPECT_OK(end);
     });
   }
-  // Refused at once as soon as the four wait, not at its deadline.
+  // As soon as four calls wait, the fifth is refused at once, not at its deadline.
   const auto bound = std::chrono::steady_clock::now() + calipers::testing::kBound;
   absl::Status fifth;
   while (!absl::IsResourceExhausted(fifth) && std::chrono::steady_clock::now() < bound) {
@@ -226,7 +225,7 @@ TEST_F(ServiceQueryTest, ADeletionEndsAWait) {
 
 class WatchTest : public ServiceQueryTest {
  protected:
-  // A watch of the test's; ended by the test.
+  // A watch that the test ends.
   class Watch {
    public:
     Watch(Stub& stub, const std::string& parent, const std::string& glob = "") {
@@ -241,7 +240,7 @@ class WatchTest : public ServiceQueryTest {
       EXPECT_TRUE(reader_->Read(&event));
       return event;
     }
-    // Reads on until the session shows `count` records.
+    // Reads until the session has `count` records.
     void AwaitCount(const std::string& name, std::int64_t count) {
       v1::SessionEvent event;
       do {
@@ -281,7 +280,7 @@ TEST_F(WatchTest, ShowsWhatIsThereThenEachChange) {
 
   for (std::int64_t i = 1; i < 5; ++i) Observe(kInput, i, {1});
   watch.AwaitCount(kInput, 5);
-  Observe("runs/r/sessions/n/input", 0, {1});  // not asked for
+  Observe("runs/r/sessions/n/input", 0, {1});  // does not match the glob
   ASSERT_OK(Create("m2/input"));
   event = watch.Next();
   EXPECT_EQ(event.kind(), v1::SessionEvent::KIND_CURRENT);

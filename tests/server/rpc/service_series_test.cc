@@ -1,4 +1,4 @@
-// Calls on whole series, through the service.
+// Calls for whole series, through the service.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -103,7 +103,7 @@ TEST_F(SeriesCallsTest, GivesItsRecordsAsTheyCouldBeSentAgain) {
   EXPECT_EQ(records->at(0).observation().header().session(), kInput);
   EXPECT_EQ(records->at(1).observation().min(), calipers::testing::Floats({-5}));
   EXPECT_NE(records->at(0).digest(), records->at(1).digest());
-  // The same again is a duplicate.
+  // The same record again is a duplicate.
   calipers::testing::ObserveCall call(stub_);
   v1::ObserveRequest request;
   *request.mutable_reduced()->add_observations() = records->at(1).observation();

@@ -1,4 +1,4 @@
-// The calls about sessions, over a connection.
+// The calls for sessions, over a connection.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,7 +51,7 @@ class ServiceSessionsTest : public calipers::testing::ServerTest {
     request.set_module_glob(glob);
     return request;
   }
-  // Names of every page, one after another.
+  // Names from all pages, one after another.
   Names ListAll(const std::string& parent, int page_size = 0, const std::string& glob = "") {
     Names names;
     v1::ListSessionsRequest request = ListRequest(parent, page_size, glob);
@@ -77,7 +77,7 @@ TEST_F(ServiceSessionsTest, CreatesOneOnceAndShowsWhatWasResolved) {
   EXPECT_EQ(created->args().observer(), "minmax");
   EXPECT_EQ(created->arithmetic(), v1::ARITHMETIC_EXACT);
   EXPECT_GT(created->create_time().seconds(), 1'500'000'000);
-  // Its own answer, given back, is the same spec; so is one with the name in it.
+  // The returned session, sent back, is the same spec. Its name makes no difference.
   const auto again = Create("m/input", *created);
   ASSERT_OK(again);
   EXPECT_EQ(again->SerializeAsString(), created->SerializeAsString());
@@ -120,7 +120,7 @@ TEST_F(ServiceSessionsTest, BadCreationsAreRefusedByField) {
   EXPECT_THAT(ListAll("runs/-"), IsEmpty());
 }
 
-// gRPC has room for some KiB of message; a caller must get the code all the same.
+// gRPC has room for only a few KiB of message. The caller must still receive the code.
 TEST_F(ServiceSessionsTest, AnErrorAboutSomethingLongStillHasItsCode) {
   const std::string longer(50'000, 'x');
   v1::Session spec;
@@ -157,7 +157,7 @@ TEST_F(ServiceSessionsTest, ResetKeepsTheSpecAndDropsTheRecords) {
   ASSERT_OK(reset);
   EXPECT_EQ(reset->SerializeAsString(), created->SerializeAsString());
   EXPECT_EQ(GetMinMax(kInput).status().code(), absl::StatusCode::kFailedPrecondition);
-  // What was observed before says nothing about what may come now.
+  // Records from before the reset do not restrict new records.
   v1::ObserveRequest request;
   request.mutable_header()->set_session(kInput);
   request.mutable_header()->set_dtype("U8");
@@ -233,7 +233,7 @@ TEST_F(ServiceSessionsTest, CoverageIsByWorkerAndNamesWhatWasNeverSeen) {
   send("one", "a", 0, 3);
   send("", "b", 0, 4);
   send("two", "a", 1, 5);
-  send("two", "a", 0, 3);  // a duplicate, which is nobody's
+  send("two", "a", 0, 3);  // a duplicate, which counts for no worker
   send("two", "c", 0, 0);
   v1::GetCoverageRequest request;
   request.set_parent("runs/r");

@@ -77,7 +77,7 @@ TEST(ChangeFeedTest, NoChangeIsLostWhileOthersComeAndGo) {
       }
     });
   }
-  // Each name changes once, so each comes once.
+  // Each name changes once, so each name arrives once.
   int taken = 0;
   while (taken < kThreads * kNames) {
     const Names names = subscription->Poll(absl::Seconds(60));

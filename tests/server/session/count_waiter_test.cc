@@ -26,7 +26,7 @@ TEST(CountWaiterTest, WhatCameBetweenTheLookAndTheWaitEndsIt) {
   CountWaiter waiter;
   CountWaiter::Waiting waiting(&waiter);
   waiter.Reached(kSeries, 5);
-  // Results may come in another order than the puts were made.
+  // Results may arrive in another order than the puts.
   waiter.Reached(kSeries, 3);
   EXPECT_TRUE(waiting.Await(kSeries, 5, absl::InfiniteFuture()));
 }
@@ -36,7 +36,7 @@ TEST(CountWaiterTest, AnotherSeriesEndsEveryWaitForTheOneBefore) {
   CountWaiter::Waiting waiting(&waiter);
   waiter.Reached(SeriesId{8}, 0);
   EXPECT_TRUE(waiting.Await(kSeries, 5, absl::InfiniteFuture()));
-  // A late result for the old series says nothing of the new one.
+  // A late result for the old series does not count for the new series.
   waiter.Reached(kSeries, 100);
   const absl::Time deadline = absl::Now() + absl::Milliseconds(5);
   EXPECT_FALSE(waiting.Await(SeriesId{8}, 5, deadline));

@@ -1,5 +1,5 @@
-// What a session makes of its whole series: other folds, sweeps, seals, checkpoints,
-// and coming back from a store.
+// Operations on the whole series of a session: other folds, sweeps, seals, checkpoints, and
+// reopening from a store.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class SessionSeriesTest : public ::testing::Test {
   }
 
   void Add(Session& session, BatchIndex index, const std::string& worker = "w") {
-    // Values that neither grow nor repeat.
+    // Values without a trend and without repetition.
     const auto spread = static_cast<double>(1 + (index * 37) % 101);
     const auto record = MakeRecord(-spread, spread * 0.75, 1 + index % 5);
     EXPECT_EQ(AddRecord(store_, session, index, kOne, record, worker).outcome, Outcome::kStored);
@@ -43,7 +43,7 @@ class SessionSeriesTest : public ::testing::Test {
     for (BatchIndex i = 0; i < end; ++i) Add(session, i, absl::StrCat("w", i % 3));
   }
 
-  // What the store makes of a record under the index.
+  // Puts a record at the index into the store, and returns the result.
   PutResult Store(const Session& session, BatchIndex index) {
     const NewRecord added{
         *session.CurrentSeries(), index,
@@ -55,7 +55,7 @@ class SessionSeriesTest : public ::testing::Test {
     return {PutResult::kUncertain, index, absl::UnavailableError("the disk")};
   }
 
-  // The same session as another process finds it in the store.
+  // The same session as another process would read it from the store.
   std::unique_ptr<Session> Reopen(const Session& session) {
     std::optional<StoredSession> found;
     EXPECT_OK(store_.ForEachSession([&](StoredSession stored) {
@@ -200,7 +200,7 @@ TEST_F(SessionSeriesTest, WhatIsStoredAfterAWriteThatFailedIsCounted) {
   EXPECT_EQ(*session->Seal(12), 12);
 }
 
-// Whatever the store holds is sealed and answered for, whether or not its stream was told.
+// A seal and an answer include every record in the store, also before its acknowledgement.
 TEST_F(SessionSeriesTest, ASealWaitsForNoAcknowledgement) {
   const auto session = Create("m/input");
   const SeriesId series = *session->CurrentSeries();
@@ -225,7 +225,7 @@ TEST_F(SessionSeriesTest, AWaitOutlivesAWriteThatFails) {
   EXPECT_EQ(session->Snapshot().progress.count, 1);
 }
 
-// Put by another server: no result of a put tells of it here.
+// Another server puts the record, so this server receives no result of the put.
 TEST_F(SessionSeriesTest, AWaitSeesWhatNobodyToldItOf) {
   const auto session = Create("m/input");
   std::thread waiting([&] {
@@ -240,7 +240,7 @@ class ReopenTest : public SessionSeriesTest, public ::testing::WithParamInterfac
 INSTANTIATE_TEST_SUITE_P(Retentions, ReopenTest,
                          ::testing::Values(Retention::kSeries, Retention::kFolded));
 
-// Before and after checkpoints, with gaps, whatever was asked in between.
+// Before and after checkpoints, with gaps, and with questions in between.
 TEST_P(ReopenTest, WhatComesBackFromTheStoreIsWhatWasThere) {
   SessionSpec spec;
   spec.retention = GetParam();
@@ -279,7 +279,7 @@ TEST_P(ReopenTest, WhatComesBackFromTheStoreIsWhatWasThere) {
   const auto reopened = Reopen(*session);
   ExpectSameAnswer(reopened->GetMinMax(), quiet->GetMinMax());
   EXPECT_EQ(reopened->Snapshot().progress.missing.size(), 1U);
-  // Retries are told from conflicts, by digests alone where values are gone.
+  // Retries and conflicts are told apart. For dropped values, the digest decides.
   const double spread = 1 + 37;
   EXPECT_EQ(
       AddRecord(store_, *reopened, 1, kOne, MakeRecord(-spread, spread * 0.75, 2), "w").outcome,

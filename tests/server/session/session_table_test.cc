@@ -90,8 +90,8 @@ TEST_F(SessionTableTest, PagesOfAnySizeShowEachSessionOnceInOrder) {
   }
 }
 
-// A page stops looking after many names, and the next goes on from there: a filter that
-// matches little is slow for nobody else.
+// A page stops after it has checked many names, and the next page continues from there. So a filter
+// with few matches does not slow other callers.
 TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
   constexpr int kSessions = 45'000;
   SessionTable table(&store_, kSessions);
@@ -116,7 +116,7 @@ TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
 }
 
 TEST_F(SessionTableTest, TakesInWhatTheStoreHas) {
-  // In no order, and in more than one run.
+  // In random order, and in more than one run.
   for (int i = 0; i < 40; ++i) {
     ASSERT_OK(Create(absl::StrCat("runs/", i % 3), absl::StrCat(i * 7 % 40, "/input")));
   }
@@ -170,7 +170,7 @@ TEST_F(SessionTableTest, IsFullAtItsLimit) {
   for (int i = 0; i < 50; ++i) ASSERT_OK(Create("runs/a", absl::StrCat("m.", i, "/input")));
   EXPECT_THAT(Create("runs/a", "n/input"),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("--max-sessions")));
-  // One that is there is still found.
+  // An existing session is still found.
   EXPECT_OK(Create("runs/a", "m.0/input"));
 }
 

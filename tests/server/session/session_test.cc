@@ -40,7 +40,7 @@ class SessionTest : public ::testing::Test {
     return AddRecord(store_, session, index, kOne, MakeRecord(min, max), "w");
   }
 
-  // As a stream asks before the data come.
+  // Checks as a stream does before the data arrive.
   static absl::Status CheckFits(Session& session, Dtype dtype,
                                 absl::Span<const std::int64_t> shape) {
     const absl::StatusOr<View> view = session.ViewOf(dtype, shape);
@@ -65,7 +65,7 @@ TEST_F(SessionTest, AnswersTheFoldOfItsRecordsInIndexOrder) {
   EXPECT_EQ(answer->progress.contiguous_prefix, 2);
 }
 
-// Asking on the way folds a prefix and keeps it; the answer must not show it.
+// A question folds a prefix and keeps it. This must not change later answers.
 TEST_F(SessionTest, EveryOrderWithQuestionsInBetweenGivesTheSameBits) {
   std::mt19937 random(9);
   std::vector<std::pair<double, double>> batches;
@@ -92,8 +92,8 @@ TEST_F(SessionTest, EveryOrderWithQuestionsInBetweenGivesTheSameBits) {
   }
 }
 
-// A series of every kind of record, in an order and with questions of its own each
-// time, against the definition: the moving average of what is to be folded, in double.
+// Compares the session with the definition: the moving average of the records to be folded, in
+// double. The series has every kind of record. Each round has another order and other questions.
 TEST_F(SessionTest, AgreesWithAPlainFoldOverAnyPartOfASeries) {
   constexpr double kConstant = 0.125;
   std::mt19937 random(31);
@@ -300,8 +300,8 @@ TEST_F(SessionTest, ADeletedOneTakesNothing) {
   EXPECT_TRUE(absl::IsNotFound(session->GetMinMax().status()));
 }
 
-// Whoever found the session just before it was deleted must not be told that it was
-// reset, and must not leave a series behind that nobody can delete.
+// A caller that found the session just before its deletion must not be told that the session was
+// reset, and must not create a series that nobody can delete.
 TEST_F(SessionTest, ADeletedOneCannotBeReset) {
   const auto session = Create();
   ASSERT_OK(table_.Delete(session->name().full()));

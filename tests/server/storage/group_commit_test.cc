@@ -16,7 +16,7 @@ namespace {
 
 using calipers::testing::MakeRecord;
 
-// A store in memory that says that it waits, and does so until it is let go.
+// A memory store that is not immediate, and whose puts wait until the test lets them go.
 class WaitingStore final : public Store {
  public:
   bool IsImmediate() const override { return false; }
@@ -96,7 +96,7 @@ TEST(GroupCommitTest, WhatComesDuringAWriteGoesIntoTheNextTogether) {
                    results[i].assign(done.begin(), done.end());
                  });
     }
-    // Callers do not wait; the store does.
+    // The callers do not wait, but the store does.
     EXPECT_TRUE(results[0].empty());
     store.Go();
   }

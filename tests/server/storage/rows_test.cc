@@ -55,7 +55,7 @@ TEST(RowsTest, ARecordComesBack) {
   }
 }
 
-// Whatever bit of the values is another: no record, rather than another one.
+// Whichever bit of the values changes: reading fails, and never gives another record.
 TEST(RowsTest, ChangedValuesAreNoRecord) {
   storage::v1::ObservedRow row;
   const auto sample = Sample();
@@ -178,7 +178,7 @@ TEST(RowsTest, FactsThatDoNotAddUpAreNone) {
   changed = row;
   changed.set_dtype(99);
   EXPECT_TRUE(refused(changed));
-  // Indices beyond the last, a range without indices, and one that touches the one before.
+  // Indices beyond the limit, a range without indices, and a range that touches the previous one.
   for (const auto& [place, value] :
        {std::pair<int, std::uint64_t>(0, ~std::uint64_t{0}), std::pair<int, std::uint64_t>(5, 2),
         std::pair<int, std::uint64_t>(1, 0), std::pair<int, std::uint64_t>(2, 0)}) {

@@ -22,9 +22,10 @@
 
 namespace calipers::server {
 
-/// What every Store has to do. An implementation instantiates it with a type that has
-/// `Store& store()`, of an empty one that lives as long, and `Store& another()`: what another
-/// server has of the same records, or the same store where one process alone may have them.
+/// The tests that every Store must pass. An implementation instantiates them with a type that has
+/// `Store& store()` and `Store& another()`. store() is an empty store that lives as long as the
+/// object. another() is the store of another server with the same records, or the same store if
+/// only one process can have the records.
 template <typename Holder>
 class StoreContract : public ::testing::Test {
  protected:
@@ -37,7 +38,7 @@ class StoreContract : public ::testing::Test {
     return facts.value_or(SeriesFacts());
   }
 
-  // A float32 record of two parameters under the index, on its way.
+  // A float32 record of two parameters at the index, to be put.
   static NewRecord OfTwoParameters(SeriesId series, BatchIndex index) {
     const std::vector<std::byte> zeros(8);
     const auto values = absl::MakeConstSpan(zeros);
@@ -49,7 +50,7 @@ class StoreContract : public ::testing::Test {
             {2}};
   }
 
-  // An empty one of this dtype.
+  // An empty record of this dtype, to be put.
   static NewRecord Empty(SeriesId series, BatchIndex index, Dtype dtype) {
     return {series,
             index,
@@ -77,7 +78,7 @@ class StoreContract : public ::testing::Test {
     }
   }
 
-  // Nothing can be done with it any more.
+  // Expects that every call for the series fails.
   void ExpectGone(SeriesId series) {
     using testing::StatusIs;
     const auto gone = StatusIs(absl::StatusCode::kNotFound, ::testing::HasSubstr("deleted"));
@@ -186,7 +187,7 @@ TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
   const PutResult other = testing::PutOne(this->store(), series, 3, 2);
   EXPECT_EQ(other.outcome, PutResult::kConflict);
   EXPECT_EQ(other.index, 3);
-  // The worker is not part of what a record is.
+  // The worker is not part of a record's identity.
   const NewRecord from_other{series, 3, testing::MakeObserved(1, "w1"), {1}};
   EXPECT_EQ(this->store().PutIfAbsent({&from_other, 1})[0].outcome, PutResult::kDuplicate);
   const auto kept = testing::ReadSeries(this->store(), series);
@@ -274,7 +275,7 @@ TYPED_TEST_P(StoreContract, SeriesAreApart) {
 
 TYPED_TEST_P(StoreContract, AReaderHasTheMomentAtWhichItWasMade) {
   const SeriesId series = this->Create();
-  // More than a reader may look at ahead.
+  // More records than a reader may read ahead.
   for (BatchIndex i = 0; i < 3000; i += 3) testing::PutOne(this->store(), series, i, double(i));
   const auto reader = this->store().Read(series, 0);
   ASSERT_OK(reader);
@@ -377,12 +378,12 @@ TYPED_TEST_P(StoreContract, ARecordHasToFitTheOthers) {
                 StatusIs(absl::StatusCode::kInvalidArgument, ::testing::HasSubstr(why)));
     EXPECT_EQ(this->FactsOf(series).Summary(), before);
   };
-  // An empty record fixes the dtype and no shape.
+  // An empty record fixes the dtype but not the shape.
   EXPECT_EQ(this->Put(this->Empty(series, 0, Dtype::kF32)).outcome, PutResult::kStored);
   refused(this->Empty(series, 1, Dtype::kBF16), "holds F32");
   EXPECT_EQ(this->Put(this->OfTwoParameters(series, 1)).outcome, PutResult::kStored);
   refused(testing::MakeNew(series, 2, 1), "holds records of [2]");
-  // Whether or not its index is free.
+  // The result is the same whether the index is free or not.
   refused(testing::MakeNew(series, 1, 1), "holds records of [2]");
   EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF32)).outcome, PutResult::kStored);
 }
@@ -392,7 +393,7 @@ TYPED_TEST_P(StoreContract, WhatIsRefusedFixesNothing) {
   EXPECT_EQ(this->Put(testing::MakeNew(series, -1, 1)).outcome, PutResult::kRefused);
   const auto other = this->OfTwoParameters(series, 0);
   EXPECT_EQ(this->Put(other).outcome, PutResult::kStored);
-  // The first of a call fixes what the others need.
+  // The first record of a call fixes the form of the others.
   const SeriesId second = this->Create("r", "second/input");
   const std::vector<NewRecord> records = {testing::MakeNew(second, 0, 1),
                                           this->OfTwoParameters(second, 1),
@@ -414,7 +415,7 @@ TYPED_TEST_P(StoreContract, WhatIsRefusedEarlyWouldBeRefused) {
   this->Fill(series, 1);
   EXPECT_OK(this->store().CheckFits(series, {Dtype::kF32, false, one}));
   EXPECT_OK(this->store().CheckFits(series, {Dtype::kF32, true, two}));
-  // It may not know; then the put tells.
+  // The store may not know the form; then the put refuses the record.
   for (const RecordForm& form :
        {RecordForm{Dtype::kF32, false, two}, RecordForm{Dtype::kBF16, false, one}}) {
     const absl::Status early = this->store().CheckFits(series, form);
@@ -521,7 +522,7 @@ TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
               StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("2-3, 5")));
   EXPECT_THAT(this->store().Seal(series, 4),
               StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("5")));
-  // What failed closed nothing.
+  // A failed seal closes nothing.
   for (const BatchIndex index : {2, 3}) {
     EXPECT_EQ(testing::PutOne(this->store(), series, index, 1).outcome, PutResult::kStored);
   }
@@ -554,7 +555,7 @@ TYPED_TEST_P(StoreContract, ManyAreSealedAtOnceAndEachByItself) {
   EXPECT_THAT(results[2], StatusIs(absl::StatusCode::kNotFound, ::testing::_));
   EXPECT_THAT(results[4],
               StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("sealed at 2")));
-  // What is sealed is kept so, and what is not takes more.
+  // Sealed series take no records; the others still do.
   EXPECT_EQ(testing::PutOne(this->store(), torn, 1, 1).outcome, PutResult::kStored);
   for (const SeriesId series : {whole, other}) {
     EXPECT_EQ(testing::PutOne(this->store(), series, 3, 1).outcome, PutResult::kRefused);
@@ -596,7 +597,7 @@ TYPED_TEST_P(StoreContract, ACheckpointLeavesTheSeriesAsItIs) {
   for (const auto& [index, observed] : records) {
     EXPECT_TRUE(testing::Same(*observed, *testing::MakeObserved(double(index))));
   }
-  // It may be lost, but not be another.
+  // The checkpoint may be lost, but must not differ.
   const auto checkpoint = this->store().ReadCheckpoint(series);
   ASSERT_OK(checkpoint);
   if (*checkpoint) {
@@ -624,7 +625,7 @@ TYPED_TEST_P(StoreContract, ACheckpointMayStandForValues) {
     const auto given = testing::MakeObserved(double(index));
     EXPECT_TRUE(testing::Same(*observed, index < 4 ? *given->WithoutValues() : *given)) << index;
   }
-  // What was dropped is still known.
+  // Records with dropped values are still known.
   EXPECT_EQ(testing::PutOne(this->store(), series, 1, 1).outcome, PutResult::kDuplicate);
   EXPECT_EQ(testing::PutOne(this->store(), series, 1, 2).outcome, PutResult::kConflict);
   EXPECT_EQ(testing::PutOne(this->store(), series, 4, 4).outcome, PutResult::kDuplicate);

@@ -41,9 +41,9 @@ TEST(MemoryStoreTest, IsFullAtItsLimitAndEmptyAfterDeletion) {
   EXPECT_EQ(refused.outcome, PutResult::kRefused);
   EXPECT_THAT(refused.status,
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("--max-store-bytes")));
-  // A session's fold is paid for with its first record.
+  // The first record of a session also pays for the memory of the session's fold.
   EXPECT_LT(index * 150, store.bytes());
-  // What is there is still known.
+  // Stored records are still known.
   EXPECT_EQ(PutOne(store, series, 0, 1).outcome, PutResult::kDuplicate);
   EXPECT_EQ(IndicesOf(store, series).size(), std::size_t(index));
   EXPECT_OK(store.DeleteSession(series));

@@ -11,21 +11,21 @@
 
 namespace calipers::testing {
 
-/// A file system that fails as a test tells it to. Thread-safe.
+/// A file system that fails as a test requires. Thread-safe.
 class FaultyFiles final : public rocksdb::FileSystemWrapper {
  public:
   enum class What {
-    kAppend,       // of nothing
-    kShortAppend,  // after half of it was written
-    kFullDisk,     // the same, for want of room
+    kAppend,       // fails before any data are written
+    kShortAppend,  // fails after half of the data was written
+    kFullDisk,     // the same, because the disk is full
     kSync,
   };
 
   FaultyFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
   const char* Name() const override { return "FaultyFiles"; }
 
-  /// From the `after`-th on (0 is the next) `count` such operations fail on files that end
-  /// with `suffix`.
+  /// From the `after`-th operation of this kind on (0 is the next), `count` operations fail on
+  /// files that end with `suffix`.
   void Fail(What what, std::string suffix, int after, int count) {
     what_ = what;
     suffix_ = std::move(suffix);
@@ -33,7 +33,7 @@ class FaultyFiles final : public rocksdb::FileSystemWrapper {
     failing_ = count;
   }
   void Heal() { failing_ = 0; }
-  /// Whether all that were to fail did.
+  /// True if all requested failures have happened.
   bool done() const { return failing_ <= 0; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,

@@ -32,7 +32,7 @@ class BackupTest : public testing::RocksdbTest {
     for (BatchIndex i = 0; i < kBackedUp; ++i) PutOne(*store_, series_, i, double(i));
   }
 
-  // The store in `directory` has what Fill put, and nothing else.
+  // Expects that the store in `directory` holds exactly the records of Fill.
   void ExpectFilled(const std::string& directory) {
     const auto store = RocksdbStore::Open({.directory = directory});
     ASSERT_OK(store);
@@ -61,7 +61,7 @@ TEST_P(BackupDurabilityTest, ARestoredBackupHasAllThatWasThere) {
   ASSERT_OK(backup);
   EXPECT_EQ(backup->path, path() + "/backups/b-1.0_x");
   EXPECT_GT(backup->size_bytes, 0);
-  // What comes later is not in it.
+  // Later changes are not in the backup.
   PutOne(*store_, series_, kBackedUp, 1);
   EXPECT_OK(store_->DeleteSession(series_));
   store_.reset();
@@ -74,7 +74,7 @@ TEST_F(BackupTest, IsLaidOutAsADataDirectory) {
   Fill();
   const std::string backup = store_->CreateBackup("b")->path;
   EXPECT_EQ(testing::ReadFile(backup + "/FORMAT"), "calipers 2\n");
-  // Restoring leaves the backup as it is.
+  // A restore does not change the backup.
   EXPECT_OK(RestoreBackup(backup, target_.path()));
   ExpectFilled(backup);
 }
@@ -105,8 +105,8 @@ TEST_F(BackupTest, OneThatWasCutShortIsRemoved) {
 
 TEST_F(BackupTest, IsMadeWhileOthersWrite) {
   Fill();
-  // Counted before it is put: what is on its way may be in the log, and so in a backup,
-  // before a reader of the store can see it.
+  // Counted before the put: a record in progress may be in the log, and so in a backup, before a
+  // reader of the store can see it.
   std::atomic<BatchIndex> begun{kBackedUp};
   const std::jthread writer([&](const std::stop_token& stop) {
     for (BatchIndex i = kBackedUp; !stop.stop_requested(); ++i) {
@@ -126,7 +126,7 @@ TEST_F(BackupTest, IsMadeWhileOthersWrite) {
     const auto records = IndicesOf(**store, series_);
     EXPECT_GE(BatchIndex(records.size()), before);
     EXPECT_LE(BatchIndex(records.size()), after);
-    // Without a gap.
+    // There is no gap.
     EXPECT_EQ(records.back() + 1, BatchIndex(records.size()));
   }
 }
@@ -162,13 +162,13 @@ TEST_F(BackupTest, ADamagedOneIsNotRestored) {
     const std::string file = backup + "/db/" + name;
     std::string content = testing::ReadFile(file);
     content[content.size() / 4] = static_cast<char>(content[content.size() / 4] ^ 1);
-    // A file of its own: the backup shares it with the data directory.
+    // Replaces the file, because the backup shares it with the data directory.
     std::filesystem::remove(file);
     testing::WriteFile(file, content);
   }
   EXPECT_THAT(RestoreBackup(backup, target_.path()),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("")));
-  // It can be tried again, with another.
+  // The restore can be repeated, with another backup.
   const std::string good = store_->CreateBackup("good")->path;
   EXPECT_OK(RestoreBackup(good, target_.path()));
   ExpectFilled(target_.path());

@@ -34,7 +34,7 @@ constexpr BatchIndex kFilled = 4;
 
 class DamageTest : public testing::RocksdbTest {
  protected:
-  // Rows of every kind.
+  // Writes rows of every kind.
   void Fill() {
     Open();
     series_ = *store_->CreateSession(MakeIdentity("r"));
@@ -63,7 +63,8 @@ class DamageTest : public testing::RocksdbTest {
     EXPECT_TRUE(OpenRows()->Put({}, key, value).ok());
   }
 
-  // Whatever is asked: either what was put, or DATA_LOSS. Returns how often the latter.
+  // Every question must give the stored values or DATA_LOSS. Returns the number of DATA_LOSS
+  // results.
   int AskEverything() {
     int lost = 0;
     const auto opened = RocksdbStore::Open(options_);
@@ -118,7 +119,7 @@ TEST_F(DamageTest, WithoutDamageThereIsNone) {
   EXPECT_OK(VerifyDatabase(path() + "/db"));
 }
 
-// Beneath RocksDB's own checksums: each byte of each row's value.
+// Damage that RocksDB's own checksums do not detect: each byte of each row's value.
 TEST_F(DamageTest, EachByteOfEachRowIsChecked) {
   Fill();
   for (const auto& [key, value] : Rows()) {
@@ -168,14 +169,14 @@ TEST_F(DamageTest, SaysWhichRecordOfWhichSessionItIs) {
               StatusIs(absl::StatusCode::kDataLoss,
                        AllOf(HasSubstr("session runs/r/sessions/layer/input"),
                              HasSubstr("record 3"), HasSubstr("send its batches again"))));
-  // As the message says.
+  // Resets the session, as the message says.
   const SeriesId again = *store_->ResetSession(series_);
   EXPECT_EQ(PutOne(*store_, again, 3, 3).outcome, PutResult::kStored);
   EXPECT_EQ(IndicesOf(*store_, again), (std::vector<BatchIndex>{3}));
 }
 
-// A directory in which a level has many tables, as in a large one. Where such a table cannot be
-// read, RocksDB 7.8 may take the level for ended: facebook/rocksdb#11782.
+// A directory in which a level has many tables, as in a large one. If such a table cannot be read,
+// RocksDB 7.8 may treat it as the end of the level: facebook/rocksdb#11782.
 class ManyTablesTest : public DamageTest {
  protected:
   static constexpr BatchIndex kLength = 150;
@@ -204,7 +205,7 @@ class ManyTablesTest : public DamageTest {
     ASSERT_TRUE(db->CompactRange(written_anew, nullptr, nullptr).ok());
   }
 
-  // A refusal that says to send it again is followed, for a few seconds.
+  // Sends the record again while the refusal asks for it, for a few seconds.
   PutResult PutUnlessForTheMoment(SeriesId series, BatchIndex index) {
     const absl::Time deadline = absl::Now() + absl::Seconds(10);
     PutResult result;
@@ -222,7 +223,7 @@ class ManyTablesTest : public DamageTest {
     return tables;
   }
 
-  // Whether the server that starts there says that something is lost; else all has to be there.
+  // True if a server on the directory reports a loss. Otherwise all records must be there.
   static bool SaysLoss(const std::string& directory) {
     const auto opened = RocksdbStore::Open({.directory = directory});
     if (!opened.ok()) {
@@ -255,7 +256,7 @@ TEST_F(ManyTablesTest, ATableThatCannotBeReadIsNoEnd) {
   int losses = 0;
   for (const std::string& table : tables) {
     const std::string content = testing::ReadFile(path() + table);
-    // In the first block, a later one, and what stands behind the blocks.
+    // In the first block, in a later block, and behind the blocks.
     for (const std::size_t at :
          {std::size_t{100}, content.size() / 2, content.size() - 1500, content.size() - 300}) {
       const testing::TempDirectory copy;
@@ -272,14 +273,14 @@ TEST_F(ManyTablesTest, ATableThatCannotBeReadIsNoEnd) {
   EXPECT_GT(losses, static_cast<int>(tables.size()));
 }
 
-// Sessions that are not damaged take records whatever a merge meets, and the damaged one says
-// so when its records are read, until it is reset.
+// Whatever a merge meets, undamaged sessions accept records. The damaged session reports the damage
+// when its records are read, until it is reset.
 TEST_F(ManyTablesTest, AMergeThatMeetsDamageStopsNobodyElse) {
   const std::string table = path() + Tables()[1];
   std::string content = testing::ReadFile(table);
   content[100] = static_cast<char>(content[100] ^ 4);
   testing::WriteFile(table, content);
-  // Each life leaves a table, and so many are merged.
+  // Each start of the store leaves a table, and six tables are merged.
   for (BatchIndex life = 0; life < 6; ++life) {
     Open();
     std::vector<SeriesId> damaged;
@@ -311,7 +312,7 @@ TEST_F(ManyTablesTest, AMergeThatMeetsDamageStopsNobodyElse) {
   }
 }
 
-// A killed server's directory: what it wrote is in the log.
+// The directory of a killed server, whose writes are in the log.
 class KilledTest : public DamageTest {
  protected:
   void FillAndKill() {
@@ -335,7 +336,7 @@ class KilledTest : public DamageTest {
     return log;
   }
 
-  // A copy of the killed server's directory whose log is this.
+  // A copy of the killed server's directory, with this content as its log.
   std::unique_ptr<testing::TempDirectory> WithLog(const std::string& content) const {
     auto copy = std::make_unique<testing::TempDirectory>();
     std::filesystem::copy(killed_.path(), copy->path(), std::filesystem::copy_options::recursive);
@@ -346,7 +347,7 @@ class KilledTest : public DamageTest {
 
   testing::TempDirectory killed_;
   std::string log_;
-  // Of the log, after each record.
+  // Size of the log after each record.
   std::vector<std::size_t> sizes_;
 };
 
@@ -361,7 +362,7 @@ TEST_F(KilledTest, AWriteThatWasCutShortIsNotThereAndAllBeforeItIs) {
     const auto whole = std::count_if(sizes_.begin(), sizes_.end(),
                                      [size](std::size_t end) { return end <= size; });
     EXPECT_EQ(IndicesOf(**store, series_).size(), std::size_t(whole)) << size;
-    // What comes next is kept: it does not go behind the torn write.
+    // The next record is kept: it is not written behind the torn write.
     EXPECT_EQ(PutOne(**store, series_, 9, 9).outcome, PutResult::kStored);
     const auto again = [&] {
       testing::TempDirectory killed_again;

@@ -1,4 +1,4 @@
-// What the store knows of a series after it was opened again.
+// The facts of a series after the store was opened again.
 
 #include <gtest/gtest.h>
 
@@ -34,7 +34,7 @@ class FactsTest : public testing::RocksdbTest {
     return std::unique_ptr<rocksdb::DB>(db);
   }
 
-  // Of a directory that no store has open.
+  // The keys of this kind in a directory that no store has open.
   std::vector<std::string> KeysOf(RowKind kind) {
     const auto db = OpenRows();
     std::vector<std::string> keys;
@@ -45,7 +45,7 @@ class FactsTest : public testing::RocksdbTest {
     return keys;
   }
 
-  // As an earlier server, which wrote no rows of facts, left it.
+  // Makes the directory that of an earlier server, which wrote no rows of facts.
   void DropRowsOfFacts() {
     store_.reset();
     const std::vector<std::string> keys = KeysOf(RowKind::kFacts);
@@ -59,7 +59,7 @@ class FactsTest : public testing::RocksdbTest {
     ASSERT_EQ(store_->PutIfAbsent({&record, 1})[0].outcome, PutResult::kStored);
   }
 
-  // What a session would have as the checkpoint of its first records.
+  // The checkpoint that a session would write for its first records.
   Checkpoint CheckpointOf(SeriesId series, BatchIndex end) {
     SeriesState state;
     for (const auto& [index, observed] : ReadSeries(*store_, series)) {
@@ -100,7 +100,7 @@ TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
 TEST_F(FactsTest, RecordsInGapsOfTheirRowAreFound) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  // Fewer gaps than are searched one by one, and more.
+  // With fewer gaps, and with more gaps, than are searched one by one.
   for (const BatchIndex gaps : {BatchIndex{5}, BatchIndex{90}}) {
     const BatchIndex begin = gaps * 1000;
     for (BatchIndex i = 0; i < 300; ++i) {
@@ -135,7 +135,7 @@ TEST_F(FactsTest, AreReadFromADirectoryWithoutRowsOfThem) {
   for (const SeriesId series : {plain, folded, sealed}) {
     ExpectSame(*store_->Facts(series), before[i++]);
   }
-  // From then on there are rows: what comes next is written with one.
+  // From now on, records are written with a row of facts.
   Put(plain, 201);
   store_.reset();
   EXPECT_EQ(KeysOf(RowKind::kFacts).size(), 1U);

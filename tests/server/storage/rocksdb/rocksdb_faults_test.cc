@@ -29,7 +29,7 @@ using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 using What = FaultyFiles::What;
 
-// At the write, or before it: after a failure the series' indices are read anew.
+// Rejected at the write or before it: after a failure, the store reads the series' indices again.
 bool WasRejected(const PutResult& result) {
   return result.outcome == PutResult::kUncertain || result.outcome == PutResult::kRefused;
 }
@@ -38,10 +38,10 @@ class FaultTest : public testing::RocksdbTest {
  protected:
   FaultTest() { options_.file_system = files_; }
 
-  // What a server would find if this one were killed now.
+  // The records that a server would find after a kill now.
   std::set<BatchIndex> AfterAKillNow(SeriesId series) {
     const testing::TempDirectory copy;
-    // RocksDB goes on meanwhile: a copy of one moment is one during which nothing changed.
+    // RocksDB continues to write. The copy is consistent if nothing changed during the copying.
     constexpr auto kOptions = std::filesystem::copy_options::recursive;
     std::map<std::string, std::uintmax_t> before;
     do {
@@ -57,7 +57,7 @@ class FaultTest : public testing::RocksdbTest {
     return Holds(**store, series);
   }
 
-  // All files with their sizes.
+  // All files and their sizes.
   std::map<std::string, std::uintmax_t> Files() const {
     std::map<std::string, std::uintmax_t> files;
     std::error_code vanished;
@@ -67,7 +67,7 @@ class FaultTest : public testing::RocksdbTest {
     return files;
   }
 
-  // The indices that the series holds, with what was put there.
+  // The indices of the series. Checks the records' values.
   static std::set<BatchIndex> Holds(Store& store, SeriesId series) {
     std::set<BatchIndex> indices;
     for (const auto& [index, observed] : ReadSeries(store, series)) {
@@ -77,7 +77,7 @@ class FaultTest : public testing::RocksdbTest {
     return indices;
   }
 
-  // Tries until the store takes writes again.
+  // Repeats the put until the store accepts writes again.
   PutResult PutUntilTaken(SeriesId series, BatchIndex index) {
     const absl::Time deadline = absl::Now() + absl::Seconds(5);
     PutResult result;
@@ -109,7 +109,7 @@ TEST_P(LogFaultTest, NothingAcknowledgedIsMissingAndNothingElseIsThere) {
   options_.durability = durability;
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  // Begin with a log that has nothing in it, which RocksDB does not change for another.
+  // Starts with an empty log, which RocksDB does not replace by another log.
   Reopen();
   files_->Fail(what, ".log", after, 1);
   std::set<BatchIndex> acknowledged;
@@ -123,13 +123,13 @@ TEST_P(LogFaultTest, NothingAcknowledgedIsMissingAndNothingElseIsThere) {
     EXPECT_EQ(result.status.code(), what == What::kFullDisk ? absl::StatusCode::kResourceExhausted
                                                             : absl::StatusCode::kUnavailable)
         << result.status;
-    // What was refused may be there after a kill: nobody knows. All else is.
+    // A rejected record may exist after a kill. All other records must be correct.
     std::set<BatchIndex> found = AfterAKillNow(series);
     found.erase(i);
     EXPECT_EQ(found, acknowledged);
-    // Reads go on, and do not know it.
+    // Reads still work, and do not return the rejected record.
     EXPECT_EQ(Holds(*store_, series), acknowledged);
-    // It did not come to pass: it is stored when it comes again.
+    // The write had no effect: the record is stored when it is sent again.
     EXPECT_EQ(PutUntilTaken(series, i).outcome, PutResult::kStored);
     acknowledged.insert(i);
     EXPECT_EQ(AfterAKillNow(series), acknowledged);
@@ -175,7 +175,7 @@ TEST_F(FaultTest, AnswersThatRestOnAFailedBatchAreRefused) {
     EXPECT_EQ(results[i].index, i < 5 ? 1 : -1);
     EXPECT_TRUE(absl::IsUnavailable(results[i].status));
   }
-  // The same again, on a device that is well.
+  // The same puts on a working device.
   PutUntilTaken(series, 9);
   const auto again = store_->PutIfAbsent(records);
   EXPECT_EQ(again[2].outcome, PutResult::kStored);
@@ -212,7 +212,7 @@ TEST_F(FaultTest, ACallThatFailsChangesNothing) {
   const auto fails = [&](auto call) {
     files_->Fail(What::kSync, ".log", 0, 1);
     EXPECT_TRUE(absl::IsUnavailable(call()));
-    // The next one has the device tried, and takes back what the last one wrote.
+    // The next put makes the store try the device again, and undoes the last write.
     PutUntilTaken(series, 2);
     Reopen();
     const auto sessions = SessionsOf(*store_);
@@ -266,7 +266,7 @@ TEST_F(FaultTest, AReaderOfBeforeSaysThatItIsNoMore) {
   EXPECT_TRUE(*(*reader)->Next(entry));
   files_->Fail(What::kSync, ".log", 0, 1);
   EXPECT_EQ(PutOne(*store_, series, 5, 5).outcome, PutResult::kUncertain);
-  // Not before the database is opened again.
+  // Only after the database is opened again.
   EXPECT_TRUE(*(*reader)->Next(entry));
   EXPECT_EQ(PutUntilTaken(series, 5).outcome, PutResult::kStored);
   EXPECT_THAT((*reader)->Next(entry),

@@ -32,7 +32,7 @@ class RemovalTest : public testing::RocksdbTest {
     return std::unique_ptr<rocksdb::DB>(db);
   }
 
-  // All but the store's own, of a directory that no store has open.
+  // All rows except the store's own, in a directory that no store has open.
   Rows AllRows() {
     const auto db = OpenRows();
     Rows rows;
@@ -52,7 +52,7 @@ class RemovalTest : public testing::RocksdbTest {
     });
   }
 
-  // What a crash after a deletion's first step leaves.
+  // Restores the state after a crash that followed the first step of a deletion.
   void PutBack(const Rows& rows, const std::string& removal) {
     const auto db = OpenRows();
     rocksdb::WriteBatch batch;
@@ -78,7 +78,7 @@ class RemovalAtEveryDurability : public RemovalTest,
 INSTANTIATE_TEST_SUITE_P(All, RemovalAtEveryDurability,
                          ::testing::Values(Durability::kSync, Durability::kOs, Durability::kNone));
 
-// More than go at once.
+// More records than are deleted at once.
 constexpr BatchIndex kMany = 10'000;
 
 TEST_P(RemovalAtEveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
@@ -110,7 +110,7 @@ TEST_P(RemovalAtEveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
   for (const SeriesId series : {kept, deleted, last}) {
     EXPECT_OK(store_->WriteCheckpoint(series, {5, "state"}, false));
   }
-  // So that there are tables that hold rows of the run alone.
+  // Afterwards there are tables with rows of this run only.
   Reopen();
   EXPECT_OK(store_->DeleteRun(*RunName::Parse("runs/b")));
   for (const SeriesId series : {kept, last}) {
@@ -129,12 +129,12 @@ TEST_P(RemovalAtEveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
   EXPECT_EQ(Count(RowKind::kRemoval), 0U);
 }
 
-// A large run goes with its tables: what is read for that does not grow with it.
+// A large run is deleted with its tables, so the amount of data read does not grow with the run.
 TEST_F(RemovalTest, TablesOfTheRunAloneGoAtOnce) {
   Open();
   PutMany(*store_->CreateSession(MakeIdentity("a")), kMany);
   store_.reset();
-  // Below the first level, where tables do not overlap.
+  // Moves the rows below the first level, where tables do not overlap.
   ASSERT_TRUE(OpenRows()->CompactRange({}, nullptr, nullptr).ok());
   const auto tables = [this] {
     std::size_t count = 0;
@@ -145,15 +145,15 @@ TEST_F(RemovalTest, TablesOfTheRunAloneGoAtOnce) {
   const auto database = Database::Open({.directory = path()});
   ASSERT_OK(database);
   ASSERT_EQ(tables(), 1U);
-  // It holds the rows of other kinds, too.
+  // The table also holds rows of other kinds.
   EXPECT_OK((*database)->DropTables(AllOf(RowKind::kObserved)));
   EXPECT_EQ(tables(), 1U);
   EXPECT_OK((*database)->DropTables({"a", "z"}));
   EXPECT_EQ(tables(), 0U);
 }
 
-// Where a table with a session's deletion goes as a whole, a table below it that stays shows the
-// session again.
+// If a table with the deletion of a session is dropped as a whole, a remaining table below it would
+// show the session again.
 TEST_F(RemovalTest, WhatADroppedTableHidGoesToo) {
   Open();
   for (BatchIndex i = 0; i < kMany; ++i) {
@@ -206,7 +206,7 @@ TEST_F(RemovalTest, ADeletionOfARunThatACrashCutShortIsFinished) {
   EXPECT_OK(VerifyDatabase(path() + "/db"));
   Open();
   EXPECT_TRUE(SessionsOf(*store_).empty());
-  // Nor does a run of that name meet what was.
+  // A new run of this name has none of the old records.
   EXPECT_TRUE(IndicesOf(*store_, *store_->CreateSession(MakeIdentity("r"))).empty());
   store_.reset();
   EXPECT_EQ(Count(RowKind::kObserved), 0U);
@@ -238,9 +238,8 @@ TEST_F(RemovalTest, AResetThatACrashCutShortIsFinished) {
   EXPECT_EQ(Count(RowKind::kRemoval), 0U);
 }
 
-// What a deletion of a range by RocksDB 7.8 fails at: it jumps over those of the run's rows that
-// came last, and the older table, a block of which could not be read before, is read on from
-// there.
+// RocksDB 7.8 fails here if a run is deleted as a range. It skips the run's latest rows, and then
+// continues to read the older table from there, although it could not read a block before.
 TEST_F(RemovalTest, DamageBeforeADeletedRunIsSeen) {
   constexpr int kSessions = 400;
   Open();

@@ -184,7 +184,7 @@ TEST_F(RocksdbStoreTest, TakesADirectoryThatAStartCutShortLeft) {
   testing::WriteFile(path() + "/FORMAT.tmp", "cali");
   Open();
   store_.reset();
-  // With FORMAT and without a database.
+  // A directory with FORMAT, but without a database.
   std::filesystem::remove_all(path() + "/db");
   Open();
 }
@@ -202,7 +202,7 @@ TEST_F(RocksdbStoreTest, RefusesADirectoryInUse) {
   Open();
   EXPECT_THAT(RocksdbStore::Open(options_),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another server")));
-  // The one that has it goes on.
+  // The store that has the directory open continues to work.
   EXPECT_OK(store_->CreateSession(MakeIdentity("r")));
 }
 
@@ -237,7 +237,7 @@ TEST_F(RocksdbStoreTest, SeriesMayBeFarLargerThanTheCache) {
 TEST_F(RocksdbStoreTest, DropsTheValuesOfALongPrefix) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  // More than one write's worth.
+  // More than a single write takes.
   constexpr BatchIndex kRecords = 100;
   std::vector<std::byte> values(std::size_t{100} << 10);
   const Record record =

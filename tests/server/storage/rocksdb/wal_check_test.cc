@@ -28,7 +28,7 @@ constexpr int kFull = 1;
 constexpr int kFirst = 2;
 constexpr int kLast = 4;
 
-// Where the fragments of a log that is whole begin.
+// The begin of each fragment in an undamaged log.
 std::vector<std::size_t> Starts(const std::string& log) {
   std::vector<std::size_t> starts;
   std::size_t at = 0;
@@ -46,7 +46,7 @@ std::vector<std::size_t> Starts(const std::string& log) {
 
 int KindAt(const std::string& log, std::size_t at) { return log[at + 6]; }
 
-// Where the last record of a log that is whole begins.
+// The begin of the last record in an undamaged log.
 std::size_t LastRecord(const std::string& log) {
   std::size_t last = 0;
   for (const std::size_t start : Starts(log)) {
@@ -55,7 +55,7 @@ std::size_t LastRecord(const std::string& log) {
   return last;
 }
 
-// A database that was closed with its records in a log, and with a table besides.
+// A database that was closed with records in its log, and that also has a table.
 class LogCheckTest : public ::testing::Test {
  protected:
   LogCheckTest()
@@ -79,14 +79,14 @@ class LogCheckTest : public ::testing::Test {
     return std::unique_ptr<rocksdb::DB>(db);
   }
 
-  // Over more than one block in all.
+  // Writes more than one block in all.
   static void Put(rocksdb::DB& db, const std::string& prefix) {
     for (int i = 0; i < kKeys; ++i) {
       EXPECT_TRUE(db.Put({}, prefix + std::to_string(i), std::string(1000, 'v')).ok());
     }
   }
 
-  // So that the last record has two parts, as short as may be.
+  // Makes the last record have two parts, each as short as possible.
   void PutOverTheEndOfABlock() {
     const auto db = Open();
     std::string log;
@@ -97,7 +97,7 @@ class LogCheckTest : public ::testing::Test {
     }
   }
 
-  // With the store's options, and without changing anything; nothing if RocksDB refuses.
+  // Opens read-only with the store's options, and counts the rows; nullopt if RocksDB refuses.
   std::optional<std::size_t> CountRows() {
     rocksdb::DB* opened = nullptr;
     const rocksdb::Options options = MakeRocksdbOptions(rocksdb::Env::Default(), 1 << 20);
@@ -147,7 +147,7 @@ TEST_F(LogCheckTest, TakesAWriteThatWasCutShortForThat) {
   EXPECT_TRUE(CheckWal("log", log + std::string(100, '\0')).ok());
 }
 
-// Either RocksDB sees it or this does; nothing is passed over.
+// RocksDB or the log check detects every change.
 TEST_F(LogCheckTest, EveryBitOfEveryHeaderIsGuarded) {
   for (const auto& path : {Newest("", ".log"), Newest("MANIFEST-", "")}) {
     const std::string whole = Read(path);
@@ -157,7 +157,7 @@ TEST_F(LogCheckTest, EveryBitOfEveryHeaderIsGuarded) {
         std::string log = whole;
         log[start + bit / 8] = static_cast<char>(log[start + bit / 8] ^ (1 << bit % 8));
         if (!CheckWal(name, log).ok()) continue;
-        // It must at least fit: then its checksum cannot be right.
+        // The length must at least fit the file; then the checksum cannot be correct.
         const std::size_t length = static_cast<unsigned char>(log[start + 4]) +
                                    std::size_t{static_cast<unsigned char>(log[start + 5])} * 256;
         const int kind = log[start + 6];
@@ -168,8 +168,8 @@ TEST_F(LogCheckTest, EveryBitOfEveryHeaderIsGuarded) {
   }
 }
 
-// Of a server that was killed, and that may have been in the midst of a write: whatever bit
-// of its last record flips, that record is there, or one of the two refuses to start.
+// A killed server may have been in the middle of a write. For any flipped bit of its last record,
+// the record is there, or RocksDB or the log check refuses the log.
 TEST_F(LogCheckTest, NoBitOfTheLastRecordIsPassedOver) {
   PutOverTheEndOfABlock();
   const std::size_t rows = CountRows().value();
@@ -194,7 +194,7 @@ TEST_F(LogCheckTest, NamesTheFileAndTheByte) {
   const std::size_t last = Starts(manifest).back();
   manifest[last + 5] = static_cast<char>(manifest[last + 5] ^ 0x10);
   std::ofstream(path, std::ios::binary) << manifest;
-  // RocksDB opens it, and what its last edit said is gone.
+  // RocksDB opens the database, but without the last edit.
   const absl::Status status = Check();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr(path.string()));

@@ -115,8 +115,7 @@ class Exchange:
             ) from None
         if text.startswith(_STOPPED):
             raise FailedPreconditionError(
-                f"{who} stopped, so the number of batches is unknown: "
-                f"{text.removeprefix(_STOPPED)}"
+                f"{who} stopped, so the number of batches is unknown: {text.removeprefix(_STOPPED)}"
             )
         return text
 
