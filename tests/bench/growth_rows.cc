@@ -26,9 +26,9 @@ struct Latency {
 struct SessionCosts {
   double open = 0;  // sessions created per second
   Latency lookup;
-  double list = 0;         // us, a page of 100
-  double memory = 0;       // bytes each, once open
-  double records = 0;      // a second, one to each session
+  double list = 0;         // us per page of 100
+  double memory = 0;       // bytes per session, before it has records
+  double records = 0;      // records per second, one record for each session
   double used_memory = 0;  // bytes per session, after each has a record
 };
 

@@ -16,9 +16,9 @@ namespace calipers::crash {
 /// A failure of a disk.
 struct Fault {
   enum Error {
-    kIo,       // EIO: nothing is done
-    kNoSpace,  // ENOSPC: nothing is done
-    kShort,    // ENOSPC after a part of the data was written
+    kIo,       // EIO: the operation has no effect
+    kNoSpace,  // ENOSPC: the operation has no effect
+    kShort,    // ENOSPC after part of the data was written
   };
   /// KIND-OPERATION with the names of FaultyFileSystem. The KIND `any` stands for every kind.
   std::string operation;

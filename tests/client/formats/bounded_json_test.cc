@@ -41,11 +41,12 @@ TEST(ShallowJsonTest, RefusesWhatIsDeeper) {
 TEST(ShallowJsonTest, BracketsInTextsAreNone) {
   EXPECT_EQ(ParseBoundedJson(R"(["[[[[{{{{", "\"[[[", "\\"])", 1),
             (json{"[[[[{{{{", "\"[[[", "\\"}));
-  // A text that seems to end does not hide what comes behind.
+  // The backslash before the quote is itself escaped, so the string ends, and the brackets behind
+  // it count.
   EXPECT_TRUE(ParseBoundedJson(R"(["\\", [[]]])", 2).is_discarded());
 }
 
-// Each member may not cost a look at all the others: a header has a hundred thousand.
+// The cost of a member must not grow with the number of members: a header has a hundred thousand.
 TEST(ShallowJsonTest, ManyMembers) {
   std::string text = "{";
   for (int i = 0; i < 300'000; ++i) absl::StrAppend(&text, "\"", i, "\":{\"a\":[1]},");

@@ -100,7 +100,7 @@ TEST(CaptureNameTest, ModulesThatNoSessionCanHaveAreNamed) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1 to 512")));
   EXPECT_THAT(check("b b.weight"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"b b.weight\"")));
-  // What a terminal would obey is not shown.
+  // Control characters for a terminal are not printed.
   EXPECT_THAT(check("b\033[2J/input/0"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"b?[2J/input/0\"")));
 }

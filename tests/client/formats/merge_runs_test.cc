@@ -30,7 +30,7 @@ using ::testing::IsEmpty;
 
 using Sessions = std::vector<SessionParts>;
 
-// What came of a merge.
+// The result of a merge.
 struct Merged {
   MergeCounts counts;
   std::vector<std::string> refused;
@@ -124,7 +124,7 @@ TEST_F(MergeRunsTest, TheUnionOfSessionsAndRecords) {
   EXPECT_THAT(merged.records.at("a/q").at(0), IsRecord(Of(0, 3)));
 }
 
-// A file that was never taken apart answers the same, and is the same to the byte.
+// The merged file is equal, byte for byte, to a file that was never split.
 TEST_F(MergeRunsTest, PartsInAnyOrderMakeTheWhole) {
   std::vector<v1::SeriesRecord> all;
   for (int i = 0; i < 30; ++i) all.push_back(Of(i, 1 + i * 7 % 11, absl::StrCat("w", i % 3)));
@@ -243,11 +243,11 @@ TEST_F(MergeRunsTest, RecordsOfAnotherDtypeOrShapeAreLeftOut) {
   expect_left_out({1, {-1}, {1}, Dtype::kBF16}, {1}, "another dtype");
   expect_left_out({1, {-1, -2}, {1, 2}}, {2}, "another qparam shape");
   expect_left_out({1, {-1}, {1}}, {1, 1}, "another qparam shape");
-  // The shape of a single parameter without dimensions is one, too.
+  // The shape of a single parameter without dimensions also counts as another shape.
   expect_left_out({1, {-1}, {1}}, {}, "another qparam shape");
 }
 
-// A file whose session has no values yet says nothing of its shape.
+// A file whose session has no values yet does not fix the qparam shape.
 TEST_F(MergeRunsTest, WhatTheFirstFileDoesNotKnowTheNextSays) {
   const v1::SeriesRecord empty = ToSeriesRecord({.index = 0});
   const Sessions none = {{"m/input", {}, {}, {}}};
@@ -309,7 +309,8 @@ TEST_F(MergeRunsTest, TheWholeRecordIsWrittenForTheDroppedOne) {
   EXPECT_TRUE(SafetensorsParts(both.bytes).Session("m/input").contains("no_answer"));
 }
 
-// What was dropped in the first file stays so, where the others hold something else.
+// A record that the first file dropped conflicts with a different record, but gets its values from
+// an equal record.
 TEST_F(MergeRunsTest, ADroppedRecordIsToldFromAnotherByItsDigest) {
   v1::Session folded;
   folded.set_retention(v1::RETENTION_FOLDED);

@@ -41,7 +41,7 @@ class RunFileSessionParserTest : public ::testing::Test {
     whole_ = testing::ReadFile(path);
   }
 
-  // Of the file with this change.
+  // The status of parsing the file with this change.
   absl::Status ParseWith(const std::function<void(SafetensorsParts&)>& edit) {
     SafetensorsParts parts(whole_);
     edit(parts);
@@ -54,7 +54,7 @@ class RunFileSessionParserTest : public ::testing::Test {
     return file.status();
   }
 
-  // Refused, with the session's name and these words.
+  // Expects that the file is refused with the session's name and this text.
   void ExpectRefused(const std::function<void(SafetensorsParts&)>& edit, const std::string& said) {
     EXPECT_THAT(ParseWith(edit), StatusIs(absl::StatusCode::kInvalidArgument,
                                           AllOf(HasSubstr("session m/input: "), HasSubstr(said))));
@@ -76,7 +76,7 @@ TEST_F(RunFileSessionParserTest, EachTensorMustBeThere) {
     ExpectRefused([&](SafetensorsParts& parts) { parts.header().erase(Name(tensor)); },
                   absl::StrCat("no tensor ", tensor));
   }
-  // What it answers is for readers of the file alone.
+  // Tensors of the answer are only for other readers of the file.
   for (const char* tensor : {"range_min", "range_max"}) {
     EXPECT_OK(ParseWith([&](SafetensorsParts& parts) { parts.header().erase(Name(tensor)); }));
   }
@@ -186,7 +186,7 @@ TEST_F(RunFileSessionParserTest, HasValuesCountsTheRows) {
   ExpectRefused(with({"\1\0\0", 3}), "has_values counts 1 rows");
 }
 
-// Memory is not taken by what the file says a row takes.
+// The parser does not trust the row size in the file, so it does not reserve memory for it.
 TEST_F(RunFileSessionParserTest, ARowMustBeOfTheParametersShape) {
   ExpectRefused(
       [](SafetensorsParts& parts) {
@@ -265,7 +265,7 @@ TEST_F(RunFileSessionParserTest, RecordsAreOfADtype) {
   EXPECT_OK(ParseWith(without_values("BF16")));
 }
 
-// A server would refuse the whole message that names a longer one.
+// A server would refuse the whole message with a longer name.
 TEST_F(RunFileSessionParserTest, AWorkersNameIsAsLongAsAServerTakes) {
   const auto with = [](std::size_t size) {
     return [size](SafetensorsParts& parts) {
@@ -276,7 +276,7 @@ TEST_F(RunFileSessionParserTest, AWorkersNameIsAsLongAsAServerTakes) {
   ExpectRefused(with(257), "worker");
 }
 
-// A file's session is one that could be created; its name comes from its id.
+// The session in a file must be one that can be created. Its name follows from its id.
 TEST_F(RunFileSessionParserTest, ANameProgressAndProblemInTheMetadataAreDropped) {
   SafetensorsParts parts(whole_);
   parts.EditSession(kId, [](json& whole) {

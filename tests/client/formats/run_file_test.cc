@@ -34,7 +34,7 @@ using google::protobuf::util::MessageDifferencer;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Two sessions with all that a series can have.
+// Two sessions with every kind of record.
 std::vector<SessionParts> EverySort() {
   v1::Session group;
   group.mutable_args()->set_strategy(v1::STRATEGY_GROUP);
@@ -62,7 +62,7 @@ std::vector<SessionParts> EverySort() {
   };
 }
 
-// What the file must say of a session's spec.
+// The session's spec that the file must contain.
 v1::Session SpecOf(const SessionParts& parts) {
   v1::Session session = parts.session;
   if (!parts.records.empty()) {
@@ -90,7 +90,7 @@ class RunFileTest : public ::testing::Test {
  protected:
   RunFileTest() { std::filesystem::create_directories(directory_.path()); }
 
-  // Writes the sessions, in their order, and reads them back.
+  // Writes the sessions in this order, and reads them back.
   void ExpectRoundTrip(const std::vector<SessionParts>& sessions) {
     testing::WriteRunFile(path_, sessions, "a-run");
     const auto file = RunFile::Open(path_);
@@ -102,7 +102,7 @@ class RunFileTest : public ::testing::Test {
     }
   }
 
-  // The bytes of a file of EverySort().
+  // The bytes of a file with the sessions of EverySort().
   std::string WholeFile() {
     testing::WriteRunFile(path_, EverySort());
     return ReadFile(path_);
@@ -129,7 +129,7 @@ TEST_F(RunFileTest, EveryDtype) {
   ExpectRoundTrip(sessions);
 }
 
-// The reference's group strategy collapses a 2-D input to one parameter of shape ().
+// The reference's group strategy reduces a 2-D input to one parameter of shape ().
 TEST_F(RunFileTest, ParametersOfNoDimension) {
   ExpectRoundTrip({{"m/input", {}, {ToSeriesRecord({0, {-1}, {1}})}, {}}});
 }
@@ -204,7 +204,7 @@ TEST_F(RunFileTest, AnotherFormatOrVersionIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("run")));
 }
 
-// They go to terminals.
+// Session ids are printed on terminals.
 TEST_F(RunFileTest, ASessionIdThatCannotBePrintedIsRefusedAndNotRepeated) {
   for (const char* id : {"a\x1b[31m/input", "a b/input", "a/in\nput", "\xC3\xBC/input", "a\"/q"}) {
     SafetensorsParts parts(WholeFile());
@@ -228,8 +228,7 @@ TEST_F(RunFileTest, WhatIsNotNamedByThisVersionIsPassedOver) {
   ExpectSession(file->sessions()[0], EverySort()[0]);
 }
 
-// A copy that ends where the file does: a reader that goes beyond is caught by
-// AddressSanitizer.
+// Reads a copy of exactly the file's size, so that AddressSanitizer detects reads beyond the end.
 std::size_t WalkAll(const std::string& bytes, bool& accepted) {
   const std::vector<std::byte> copy(AsBytes(bytes).begin(), AsBytes(bytes).end());
   const auto file = RunFile::Parse(copy);
@@ -252,7 +251,7 @@ TEST_F(RunFileTest, ATruncatedFileIsRefusedAtEveryLength) {
   EXPECT_EQ(WalkAll(whole, accepted), 6U);
   for (std::size_t size = 0; size < whole.size(); ++size) {
     WalkAll(whole.substr(0, size), accepted);
-    // What is cut off the end of the last tensor is missed by the one whose offsets say so.
+    // A cut at the end of the file leaves the last tensor shorter than its offsets say.
     EXPECT_FALSE(accepted) << size;
   }
 }
@@ -267,7 +266,8 @@ TEST_F(RunFileTest, FlippedBytesNeverLeadOutOfTheFile) {
   int refused_count = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string file = whole;
-    // The header is far longer than the numbers, which are as interesting.
+    // Half of the rounds change only the body. The header is much longer, but the body is as
+    // interesting.
     const std::size_t from = round % 2 == 0 ? 0 : body;
     for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
       file[from + random() % (file.size() - from)] = static_cast<char>(random());

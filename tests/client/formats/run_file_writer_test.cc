@@ -31,10 +31,10 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// One fold step: what was, what comes, how many observations that holds.
+// One fold step, from the past value, the new value, and its number of observations.
 using Step = std::function<double(double, double, std::int64_t)>;
 
-// A parameter's fold by a plain loop: the first as it is, then step by step.
+// Folds a parameter in a plain loop: takes the first value as it is, then folds step by step.
 double Fold(const std::vector<double>& values, const std::vector<std::int64_t>& observations,
             const Step& step) {
   double past = values.at(0);
@@ -53,8 +53,8 @@ class RunFileWriterTest : public ::testing::Test {
     return SafetensorsParts(testing::ReadFile(path_));
   }
 
-  // Random records, of which the batches `left_out` are empty; their minima by parameter,
-  // and the tensors' own.
+  // Random records, some of them empty. Also the minima of the other records, by parameter and of
+  // the whole tensors.
   struct Series {
     std::vector<v1::SeriesRecord> records;
     std::vector<std::int64_t> observations;
@@ -63,7 +63,7 @@ class RunFileWriterTest : public ::testing::Test {
   };
   Series RandomSeries(Dtype dtype);
 
-  // That the file answers with these folds of the minima, as elements of `answered`.
+  // Expects that the file's answer is this fold of the minima, as elements of `answered`.
   void ExpectFolded(const v1::Session& session, Dtype observed, Dtype answered, const Step& step);
 
   static constexpr int kParams = 3;
@@ -79,7 +79,7 @@ RunFileWriterTest::Series RunFileWriterTest::RandomSeries(Dtype dtype) {
     parts.num_observations = 1 + static_cast<std::int64_t>(random_() % 5);
     if (i % 7 != 3) {
       for (int p = 0; p < kParams; ++p) {
-        // As the dtype has it, so that the loop and the file begin from the same.
+        // Rounded to the dtype, so that the loop and the file start with equal values.
         const Elements min = Packed(dtype, {-0.001 * static_cast<double>(random_() % 100000)});
         parts.min.push_back(min[0]);
         parts.max.push_back(Packed(dtype, {min[0] + 50})[0]);
@@ -235,7 +235,7 @@ TEST_F(RunFileWriterTest, WhatWasDroppedIsAnsweredByWhoeverFoldedIt) {
   EXPECT_EQ(answer["count"], 2);
 }
 
-// A server's answer may be of a moment later than the records.
+// The server's answer may include later records, so it is ignored.
 TEST_F(RunFileWriterTest, WhatIsThereIsFoldedWhateverWasAnswered) {
   const auto range = [](double end) {
     return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};

@@ -116,7 +116,7 @@ TEST(SafetensorsTest, AHugeHeaderLengthTakesNoMemory) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("18446744073709551615")));
 }
 
-// Whatever is flipped, the parser ends, and what it returns lies in the file.
+// For any flipped byte, the parser terminates, and its result lies within the file.
 TEST(SafetensorsTest, FlippedBytesNeverLeadOutOfTheFile) {
   const Bytes whole = File(
       R"({"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"U8","shape":[8],"data_offsets":[24,32]}})",

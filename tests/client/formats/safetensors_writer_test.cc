@@ -31,7 +31,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-// A tensor as it was written.
+// A tensor that was written.
 struct Written {
   Dtype dtype;
   std::vector<std::int64_t> shape;
@@ -48,7 +48,7 @@ class SafetensorsWriterTest : public ::testing::Test {
     return *std::move(writer);
   }
 
-  // A tensor in one piece.
+  // Writes a tensor in one piece.
   static absl::Status Write(SafetensorsWriter& writer, const std::string& name, Dtype dtype,
                             const std::vector<std::int64_t>& shape, const std::string& elements) {
     const auto tensor = writer.Begin(dtype);
@@ -64,10 +64,10 @@ class SafetensorsWriterTest : public ::testing::Test {
     return bytes;
   }
 
-  // Begins `count` tensors, lets them grow by turns, and ends them in another order.
+  // Begins `count` tensors, appends to them in turn, and ends them in another order.
   void WriteAtOnce(SafetensorsWriter& writer, int count, std::map<std::string, Written>& written);
 
-  // That the file is what was written, and is laid out as the format and its readers want it.
+  // Expects that the file contains the written tensors in the layout that the format requires.
   void ExpectFile(const std::map<std::string, Written>& written,
                   const std::map<std::string, std::string>& metadata);
 
@@ -148,7 +148,7 @@ TEST_F(SafetensorsWriterTest, WhatIsReadIsWhatWasWritten) {
   }
 }
 
-// Whatever the order, the largest elements come first: that aligns them all.
+// In any order of writing, tensors with the largest elements come first. This aligns all tensors.
 TEST_F(SafetensorsWriterTest, EveryDtypeIsAligned) {
   std::vector<Dtype> dtypes(kAllDtypes.begin(), kAllDtypes.end());
   for (int round = 0; round < 20; ++round) {

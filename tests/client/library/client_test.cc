@@ -24,12 +24,12 @@ using calipers::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Fills each answer up to so many sessions, as the server does up to a size.
+// Gives answers for at most `room` sessions in a call. The server has a limit in bytes instead.
 class FullCalibration final : public v1::Calibration::Service {
  public:
   int room = 0;
-  std::set<std::string> never;  // that do not fit even alone
-  std::vector<int> asked;       // names, call by call
+  std::set<std::string> never;  // names that never fit, even alone
+  std::vector<int> asked;       // number of names in each call
   std::vector<std::string> members;
 
   grpc::Status BatchGetMinMax(grpc::ServerContext* /*context*/,
@@ -51,7 +51,7 @@ class FullCalibration final : public v1::Calibration::Service {
   }
 };
 
-// The same of qparams.
+// The same for qparams.
 class FullQParams final : public v1::Calibration::Service {
  public:
   int room = 0;
@@ -138,7 +138,7 @@ class QParamsBatchTest : public ::testing::Test {
 };
 
 TEST_F(QParamsBatchTest, WhatFoundNoRoomIsAskedForAgain) {
-  // The last of them has room for two of its three.
+  // The answer has room for two of the last session's three results.
   service_.room = 3 * 600 + 2;
   const auto results = client_->BatchGetQParams(request_, names_);
   ASSERT_OK(results);
@@ -161,8 +161,8 @@ TEST_F(QParamsBatchTest, WhatHasNoRoomEvenAloneSaysSo) {
   EXPECT_THAT(service_.asked, ElementsAre(3, 2, 1));
 }
 
-// A server that freezes once a client is connected: it takes connections and says
-// the one thing that HTTP/2 begins with, then nothing.
+// A server that freezes once a client is connected: it accepts connections and sends the first
+// frame of HTTP/2, then nothing more.
 class FrozenServer {
  public:
   FrozenServer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
@@ -203,7 +203,7 @@ class FrozenServer {
   std::thread thread_;
 };
 
-// Far above what it takes, far below for ever.
+// Much longer than the call takes, but much shorter than forever.
 constexpr absl::Duration kBound = absl::Seconds(30);
 
 class FrozenServerTest : public ::testing::Test {

@@ -1,4 +1,4 @@
-// A program that links the client library and nothing else of Calipers.
+// A program that links only the client library of Calipers.
 #include <iostream>
 
 #include "absl/time/time.h"
@@ -7,7 +7,7 @@
 
 int main() {
   calipers::testing::LockInBothOrders();
-  // Port 1 of loopback: nothing answers there.
+  // No server listens on port 1 of loopback.
   const auto client =
       calipers::client::Client::Connect("127.0.0.1:1", {.timeout = absl::Milliseconds(100)});
   std::cout << client.status() << '\n';

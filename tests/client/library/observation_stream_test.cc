@@ -21,15 +21,15 @@ namespace {
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-// Stands in for a server: breaks calls when told to, and remembers what came.
+// Acts as a server. Breaks calls as planned, and keeps the observations it receives.
 class FakeCalibration final : public v1::Calibration::Service {
  public:
   struct Plan {
-    int break_calls = 0;         // so many calls end with UNAVAILABLE ...
-    int after_observations = 0;  // ... after so many observations, this one unacknowledged
-    int no_room = 0;             // the first so many are refused ...
-    grpc::StatusCode no_room_is = grpc::StatusCode::RESOURCE_EXHAUSTED;  // ... like this
-    grpc::Status refuse_all = {};  // every call ends at once like this
+    int break_calls = 0;         // number of calls that end with UNAVAILABLE ...
+    int after_observations = 0;  // ... after this many observations; the next is unacknowledged
+    int no_room = 0;             // number of observations that are refused ...
+    grpc::StatusCode no_room_is = grpc::StatusCode::RESOURCE_EXHAUSTED;  // ... with this code
+    grpc::Status refuse_all = {};  // every call ends at once with this status
     bool unreadable = false;       // no message can be read
   };
 
@@ -53,19 +53,20 @@ class FakeCalibration final : public v1::Calibration::Service {
     return grpc::Status::OK;
   }
 
-  // Data by session and index, and who brought them; to be read when no call is in progress.
+  // Data by session and index, and the workers that sent them. Read only when no call is in
+  // progress.
   std::map<std::string, std::string> stored;
   std::map<std::int64_t, std::string> workers;
-  // Indices in the order in which they came, each as often as it came.
+  // Indices in the order of arrival, including repeated arrivals.
   std::vector<std::int64_t> arrivals;
-  // Observations and bytes of each message of reduced ones.
+  // Number of observations and bytes of each message with reduced observations.
   std::vector<std::pair<int, std::size_t>> reduced_messages;
   int calls() const { return calls_; }
   const std::string& worker() const { return worker_; }
   std::size_t largest_piece() const { return largest_piece_; }
 
  private:
-  // What one call has come to.
+  // The state of a call.
   struct Call {
     std::int64_t ordinal = 0;
     std::string worker;
@@ -98,7 +99,7 @@ class FakeCalibration final : public v1::Calibration::Service {
     return grpc::Status::OK;
   }
 
-  // What breaks the last call is stored all the same.
+  // The observation that breaks the last call is stored nevertheless.
   grpc::Status Answer(const v1::ObservationHeader& header, const std::string& data, Call& call,
                       v1::ObserveResponse& response) {
     if (plan_.break_calls > 0 && call.ordinal == plan_.after_observations) {
@@ -185,7 +186,7 @@ class ObservationStreamTest : public ::testing::Test {
     return stream.Observe(header, {reinterpret_cast<const std::byte*>(data.data()), data.size()});
   }
 
-  // A reduced observation whose min and max have so many bytes each.
+  // A reduced observation whose min and max have `bytes` bytes each.
   v1::ReducedObservation Reduced(int index, std::size_t bytes = 4) {
     v1::ReducedObservation observation;
     observation.mutable_header()->set_session("s");
@@ -196,7 +197,7 @@ class ObservationStreamTest : public ::testing::Test {
     return observation;
   }
 
-  // Those from `begin` to `end` - 1.
+  // Observations `begin` to `end` - 1.
   std::vector<v1::ReducedObservation> Batch(int begin, int end, std::size_t bytes = 4) {
     std::vector<v1::ReducedObservation> batch;
     for (int i = begin; i < end; ++i) batch.push_back(Reduced(i, bytes));
@@ -241,7 +242,8 @@ TEST_F(ObservationStreamTest, ABrokenCallLosesNothingAndDoublesNothing) {
   }
 }
 
-// Sent from where it lies, and again after a break; nobody holds it in the end.
+// The tensor is sent without a copy, and sent again after a break. In the end, nothing holds the
+// owner.
 TEST_F(ObservationStreamTest, AnOwnerIsHeldUntilItsTensorIsThrough) {
   Serve({.break_calls = 2, .after_observations = 3});
   std::vector<std::weak_ptr<const std::string>> owners;
@@ -263,7 +265,7 @@ TEST_F(ObservationStreamTest, AnOwnerIsHeldUntilItsTensorIsThrough) {
     EXPECT_EQ(stream->totals().reconnects, 2);
     ExpectAllStored(20);
   }
-  // What a broken call held goes with its connection.
+  // A broken call releases its owners together with its connection.
   server_.reset();
   const auto released = [&owners] {
     return std::all_of(owners.begin(), owners.end(), [](const auto& o) { return o.expired(); });
@@ -281,7 +283,7 @@ TEST_F(ObservationStreamTest, GivesUpAfterSoManyAttemptsAndSaysWhatIsOpen) {
 }
 
 TEST_F(ObservationStreamTest, OnceGivenUpItStaysSo) {
-  // The fourth call would go well, and its acknowledgements to the wrong ones.
+  // The fourth call would succeed, but its acknowledgements would go to the wrong observations.
   Serve({.break_calls = 3});
   const auto stream = Open(/*window=*/2);
   absl::Status given_up;
@@ -375,7 +377,7 @@ TEST_F(ObservationStreamTest, AMessageOfReducedObservationsIsBounded) {
   const auto stream = Open(/*window=*/5000);
   constexpr std::size_t kBytes = 20 << 10;
   ASSERT_OK(stream->ObserveReduced(Batch(0, 100, kBytes)));
-  // Larger than a message should be: it goes by itself.
+  // One observation is larger than a message should be, and still fits.
   ASSERT_OK(stream->ObserveReduced({Reduced(100), Reduced(101, 1 << 20), Reduced(102)}));
   ASSERT_OK(stream->Finish());
   ExpectAllStored(103);
@@ -419,8 +421,8 @@ TEST_F(ObservationStreamTest, WhoReducedIsSaidAlsoAfterABreak) {
   }
 }
 
-// What is to be sent again is held as well, so that a server that takes nothing for the moment
-// has no worker hold all of a calibration.
+// Observations to be sent again stay in the window. So a worker does not hold a whole calibration
+// while the server takes nothing.
 TEST_F(ObservationStreamTest, WhatIsRefusedForTheMomentStaysInTheWindow) {
   constexpr int kWindow = 4;
   constexpr int kObservations = 30;
@@ -430,8 +432,8 @@ TEST_F(ObservationStreamTest, WhatIsRefusedForTheMomentStaysInTheWindow) {
   ASSERT_OK(stream->Finish());
   const StreamTotals totals = stream->totals();
   EXPECT_EQ(totals.stored + totals.rejected, kObservations);
-  // Three attempts each: the last of those that were refused was let go before its successor
-  // by a window came.
+  // Each observation has three attempts. The last of the refused ones was decided before the
+  // observation one window later arrived.
   std::map<std::int64_t, int> came;
   int refusals = 41;
   std::set<std::int64_t> decided;
@@ -445,8 +447,8 @@ TEST_F(ObservationStreamTest, WhatIsRefusedForTheMomentStaysInTheWindow) {
   EXPECT_EQ(decided.size(), std::size_t{kObservations});
 }
 
-// Wherever a call breaks, in a message or between two, and whether what broke it was
-// stored or not.
+// The call may break within a message or between two messages, and the observation that breaks it
+// may be stored or not.
 TEST_F(ObservationStreamTest, ABreakLosesAndDoublesNoReducedObservation) {
   for (int after = 0; after < 30; ++after) {
     for (const std::size_t window : {4, 1000}) {
@@ -496,7 +498,7 @@ TEST_F(ObservationStreamTest, OfABatchWithoutAnIndexNothingIsSent) {
   EXPECT_EQ(stream->totals().stored, 0);
 }
 
-// The server would refuse the whole message, and say nothing of its observations.
+// The server would refuse the whole message, and send no acknowledgements for its observations.
 TEST_F(ObservationStreamTest, AWorkersNameThatNoServerTakesIsRefused) {
   Serve({});
   const auto stream = Open();

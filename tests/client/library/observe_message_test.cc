@@ -23,7 +23,7 @@ absl::Span<const std::byte> Bytes(const std::string& text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-// Sizes around those where the length takes another byte.
+// Sizes around those at which the length needs another byte.
 TEST(ObserveMessageTest, IsWhatProtobufWrites) {
   for (const std::size_t size : {0U, 1U, 127U, 128U, 16'383U, 16'384U, 3'000'000U}) {
     for (const bool with_header : {true, false}) {

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-// scripts/parity --layer qparams holds every preset against compressed-tensors'.
+// scripts/parity --layer qparams compares every preset with compressed-tensors.
 
 namespace calipers {
 namespace {
@@ -41,7 +41,7 @@ TEST(PresetSchemesTest, ArgsOfEachArePassedByTheirOwnRules) {
       if (!args) continue;
       auto again = QuantizationArgsFromJson(QuantizationArgsToJson(*args));
       ASSERT_TRUE(again.ok()) << name << ": " << again.status();
-      // It is not written where the args are symmetric.
+      // The JSON has no zp_dtype for symmetric args.
       again->zp_dtype = args->zp_dtype;
       EXPECT_EQ(*again, *args) << name;
     }

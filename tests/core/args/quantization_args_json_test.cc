@@ -10,8 +10,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-// What compressed-tensors makes of the same text, scripts/parity --layer qparams compares on
-// thousands of objects; here is what a caller can rely on.
+// scripts/parity --layer qparams compares thousands of objects with compressed-tensors. The tests
+// here check the promises to callers.
 
 namespace calipers {
 namespace {

@@ -117,7 +117,7 @@ TEST(QuantizationArgsTest, OtherStrategiesTakeNoGroupSize) {
     EXPECT_EQ(RefusalOf(input), "group_size 32 cannot be given with strategy \"" +
                                     std::string(StrategyName(strategy)) +
                                     "\" (allowed with: group, tensor_group)");
-    // The reference lets those pass that ask for no groups.
+    // The reference accepts group sizes that ask for no groups.
     for (const std::int64_t none : {-1, 0}) {
       input.group_size = none;
       EXPECT_EQ(Resolved(input).group_size, std::nullopt);
@@ -189,7 +189,7 @@ TEST(CheckQuantizationArgsTest, TokensAreFoundOnTheFly) {
   EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken}),
             "dynamic false cannot be given with strategy \"token\" (allowed: true)");
   EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken, .dynamic = Dynamic::kTrue}), "accepted");
-  // A session observes them either way.
+  // A session can observe tokens in both cases.
   EXPECT_EQ(RefusalOf({.strategy = Strategy::kToken}), "accepted");
 }
 

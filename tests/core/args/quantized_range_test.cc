@@ -24,7 +24,7 @@ TEST(QuantizedRangeTest, IntegersOfNBitsHaveTwoToTheNLevels) {
   }
 }
 
-// The greatest of a format without infinities, whose exponents all count.
+// The greatest number of a format without infinities, in which every exponent holds numbers.
 double GreatestOf(int exponent_bits, int mantissa_bits, int reserved) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const int mantissa = (1 << mantissa_bits) - 1 - reserved;

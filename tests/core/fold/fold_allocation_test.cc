@@ -1,4 +1,4 @@
-// Replaces operator new for its whole program, so it is a program of its own.
+// This file replaces operator new for the whole program, so it is a separate program.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 std::size_t allocations = 0;
 }  // namespace
 
-// Not inlined: the compiler would take malloc's memory for memory of another kind.
+// Not inlined: otherwise the compiler would treat memory of malloc as memory of another kind.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   void* const memory = std::malloc(size);

@@ -33,7 +33,7 @@ bool Allowed(Dtype dtype, Arithmetic arithmetic) {
   return arithmetic == Arithmetic::kExact || !IsFloat8(dtype);
 }
 
-// One value, by the operations for single values.
+// One value, computed with the operations for single values.
 double Expected(Dtype dtype, Arithmetic arithmetic, FoldStep step, double c, double past,
                 const std::byte* element) {
   double result = 0;
@@ -64,12 +64,13 @@ double Expected(Dtype dtype, Arithmetic arithmetic, FoldStep step, double c, dou
   return result;
 }
 
-// Bits, with every NaN the same: which NaN an operation on two makes is the processor's.
+// The bits of a value. All NaN are equal, because the processor decides which NaN an operation on
+// two NaN gives.
 std::uint64_t Bits(double value) {
   return value != value ? ~std::uint64_t{0} : std::bit_cast<std::uint64_t>(value);
 }
 
-// Elements of any bits, and among them many that are special.
+// Elements with random bits, and many special values among them.
 std::vector<std::byte> RandomElements(Dtype dtype, std::size_t count, std::mt19937_64& random) {
   constexpr double kSpecial[] = {0.0,     -0.0,    1.0,      -1.0,      kInf, -kInf, 0x1p-24,
                                  0x1p-14, 65504.0, 0x1p-149, 0x1.8p-25, 3.0,  -2.5,  kNan};
@@ -83,7 +84,7 @@ std::vector<std::byte> RandomElements(Dtype dtype, std::size_t count, std::mt199
   return elements;
 }
 
-// Values as folding leaves them: elements of the dtype, or in exact arithmetic anything.
+// Values in the state of a fold: elements of the dtype; in exact arithmetic, any values.
 std::vector<double> FoldedValues(Dtype dtype, Arithmetic arithmetic, std::size_t count,
                                  std::mt19937_64& random) {
   const std::vector<std::byte> elements = RandomElements(dtype, count, random);
@@ -144,7 +145,7 @@ TEST_P(FoldTargetTest, FoldsAsSingleValuesDo) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) ExpectAsSingleValues(seed);
 }
 
-// Every bit pattern of the narrow floats, alone and as what was before.
+// Every bit pattern of the narrow floats, averaged with random past values.
 TEST_P(FoldTargetTest, EveryNarrowFloatAveragesAsASingleValueDoes) {
   for (const Dtype dtype : {Dtype::kF16, Dtype::kBF16}) {
     std::vector<std::byte> elements(std::size_t{2} << 16);

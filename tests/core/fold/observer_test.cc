@@ -21,7 +21,7 @@ using calipers::testing::Packed;
 using calipers::testing::Unpacked;
 using ::testing::ElementsAre;
 
-// The numbers of a record, before they are packed.
+// The values of a record, before they are packed.
 struct Facts {
   std::vector<double> min;
   std::vector<double> max;
@@ -38,7 +38,7 @@ Record ToRecord(Dtype dtype, const Facts& facts) {
   return *record;
 }
 
-// One parameter, which is the tensor.
+// A record with one parameter, which is the whole tensor.
 Record OneParameter(Dtype dtype, double min, double max, std::int64_t num_observations = 1) {
   return ToRecord(dtype, {{min}, {max}, min, max, num_observations});
 }
@@ -56,7 +56,7 @@ FoldedRange Fold(absl::string_view name, const ObserverOptions& options,
   return observer->Answer();
 }
 
-// Bit for bit.
+// Compares bit for bit.
 void ExpectSame(const ElementRange& a, const ElementRange& b) {
   EXPECT_TRUE(a == b) << ::testing::PrintToString(Unpacked(a.min)) << ", "
                       << ::testing::PrintToString(Unpacked(a.max)) << " and "
@@ -70,7 +70,7 @@ void ExpectSame(const FoldedRange& a, const FoldedRange& b) {
   ExpectSame(a.global_of_range, b.global_of_range);
 }
 
-// The two ends of an answer of one parameter.
+// Min and max of an answer with one parameter.
 std::pair<double, double> Ends(const FoldedRange& answer) {
   EXPECT_EQ(answer.range.min.size(), 1U);
   return {answer.range.min[0], answer.range.max[0]};
@@ -94,7 +94,7 @@ TEST(RegistryTest, RefusesOthers) {
             "static_minmax)");
 }
 
-// Slow folds, one number at a time -------------------------------------------
+// Slow folds, one value at a time --------------------------------------------
 
 double RoundTo(Dtype dtype, double value) { return Packed(dtype, {value})[0]; }
 
@@ -169,7 +169,7 @@ struct OracleFold {
 };
 
 Facts RandomFacts(std::mt19937_64& random, Dtype dtype, std::size_t n) {
-  // Far enough that float32 does not hold the larger integers.
+  // So large that float32 cannot represent all of the integers.
   const double high = dtype == Dtype::kI32 ? 2e9 : dtype == Dtype::kI64 ? 4e15 : 120.0;
   std::uniform_real_distribution<double> value(dtype == Dtype::kU8 ? 0.0 : -high, high);
   Facts facts;
@@ -233,14 +233,14 @@ TEST(MinmaxTest, ExactIsNearTheTrueAverage) {
     average = i == 0 ? x : average * (1.0L - kConstant) + x * kConstant;
     const auto expected = static_cast<float>(average);
     const auto actual = static_cast<float>(observer->Answer().range.min[0]);
-    // The two may lie on both sides of a midpoint, no further.
+    // The two values may lie on both sides of a midpoint, but not further apart.
     ASSERT_LE(std::abs(std::bit_cast<std::int32_t>(actual) - std::bit_cast<std::int32_t>(expected)),
               1);
   }
 }
 
-// The numbers that the design gives for the reference's arithmetic, which a
-// moving average of so few digits cannot leave again.
+// The results of the reference's arithmetic that the design documents. A moving average with so few
+// digits cannot move away from them.
 TEST(MinmaxTest, ReferenceStallsWhereExactConverges) {
   const auto settle = [](Dtype dtype, Arithmetic arithmetic, double from, double to) {
     const auto observer = Make("minmax", {.arithmetic = arithmetic});
@@ -261,7 +261,7 @@ TEST(MinmaxTest, TheFirstRecordIsTakenAsItIs) {
     for (const ObserverOptions& options : BothArithmetics(constant)) {
       EXPECT_EQ(Ends(Fold("minmax", options, {OneParameter(Dtype::kF16, -3.5, 7.25)})),
                 std::make_pair(-3.5, 7.25));
-      // So it is if it counts for nothing.
+      // The same holds if the record has no observations.
       ObserverOptions weighted = options;
       weighted.weighting = Weighting::kNumObservations;
       EXPECT_EQ(Ends(Fold("minmax", weighted, {OneParameter(Dtype::kF16, -3.5, 7.25, 0)})),
@@ -296,7 +296,7 @@ TEST(MinmaxTest, InfinityAndNanFollowIeee) {
       const Record infinite = OneParameter(dtype, -kInf, kInf);
       EXPECT_EQ(Ends(Fold("minmax", options, {finite, infinite, finite})),
                 std::make_pair(-kInf, kInf));
-      // The highest value was the lowest infinity, then the other.
+      // The lower infinity comes first, then the upper infinity.
       const auto opposed = Fold(
           "minmax", options, {OneParameter(dtype, -kInf, -kInf), OneParameter(dtype, kInf, kInf)});
       const Dtype answer = opposed.range.min.dtype;
@@ -307,7 +307,7 @@ TEST(MinmaxTest, InfinityAndNanFollowIeee) {
       ExpectSame(Fold("minmax", options, {finite, OneParameter(dtype, kNan, kNan), finite}), nan);
     }
   }
-  // 0 * infinity.
+  // The product of 0 and infinity is NaN.
   for (const ObserverOptions& options : BothArithmetics(0.0)) {
     const auto [min, max] =
         Ends(Fold("minmax", options,
@@ -327,8 +327,8 @@ TEST(MinmaxTest, OneNanParameterIsAllOfTheExtremes) {
   EXPECT_TRUE(std::isnan(answer.global_of_range.max[0]));
 }
 
-// With this constant 65504 is kept as 62048 and taken as 3472, both rounded up:
-// together one half unit above the largest binary16.
+// With this constant, 65504 is kept as 62048 and added as 3472, both rounded up. The sum is half a
+// unit above the largest binary16.
 TEST(MinmaxTest, ReferenceOverflowsWithTheDtype) {
   const Record largest = OneParameter(Dtype::kF16, -65504.0, 65504.0);
   const auto twice = [&largest](Arithmetic arithmetic) {
@@ -352,10 +352,11 @@ TEST(MinmaxTest, WeightsByObservations) {
     return std::vector<Record>{OneParameter(Dtype::kF64, 1.0, 1.1, 1),
                                OneParameter(Dtype::kF64, 7.0, 7.7, n)};
   };
-  // One counts as without weights, which take no notice of counts.
+  // One observation gives the same result as without weights. Without weights, counts have no
+  // effect.
   ExpectSame(Fold("minmax", weighted, series(1)), Fold("minmax", uniform, series(1)));
   ExpectSame(Fold("minmax", uniform, series(9)), Fold("minmax", uniform, series(1)));
-  // Two count as much as one after the other, here up to the last rounding.
+  // A record of two observations counts as much as two records, here up to the last rounding.
   auto twice = series(1);
   twice.push_back(twice.back());
   EXPECT_NEAR(Ends(Fold("minmax", weighted, series(2))).first,
@@ -365,7 +366,7 @@ TEST(MinmaxTest, WeightsByObservations) {
 }
 
 TEST(MinmaxTest, GlobalFoldsApartFromTheParameters) {
-  // The extremes of averages, and the average of extremes.
+  // The extremes of averages differ from the average of extremes.
   const std::vector<Record> series = {ToRecord(Dtype::kF32, {{0.0, 0.0}, {8.0, 0.0}, 0.0, 8.0}),
                                       ToRecord(Dtype::kF32, {{0.0, 0.0}, {0.0, 8.0}, 0.0, 8.0})};
   const FoldedRange answer = Fold("minmax", {.averaging_constant = 0.5}, series);
@@ -422,8 +423,8 @@ TEST(AnswerTest, DtypeFollowsTheArithmetic) {
   }
 }
 
-// In reference arithmetic an integer becomes float32 in one rounding. By way of
-// float64 it loses its last bit, and what is left is a tie.
+// In reference arithmetic, an integer becomes float32 in one rounding. Two roundings, through
+// float64, would lose its last bit, and the rest is a tie.
 TEST(AnswerTest, ReferenceRoundsInt64Once) {
   const std::int64_t value = (((std::int64_t{1} << 24) + 1) << 30) + 1;
   std::vector<std::byte> bytes(sizeof(value));

@@ -31,15 +31,17 @@ using ::calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
 constexpr Weighting kWeightings[] = {Weighting::kUniform, Weighting::kNumObservations};
-// Beside 0 and 1 what rounds to them, what forgets within a chunk and what never does.
+// 0, 1, constants that round to 0 or 1, constants that forget earlier records within a chunk, and
+// constants that never do.
 const std::vector<double> kConstants = {0.0, 1e-300, 1e-17, 1e-6,     0.001,         0.01, 0.1,
                                         0.3, 0.5,    0.9,   0.999999, 1.0 - 0x1p-53, 1.0};
-// Around the borders of chunks of 64, the first record of all being in none.
+// Lengths around the borders of chunks of 64. The first record of all belongs to no chunk.
 constexpr int kLengths[] = {1, 2, 3, 17, 63, 64, 65, 66, 67, 127, 128, 129, 130, 131, 200};
 
 using Series = std::vector<Record>;
 
-// `global` is of the parameters' extremes, or empty.
+// `global` is the range of the whole tensor. If it is empty, the extremes of the parameters are
+// used.
 Record MakeRecord(Dtype dtype, const std::vector<double>& min, const std::vector<double>& max,
                   const std::vector<double>& global, std::int64_t num_observations) {
   const auto end = [&](std::size_t i) {
@@ -83,13 +85,13 @@ Record RandomRecord(std::mt19937_64& random, Dtype dtype, std::size_t params) {
     min.push_back(std::min(a, b));
     max.push_back(std::max(a, b));
   }
-  // Some parameter's: within the extremes, as where there is padding.
+  // The range of one parameter: within the extremes, as with padding.
   const std::size_t some = random() % params;
   return MakeRecord(dtype, min, max, {min[some], max[some]},
                     static_cast<std::int64_t>(random() % 5));
 }
 
-// `length` records with elements, and some without among them.
+// `length` records with elements, and some empty records among them.
 Series RandomSeries(std::mt19937_64& random, Dtype dtype, std::size_t params, int length) {
   Series series;
   for (int i = 0; i < length; ++i) {
@@ -125,7 +127,7 @@ FoldedRange SeriesRecord(double constant, Arithmetic arithmetic, Weighting weigh
   return (*observer)->Answer();
 }
 
-// What float64 arithmetic on n records may be off by: n x 2^-52 of the largest magnitude.
+// Upper bound for the error of float64 arithmetic on n records: n x 2^-52 of the largest magnitude.
 double ErrorOf(const Series& series) {
   double largest = 0;
   for (const Record& record : series) {
@@ -136,13 +138,13 @@ double ErrorOf(const Series& series) {
   return static_cast<double>(series.size()) * 0x1p-52 * largest;
 }
 
-// The distance of a float32 from the next one away from zero.
+// The distance from a float32 to the next float32 away from zero.
 double Ulp(double value) {
   const auto magnitude = static_cast<float>(std::fabs(value));
   return double{std::nextafter(magnitude, std::numeric_limits<float>::infinity())} - magnitude;
 }
 
-// Two float32 answers, each rounded from what is off by `error` at most.
+// Compares two float32 answers. Each was rounded from a value with an error of at most `error`.
 void ExpectNear(const Elements& answer, const Elements& expected, double error) {
   ASSERT_EQ(answer.dtype, Dtype::kF32);
   ASSERT_EQ(answer.size(), expected.size());
@@ -165,7 +167,7 @@ void ExpectNear(const FoldedRange& answer, const FoldedRange& expected, double e
   ExpectNear(answer.global_of_range.max, expected.global_of_range.max, error);
 }
 
-// A sweep in exact arithmetic against an observer for each constant.
+// Compares a sweep in exact arithmetic with an observer for each constant.
 void ExpectAsObservers(const std::vector<double>& constants, Weighting weighting,
                        const Series& series) {
   Sweep sweep = MakeSweep(constants, Arithmetic::kExact, weighting, series);
@@ -181,8 +183,8 @@ void ExpectAsObservers(const std::vector<double>& constants, Weighting weighting
   }
 }
 
-// The definition, written out: each record times what those behind it leave of it, in
-// long double. A value for each of the record's.
+// The definition of the fold, in long double: the sum of the records, each with its remaining
+// weight after the later records. One result for each value of a record.
 std::vector<long double> Oracle(double constant, Weighting weighting, Series series) {
   std::erase_if(series, [](const Record& record) { return record.empty(); });
   std::vector<long double> sum(Values(series.front()).size());
@@ -202,7 +204,7 @@ std::vector<long double> Oracle(double constant, Weighting weighting, Series ser
   return sum;
 }
 
-// Rounded once, from what is off by `error` at most.
+// Expects a value that was rounded once, from a value with an error of at most `error`.
 void ExpectRounded(double answer, long double exact, double error) {
   ASSERT_LE(std::fabs(answer - exact), static_cast<long double>(error) + Ulp(answer) / 2)
       << answer << ", exactly " << exact;
@@ -266,7 +268,7 @@ TEST_P(SweepDtypeTest, IsTheExactAverageRounded) {
   }
 }
 
-// All but the F8, which PyTorch does not reduce.
+// All dtypes except F8, which PyTorch does not reduce.
 class SweepReferenceTest : public ::testing::TestWithParam<Dtype> {};
 
 INSTANTIATE_TEST_SUITE_P(EveryDtype, SweepReferenceTest,
@@ -299,12 +301,12 @@ TEST(SweepTest, LongSeriesStayNear) {
     const Series series = RandomSeries(random, Dtype::kBF16, 1, 5000);
     ExpectAsObservers(kConstants, weighting, series);
   }
-  // The oracle is quadratic.
+  // Shorter, because the oracle takes quadratic time.
   ExpectAsOracle({0.0, 1e-6, 0.01, 0.5}, Weighting::kUniform,
                  RandomSeries(random, Dtype::kF32, 1, 2000));
 }
 
-// Chunks of 64 records, then of fewer, of two, and of none.
+// Chunks of 64 records, of fewer, of two, and no chunks.
 TEST(SweepTest, WideRecordsMakeShortChunks) {
   std::mt19937_64 random(2);
   for (const auto& [params, length] :
@@ -355,10 +357,10 @@ TEST(SweepTest, RecordsWithoutElementsChangeNothing) {
 
 // Infinity and NaN -------------------------------------------------------------
 
-// With these and a constant of the middle an observation takes the average's place.
+// With this number of observations and a medium constant, a record replaces the average.
 constexpr std::int64_t kEverything = std::int64_t{1} << 50;
 
-// Two parameters, the first with `special` at `at`.
+// A series of two parameters. The first parameter has the value `special` in record `at`.
 Series SeriesWith(double special, std::size_t at, std::mt19937_64& random) {
   Series series;
   for (std::size_t r = 0; r < 140; ++r) {
@@ -404,8 +406,7 @@ TEST(SweepTest, AnyNumberOfNonFiniteValues) {
   }
 }
 
-// One record of weight 1 in a chunk of finite ones, after an infinity and a NaN of the
-// chunk before.
+// A chunk with finite records, one of them of weight 1. The chunk before has an infinity or NaN.
 TEST(SweepTest, WeightOneForgetsTheAverageOfEarlierChunks) {
   for (const double special : {kNan, kInf, -kInf}) {
     for (const std::size_t at : {64, 65, 66, 100, 127, 128}) {
@@ -417,7 +418,7 @@ TEST(SweepTest, WeightOneForgetsTheAverageOfEarlierChunks) {
       for (std::size_t i = 0; i < 3; ++i)
         EXPECT_TRUE(std::isfinite(double{sweep.Answer(i).range.min[0]})) << at;
       ExpectAsObservers({0.01, 0.5, 1.0}, Weighting::kNumObservations, series);
-      // By a constant of 1 the newest record is the answer.
+      // With a constant of 1, the newest record is the answer.
       series.push_back(One(special, special));
       series.push_back(One(-5, 7));
       Sweep uniform = MakeSweep({0.01, 1.0}, Arithmetic::kExact, Weighting::kUniform, series);
@@ -428,7 +429,7 @@ TEST(SweepTest, WeightOneForgetsTheAverageOfEarlierChunks) {
   }
 }
 
-// What is left of the first record after so many is less than float64 can say.
+// After so many records, the weight of the first record is smaller than any float64.
 TEST(SweepTest, AnInfinityOutlastsWeightsThatUnderflow) {
   for (const double constant : {0.999999, 1.0 - 0x1p-53}) {
     ASSERT_EQ(std::pow(1 - constant, 64), 0.0);
@@ -443,8 +444,8 @@ TEST(SweepTest, AnInfinityOutlastsWeightsThatUnderflow) {
   }
 }
 
-// The sum of the products must not overflow where the fold does not. Whether an average
-// was an infinity shows when small records have followed.
+// The sum of the products must not overflow if the fold does not. Small records at the end show
+// whether an average was infinite.
 TEST(SweepTest, TheGreatestFloat64) {
   constexpr double kMax = std::numeric_limits<double>::max();
   std::vector<double> constants = {0.0, 1.0};
@@ -473,7 +474,7 @@ TEST(SweepTest, KeepsToTheCallersThread) {
   EXPECT_EQ(openblas_get_num_threads(), 1);
 }
 
-// As a server does that answers several callers.
+// As in a server that answers several callers.
 TEST(SweepTest, SeveralAtOnceDoNotDisturbEachOther) {
   std::mt19937_64 random(6);
   const Series series = RandomSeries(random, Dtype::kF32, 50, 140);

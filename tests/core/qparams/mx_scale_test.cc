@@ -17,8 +17,8 @@ namespace {
 using calipers::testing::kInf;
 using calipers::testing::kNan;
 
-// The rule as the reference puts it, on the bits of the dtype: half a unit of the element's
-// mantissa is added, and all but the exponent dropped.
+// The rule of the reference, on the bits of the dtype: add half a unit of the element's mantissa,
+// and keep only the exponent.
 double OnBits(Dtype dtype, std::uint64_t bits, int mantissa_bits, int element_mantissa_bits) {
   const std::uint64_t added = std::uint64_t{1} << (mantissa_bits - element_mantissa_bits - 1);
   const std::uint64_t power = (bits + added) >> mantissa_bits << mantissa_bits;
@@ -54,7 +54,7 @@ TEST(MxPowersTest, EveryMagnitudeOfTheNarrowDtypes) {
 TEST(MxPowersTest, RandomMagnitudesOfTheWideDtypes) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 200'000; ++i) {
-    // Every other one near a step: the upper bits of the mantissa alone.
+    // Every second value has only the upper mantissa bits, so it is near a step.
     const std::uint64_t mask = i % 2 == 0 ? ~std::uint64_t{0} : ~std::uint64_t{0} << 48;
     const std::uint64_t bits = random() >> 1 & mask;
     if (std::isfinite(Value(Dtype::kF64, bits))) ExpectAsOnBits(Dtype::kF64, bits, 52);

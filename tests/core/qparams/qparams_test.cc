@@ -15,9 +15,9 @@
 #include "gtest/gtest.h"
 #include "tests/support/elements.h"
 
-// Bit for bit, scripts/parity --layer qparams compares reference arithmetic with PyTorch and
-// exact arithmetic with fractions; here are the properties, the traps one by one, and what is
-// refused. "PyTorch:" marks numbers that compressed-tensors 0.20 printed.
+// scripts/parity --layer qparams compares bit for bit: reference arithmetic with PyTorch, and exact
+// arithmetic with fractions. The tests here check the properties, each trap, and the refusals.
+// "PyTorch:" marks numbers that compressed-tensors 0.20 printed.
 
 namespace calipers {
 namespace {
@@ -56,7 +56,7 @@ constexpr QParamsOptions In(Arithmetic arithmetic, Dtype observed = Dtype::kF32)
   return {.arithmetic = arithmetic, .observed_dtype = observed};
 }
 
-// Of a range of one dimension.
+// The qparams of a range with one dimension.
 absl::StatusOr<QParams> Calculate(const ElementRange& range, const QuantizationArgs& args,
                                   const QParamsOptions& options,
                                   std::optional<float> global_scale = {}) {
@@ -92,7 +92,7 @@ std::vector<QParamsTrap> Repaired(const std::vector<QParamsNote>& notes) {
   return traps;
 }
 
-// Ranges on either side of zero and around it, of ordinary magnitude, without traps.
+// Ranges below zero, above zero and around zero, of ordinary magnitude, without traps.
 ElementRange Ordinary(Dtype dtype, std::mt19937& random, std::size_t count) {
   std::normal_distribution<double> numbers(0.0, 3.0);
   std::vector<double> min;
@@ -120,16 +120,16 @@ TEST(QParamsPropertyTest, ARangeIsCoveredFromEndToEnd) {
           for (std::size_t i = 0; i < range.min.size(); ++i) {
             const double scale = qparams.scale.elements[i];
             const double zero = qparams.zero_point.elements[i];
-            // 0 has a quantized value of its own.
+            // 0 has its own quantized value.
             ASSERT_GE(zero, levels.lowest);
             ASSERT_LE(zero, levels.greatest);
-            // Both ends lie within half a step, and a half more for the zero point's rounding,
-            // of the quantized range; symmetric args leave a half step at the top.
+            // Both ends are at most half a step outside the quantized range, and half a step more
+            // for the rounding of the zero point. Symmetric args leave half a step free at the top.
             const double low = std::min(range.min[i], 0.0) / scale + zero;
             const double high = std::max(range.max[i], 0.0) / scale + zero;
             ASSERT_GE(low, levels.lowest - 0.51) << bits << " " << i;
             ASSERT_LE(high, levels.greatest + 0.51) << bits << " " << i;
-            // And no scale is larger than it needs to be.
+            // No scale is larger than necessary.
             const double reach = symmetric ? 2 * std::max(-low, high) : high - low;
             ASSERT_NEAR(reach, levels.width(), 0.01) << bits << " " << i;
           }
@@ -184,7 +184,8 @@ TEST(QParamsPropertyTest, MxScalesArePowersOfTwoThatHoldTheRange) {
       for (std::size_t i = 0; i < 300; ++i) {
         const double scale = qparams.scale.elements[i];
         ASSERT_EQ(scale, std::exp2(std::round(std::log2(scale))));
-        // The step up comes a little late: E2M1 and E4M3 are left by up to 7/6 and 1/7.
+        // The scale steps up a little late, so absmax / scale may exceed the greatest number of the
+        // element's format: in E2M1 by a factor of up to 7/6.
         const double absmax = std::max(std::fabs(range.min[i]), std::fabs(range.max[i]));
         ASSERT_LE(absmax / scale, greatest * 7 / 6) << preset;
         ASSERT_GE(absmax / scale, greatest / 2.4) << preset;
@@ -203,11 +204,11 @@ TEST(QParamsTest, BitsAsPyTorchHas) {
     EXPECT_EQ(qparams->scale.shape, Shape{1});
     return qparams->zero_point.elements[0];
   };
-  // PyTorch: a tensor without dimensions has its zero point found in float32.
+  // PyTorch: the zero point of a tensor without dimensions is computed in float32.
   EXPECT_EQ(zero_point(Dtype::kBF16, scalar), -46);
   EXPECT_EQ(zero_point(Dtype::kF16, scalar), -45);
   EXPECT_EQ(zero_point(Dtype::kF32, scalar), -45);
-  // PyTorch: [4.0, 2.0] / (2^9 - 1) in bfloat16, where 511 is 512.
+  // PyTorch: [4.0, 2.0] / (2^9 - 1) in bfloat16, where 511 becomes 512.
   const QParams nine =
       Calculated(RangeOf(Dtype::kBF16, {-1, 0}, {2, 1}), Int(9, true), In(Arithmetic::kReference));
   EXPECT_THAT(Unpacked(nine.scale.elements), ElementsAre(0.0078125, 0.00390625));
@@ -263,7 +264,7 @@ TEST(GenerateGparamTest, TheRangesTopBecomesTheTopOfBothFormats) {
     EXPECT_EQ(gparam(dtype, 2, Arithmetic::kReference), 1344) << DtypeName(dtype);
     EXPECT_EQ(gparam(dtype, 2, Arithmetic::kExact), 1344) << DtypeName(dtype);
   }
-  // PyTorch: the reciprocal is rounded, then the product.
+  // PyTorch: first the reciprocal is rounded, then the product.
   EXPECT_EQ(gparam(Dtype::kBF16, 0.041, Arithmetic::kReference), 65536);
   EXPECT_EQ(gparam(Dtype::kBF16, 1e-6, Arithmetic::kReference), 2701131776.0F);
   EXPECT_EQ(gparam(Dtype::kF32, 0.03, Arithmetic::kReference), 89600.0078125F);
@@ -313,7 +314,7 @@ TEST(DeriveQParamsTest, AGlobalScaleBelongsToTensorGroups) {
   EXPECT_FALSE(without.global_scale);
 }
 
-// The traps. Each in reference arithmetic, then in exact.
+// The traps: first in reference arithmetic, then in exact arithmetic.
 
 TEST(QParamsTrapTest, AZeroRangeHasAnEpsilonByTheScalesDtype) {
   const auto scale = [](QuantizationArgs args, std::optional<Dtype> scale_dtype, Dtype dtype,
@@ -355,7 +356,7 @@ TEST(QParamsTrapTest, AScaleAboveItsDtypeIsItsGreatest) {
 TEST(QParamsTrapTest, AScaleThatRoundsToTheGreatestOfItsDtypeMetNoTrap) {
   QuantizationArgs args = Float(4);
   args.scale_dtype = Dtype::kF8E4M3;
-  // Halfway from 448 to what would be next, and the first float32 beyond.
+  // Halfway from 448 to the number that would be next in E4M3, and the first float32 above it.
   for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
     const QParams below = Calculated(RangeOf(Dtype::kF32, {0}, {464 * 6}), args, In(arithmetic));
     EXPECT_EQ(below.scale.elements[0], 448);
@@ -385,7 +386,7 @@ TEST(QParamsTrapTest, TheLargestGroupOfAnNvfp4TensorMeetsNone) {
 TEST(QParamsTrapTest, AScaleAboveTheGreatestInt32Wraps) {
   QuantizationArgs args = Int(8, true);
   args.scale_dtype = Dtype::kI32;
-  // 2^31 - 1 is 2^31 in float32, which PyTorch clamps to before it casts.
+  // In float32, 2^31 - 1 becomes 2^31. PyTorch clamps to this value before the cast.
   const QParams reference =
       Calculated(RangeOf(Dtype::kF32, {0}, {1e15}), args, In(Arithmetic::kReference));
   EXPECT_EQ(reference.scale.elements[0], -0x1p31);
@@ -502,7 +503,7 @@ TEST(QParamsTrapTest, NanAndTinyRangesHaveAGlobalScaleOfOne) {
   EXPECT_THAT(Followed(wide.notes), ElementsAre(QParamsTrap::kGlobalScaleNotFinite));
 }
 
-// What is refused.
+// The refusals.
 
 TEST(QParamsRefusalTest, WhatGivesNoQParamsInTheReference) {
   const ElementRange range = RangeOf(Dtype::kF16, {-1}, {1});

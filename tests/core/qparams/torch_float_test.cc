@@ -18,14 +18,15 @@ namespace {
 
 using calipers::testing::kNan;
 
-// By the encoding that every dtype shares, which works on the value and not on its bits.
+// Rounds with the encoding that all dtypes share. It works on the value, not on the bits.
 double Stored(Dtype dtype, double value) {
   std::array<std::byte, 8> element{};
   StoreElement(dtype, value, element.data());
   return LoadElement(dtype, element.data());
 }
 
-// Floats of every exponent, and the middles between neighbours in `dtype` and those beside.
+// Floats of every exponent, the midpoints between neighbours in `dtype`, and the floats beside
+// them.
 std::vector<float> Awkward(Dtype dtype) {
   std::vector<float> found = {0.0F, -0.0F};
   std::mt19937 random(11);
@@ -66,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(Floats, NarrowCastTest,
                                            Dtype::kF8E5M2));
 
 TEST(TorchCastTest, GoesByWayOfFloat32) {
-  // Just above the middle between two neighbours; as a float32 it is the middle, and even.
+  // The value is just above the midpoint of two neighbours. In float32 it becomes the midpoint,
+  // which rounds to even.
   EXPECT_EQ(TorchCast(Dtype::kBF16, 1 + 0x1p-8 + 0x1p-40), 1);
   EXPECT_EQ(TorchCast(Dtype::kF8E4M3, 1 + 0x1p-4 + 0x1p-40), 1);
   EXPECT_EQ(TorchCast(Dtype::kF64, 1 + 0x1p-40), 1 + 0x1p-40);

@@ -22,7 +22,7 @@ using calipers::testing::kNan;
 using testing::SlowRange;
 using Bytes = std::vector<std::byte>;
 
-// A vector of the widest instruction set.
+// Bytes of a vector in the widest instruction set.
 constexpr std::size_t kVectorBytes = 64;
 
 Bytes Element(Dtype dtype, double value) {
@@ -50,19 +50,20 @@ Bytes Repeated(const Bytes& element, std::size_t count) {
   return run;
 }
 
-// Any bits; every other run of floats without NaN and infinity.
+// Random bits. Half of the float runs contain no NaN and no infinity.
 Bytes Random(Dtype dtype, std::size_t count, std::mt19937_64& random) {
   Bytes run(count * ByteSize(dtype));
   for (std::byte& b : run) b = static_cast<std::byte>(random());
   if (!IsFloat(dtype) || random() % 2 == 0) return run;
   for (std::size_t i = ByteSize(dtype); i <= run.size(); i += ByteSize(dtype)) {
-    // Clears a bit of the exponent that the top byte of every format has.
+    // Clears an exponent bit that is in the top byte of every format.
     run[i - 1] &= std::byte{0xBF};
   }
   return run;
 }
 
-// Each parameter's min and max, one behind the other, and at last that of them all.
+// Min and max of each parameter, one parameter after another, and at the end those of the whole
+// tensor.
 std::vector<Bytes> RangesOf(Dtype dtype, Accumulators accumulators) {
   const Accumulators::Finished finished = std::move(accumulators).Finish();
   const std::size_t size = ByteSize(dtype);
@@ -97,14 +98,14 @@ Bytes SlowRangeOfRun(Dtype dtype, const std::byte* data, std::size_t count) {
   return Concatenated(range.min(), range.max());
 }
 
-// A run whose elements are all `common` but for one, `odd`.
+// A run in which all elements are `common`, except one element, `odd`.
 struct OddOneOut {
   double common;
   double odd;
 };
 
-// Each extreme of the bits decides in one of them: to see only the odd element
-// as it should be seen, its lane, its vector and its chain must all be right.
+// In each case, another extreme of the bits decides. The odd element is only found if its lane, its
+// vector and its chain are all correct.
 std::vector<OddOneOut> OddOnes(Dtype dtype) {
   if (dtype == Dtype::kU8) return {{5, 2}, {5, 200}};
   if (!IsFloat(dtype)) return {{5, 9}, {5, -2}, {-5, 3}, {-5, -100}};
@@ -127,25 +128,25 @@ TEST_P(AccumulatorsTest, TheForcedTargetIsTheOneThatRuns) {
   EXPECT_EQ(Accumulators::TargetName(), hwy::TargetName(GetParam()));
 }
 
-// Runs of up to 16 vectors, with an odd element in each place in turn. The
-// elements on either side of the run would show in its range.
+// Runs of up to 16 vectors, with an odd element at each position in turn. If an element beside the
+// run were included, the range would show it.
 TEST_P(AccumulatorsTest, SeesEveryElementOfARunAndNoOther) {
   for (Dtype dtype : kAllDtypes) {
     const std::size_t size = ByteSize(dtype);
-    // Without vectors a run has nothing but a loop, and that is slow.
+    // Without vectors, a run is a plain loop, which is slow.
     const std::size_t vectors = GetParam() == HWY_SCALAR ? 4 : 16;
     const std::size_t most = vectors * kVectorBytes / size;
     for (const OddOneOut& values : OddOnes(dtype)) {
       const Bytes common = Element(dtype, values.common);
       const Bytes odd = Element(dtype, values.odd);
-      // NaN, or for integers further out than the odd one.
+      // NaN; for integers, a value more extreme than the odd element.
       const Bytes outside =
           Element(dtype, IsFloat(dtype)               ? kNan
                          : values.odd < values.common ? (dtype == Dtype::kU8 ? 0 : -128)
                                                       : 127 + (dtype == Dtype::kU8 ? 128 : 0));
       const Bytes expected = SlowRangeOfRun(dtype, Concatenated(common, odd).data(), 2);
       const Bytes of_one = SlowRangeOfRun(dtype, odd.data(), 1);
-      // All counts up to 4 vectors; after that in steps that meet all remainders.
+      // All counts up to 4 vectors, then steps that include all remainders.
       for (std::size_t count = 1; count <= most; count += count < 4 * kVectorBytes / size ? 1 : 7) {
         const std::size_t offset = kVectorBytes + count % kVectorBytes * size;
         Bytes buffer = Repeated(outside, (offset + kVectorBytes) / size + count);
@@ -163,8 +164,7 @@ TEST_P(AccumulatorsTest, SeesEveryElementOfARunAndNoOther) {
   }
 }
 
-// Allocations that end where the run does: AddressSanitizer would see a load
-// behind them.
+// The allocation ends with the run, so AddressSanitizer detects a load behind it.
 TEST_P(AccumulatorsTest, EveryLengthAtEveryOffset) {
   std::mt19937_64 random(23);
   for (Dtype dtype : kAllDtypes) {
@@ -184,8 +184,7 @@ TEST_P(AccumulatorsTest, EveryLengthAtEveryOffset) {
   }
 }
 
-// How the elements of a test's runs are drawn. kChanging: of one sign for a while, then
-// of the other.
+// Signs of the elements in a run. kChanging: the sign changes after several elements.
 enum class Signs { kBoth, kPositive, kNegative, kChanging };
 
 void GiveSign(Dtype dtype, Signs signs, Bytes& run, std::mt19937_64& random) {
@@ -198,9 +197,9 @@ void GiveSign(Dtype dtype, Signs signs, Bytes& run, std::mt19937_64& random) {
   }
 }
 
-// Runs of all lengths that a group or a block may have, in two calls that meet
-// anywhere, so that accumulators must keep what they hold; in a second tensor of
-// another sign, as rows that share their parameters have it.
+// Runs of all lengths that a group or a block may have. Each row comes in two calls with a random
+// cut, so accumulators must keep their state. Further rows have other signs, as rows that share
+// parameters may.
 TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
   std::mt19937_64 random(29);
   constexpr std::size_t kGroups[] = {2, 4, 8, 16, 32, 48, 64, 96, 128, 200, 256};
@@ -212,7 +211,7 @@ TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
                                              : 1 + random() % 20;
     const std::size_t count = 1 + random() % (run * (1 + random() % 150));
     const std::size_t params = (count + run - 1) / run;
-    // One more than needed on either side, to see that they stay as they were.
+    // One parameter more on either side, to check that both remain unchanged.
     Accumulators accumulators(dtype, static_cast<std::int64_t>(params) + 2);
     const Bytes zero(size);
     accumulators.Reduce(zero.data(), 1, 0, 1, 1);
@@ -250,7 +249,7 @@ TEST_P(AccumulatorsTest, ConsecutiveRunsFillConsecutiveParameters) {
   }
 }
 
-// Rows of the same parameters in one call, as many as are taken together and more.
+// Rows with the same parameters in one call: as many as are reduced together, and more.
 TEST_P(AccumulatorsTest, RowsThatShareTheirParametersAreTakenTogether) {
   std::mt19937_64 random(31);
   constexpr std::size_t kRuns[] = {1, 4, 8, 16, 32, 48, 64, 100, 128};
@@ -281,8 +280,8 @@ TEST_P(AccumulatorsTest, RowsThatShareTheirParametersAreTakenTogether) {
   }
 }
 
-// What is guessed of the signs turns out wrong, once, anywhere in a long run or among
-// many short ones, and again where a stretch of the loop begins or ends.
+// The code guesses the signs. Here the guess is wrong once, anywhere in a long run or among many
+// short runs, and also where a stretch of the loop begins or ends.
 TEST_P(AccumulatorsTest, AnElementOfTheOtherSignIsSeenWhereverItStands) {
   std::mt19937_64 random(37);
   for (Dtype dtype : kAllDtypes) {
@@ -294,11 +293,11 @@ TEST_P(AccumulatorsTest, AnElementOfTheOtherSignIsSeenWhereverItStands) {
     for (double common : {2.0, -2.0}) {
       const Bytes less = Element(dtype, common / 2);
       const Bytes more = Element(dtype, common * 2);
-      // Each run has them both, so that no two extremes say everything.
+      // Each run has both values, so that two extremes alone do not decide the result.
       Bytes run = Repeated(Concatenated(less, more), count / 2 + 1);
       for (double odd : {std::copysign(0.0, -common), -common, -4 * common, -common / 4,
                          std::copysign(kNan, -common), std::copysign(kNan, common)}) {
-        // Beside the odd one, so that its stretch alone has it.
+        // Beside the odd element, so that only its stretch has this extreme.
         const Bytes most = Element(dtype, common * 4);
         const Bytes all =
             Concatenated(Concatenated(less, most), Concatenated(more, Element(dtype, odd)));
@@ -354,7 +353,7 @@ TEST_P(AccumulatorsTest, EveryPairOfOneByteElements) {
 TEST_P(AccumulatorsTest, NanWithAnyPayloadIsNanAndInfinityIsNot) {
   struct Edge {
     Dtype dtype;
-    std::uint64_t infinity;  // F8_E4M3, which has none: its greatest number.
+    std::uint64_t infinity;  // for F8_E4M3, which has none: its greatest number
     std::uint64_t canonical_nan;
   };
   for (const Edge& edge :
@@ -369,7 +368,7 @@ TEST_P(AccumulatorsTest, NanWithAnyPayloadIsNanAndInfinityIsNot) {
       const Bytes infinity = FromBits(edge.dtype, side | edge.infinity);
       EXPECT_EQ(RangeOfRun(edge.dtype, infinity.data(), 1), Concatenated(infinity, infinity))
           << DtypeName(edge.dtype);
-      // The least payload and the greatest, among numbers of the other sign.
+      // The smallest and the largest payload, beside a number of the other sign.
       for (std::uint64_t bits : {edge.infinity + 1, sign - 1}) {
         const Bytes run = Concatenated(FromBits(edge.dtype, (side ^ sign) | edge.infinity),
                                        FromBits(edge.dtype, side | bits));
@@ -404,7 +403,7 @@ TEST_P(AccumulatorsTest, IntegersReachTheirExtremes) {
               Concatenated(least, greatest))
         << DtypeName(dtype);
   }
-  // Apart by less than float64 can tell.
+  // Two values that float64 cannot tell apart.
   const Bytes a = FromBits(Dtype::kI64, std::uint64_t{1} << 60);
   const Bytes b = FromBits(Dtype::kI64, (std::uint64_t{1} << 60) + 1);
   EXPECT_EQ(RangeOfRun(Dtype::kI64, Concatenated(b, a).data(), 2), Concatenated(a, b));

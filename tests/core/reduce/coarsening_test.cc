@@ -95,7 +95,7 @@ std::vector<Case> Cases() {
   return cases;
 }
 
-// What is made of a record is what the tensor itself gives under the other strategy.
+// A coarsened record is equal to the record of the tensor under the other strategy.
 TEST(CoarseningTest, GivesTheRecordOfTheCoarserStrategy) {
   std::mt19937_64 random(7);
   for (const Case& c : Cases()) {

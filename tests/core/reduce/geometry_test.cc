@@ -22,8 +22,8 @@ using Dims = std::vector<std::int64_t>;
 
 constexpr std::int64_t kPadding = -1;
 
-// A tensor whose elements are their own positions, with the few of PyTorch's
-// operations that the reference applies. Nothing here is fast.
+// A tensor whose elements are their own positions, with those operations of PyTorch that the
+// reference uses. It is simple, not fast.
 class Tensor {
  public:
   explicit Tensor(Dims dims) : dims_(std::move(dims)), elements_(Count(dims_)) {
@@ -54,7 +54,7 @@ class Tensor {
     return Reshape(std::move(dims));
   }
 
-  // The last dimension, in pieces of `size`; nothing if it has a rest.
+  // Splits the last dimension into pieces of `size`; nullopt if it is not divisible.
   std::optional<Tensor> UnflattenLast(std::int64_t size) const {
     Dims dims = dims_;
     if (dims.back() % size != 0) return std::nullopt;
@@ -75,7 +75,7 @@ class Tensor {
     return result;
   }
 
-  // Of two dimensions: padded up to multiples.
+  // Pads two dimensions to multiples of the block.
   Tensor Pad(std::int64_t height, std::int64_t width) const {
     Dims dims = dims_;
     while (dims[0] % height != 0) ++dims[0];
@@ -91,11 +91,11 @@ class Tensor {
 
   struct Reduced {
     Dims shape;
-    // By parameter, in row-major order.
+    // Elements by parameter, in row-major order.
     std::map<std::int64_t, std::set<std::int64_t>> elements;
   };
 
-  // What amin(dim=(0, -1)) takes together.
+  // The elements that amin(dim=(0, -1)) reduces together.
   Reduced ReduceFirstAndLast() const {
     Reduced reduced;
     reduced.shape = Dims(dims_.begin() + 1, dims_.end() - 1);
@@ -195,8 +195,8 @@ std::optional<Tensor> FlattenAttention(const Tensor& value, const QuantizationAr
   }
 }
 
-// What the reference takes together; nothing where it raises. In exact
-// arithmetic a 2-D input is a batch of one.
+// The elements that the reference reduces together; nullopt if it raises. In exact arithmetic, a
+// 2-D input is a batch of one.
 std::optional<Tensor::Reduced> Oracle(BaseName base_name, const QuantizationArgs& args,
                                       Arithmetic arithmetic, const Dims& dims) {
   std::optional<Tensor> flat;
@@ -259,7 +259,7 @@ TEST(GeometryOracleTest, EveryCaseOnRandomShapes) {
   std::mt19937 random(3);
   const auto pick = [&random](int below) { return static_cast<int>(random() % below); };
   for (int i = 0; i < 40000; ++i) {
-    // Four dimensions more often: q, k and v have no other rank.
+    // Four dimensions are chosen more often, because q, k and v always have four.
     Dims dims(pick(3) == 0 ? 4 : pick(6));
     for (std::int64_t& dim : dims) dim = 1 + pick(5);
     const QuantizationArgs args =
@@ -310,7 +310,7 @@ TEST(GeometryTest, BlockPadsItsEdges) {
   for (std::int64_t p = 0; p < view.num_params(); ++p) padded.push_back(view.IsPadded(p));
   EXPECT_THAT(padded, ElementsAre(false, false, true, true, true, true));
 
-  // One block larger than the tensor; sides up to the type's largest number.
+  // One block that is larger than the tensor, with sides of the type's largest number.
   constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
   const View one = Viewed(BaseName::kWeight, Args(Strategy::kBlock, 0, {kHuge, kHuge}), {2, 3});
   EXPECT_THAT(one.qparam_shape, ElementsAre(1, 1));
@@ -342,7 +342,7 @@ TEST(GeometryTest, TheTwoDimensionalInputDependsOnArithmetic) {
   EXPECT_THAT(Viewed(BaseName::kInput, Args(Strategy::kGroup, 4), {6, 8}).qparam_shape,
               ElementsAre(2));
 
-  // Flattened, 2 x 6 can be cut into groups of 4; 6 cannot.
+  // Flattened, 2 x 6 can be split into groups of 4; a dimension of 6 cannot.
   const Dims dims = {2, 6};
   const QuantizationArgs args = Args(Strategy::kGroup, 4);
   EXPECT_EQ(Refusal(BaseName::kInput, args, dims, Arithmetic::kReference), "accepted");
@@ -499,7 +499,7 @@ TEST(NumElementsTest, Refuses) {
             "2^56");
 }
 
-// Every way to wrap around: none may come back as a small number.
+// Every kind of overflow: no product may wrap to a small number.
 TEST(NumElementsTest, Overflow) {
   constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
   for (const Dims& dims : {Dims{kHuge}, Dims{1LL << 32, 1LL << 32}, Dims{1LL << 33, 1LL << 31, 2},

@@ -76,7 +76,7 @@ TEST(RecordTest, EqualityIsOfEverything) {
   EXPECT_FALSE(*a == *Make({-1}, {2}, -1, 2));
   EXPECT_FALSE(*a == *Make({-1}, {1}, -1, 1, Dtype::kF32));
   EXPECT_FALSE(*Make({-0.0}, {1}, -0.0, 1) == *Make({0.0}, {1}, 0.0, 1));
-  // NaN equals itself here: a retried batch is a duplicate.
+  // NaN equals NaN here, so that a retried batch is a duplicate.
   EXPECT_EQ(*Make({kNan}, {kNan}, kNan, kNan), *Make({kNan}, {kNan}, kNan, kNan));
 }
 
@@ -117,7 +117,7 @@ TEST(RecordTest, OrderIsThatOfElements) {
   EXPECT_OK(Make({-0.0}, {0.0}, -0.0, 0.0));
   EXPECT_THAT(Make({0.0}, {-0.0}, 0.0, 0.0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
-  // Apart by one where float64 sees them as equal.
+  // The values differ by one, but are equal in float64.
   std::vector<std::byte> low = Packed(Dtype::kI64, {0x1p60}).bytes;
   std::vector<std::byte> high = low;
   high[0] = std::byte{1};

@@ -50,13 +50,13 @@ Bytes MakeTensor(Dtype dtype, std::int64_t elements, Content content, std::mt199
   }
   if (content != Content::kFinite || !IsFloat(dtype)) return tensor;
   for (std::size_t i = 0; i < tensor.size(); i += size) {
-    // Clears the exponent's lowest bit but one in the top byte, of all formats.
+    // Clears the second lowest exponent bit in the top byte of every format.
     tensor[i + size - 1] &= std::byte{0xBB};
   }
   return tensor;
 }
 
-// Feeds `tensor` from a copy at `misalignment`, cut at random.
+// Feeds a copy of `tensor` at `misalignment`, in pieces of random size.
 Record Reduce(Dtype dtype, const View& view, const Bytes& tensor, std::size_t misalignment,
               std::size_t largest_piece, std::mt19937_64& random) {
   Bytes shifted(tensor.size() + misalignment);
@@ -83,7 +83,7 @@ Bytes Values(const Record& record) {
   return values;
 }
 
-// The instruction sets that this machine and this build have.
+// The instruction sets that both this machine and this build support.
 std::vector<std::int64_t> Targets() {
   std::vector<std::int64_t> targets;
   const std::int64_t all = hwy::SupportedTargets() & HWY_TARGETS;
@@ -106,7 +106,7 @@ TEST_P(TargetTest, TheForcedTargetIsTheOneThatRuns) {
   EXPECT_EQ(Accumulators::TargetName(), hwy::TargetName(GetParam()));
 }
 
-// 0 to 16 vectors of elements at every offset in a vector, NaN anywhere.
+// 0 to 16 vectors of elements at every offset within a vector, with NaN at any position.
 TEST_P(TargetTest, EveryLengthAndOffsetOfOneRun) {
   std::mt19937_64 random(11);
   for (Dtype dtype : kAllDtypes) {
@@ -181,7 +181,7 @@ TEST(ReducerTest, PaddingIsZeroInTheParametersAndAbsentFromTheGlobalRange) {
   EXPECT_EQ(LoadElement(Dtype::kF32, record.global_min().data()), 5.0);
 }
 
-// Reduces `values`, all of one parameter unless the view says otherwise.
+// Reduces `values`. They belong to one parameter unless the view differs.
 Record ReduceValues(Dtype dtype, const std::vector<double>& values, const View& view) {
   std::mt19937_64 random(19);
   return Reduce(dtype, view, Packed(dtype, values).bytes, 1, 3, random);
@@ -232,14 +232,14 @@ TEST(ReducerTest, NanStaysInItsParameterAndReachesTheGlobalRange) {
 
 TEST(ReducerTest, InfinitiesAreEndsAndAreNoted) {
   for (Dtype dtype : kAllDtypes) {
-    // F8_E4M3 has none.
+    // F8_E4M3 has no infinity.
     if (!IsFloat(dtype) || dtype == Dtype::kF8E4M3) continue;
     const Record record = ReduceValues(dtype, {1, -kInf, kInf, 0});
     EXPECT_EQ(At(dtype, record.min()), -kInf) << DtypeName(dtype);
     EXPECT_EQ(At(dtype, record.global_max()), kInf) << DtypeName(dtype);
     EXPECT_TRUE(record.saw_inf()) << DtypeName(dtype);
     EXPECT_FALSE(record.saw_nan()) << DtypeName(dtype);
-    // NaN hides an infinity of its own parameter.
+    // NaN hides an infinity of the same parameter.
     EXPECT_FALSE(ReduceValues(dtype, {kNan, kInf}).saw_inf()) << DtypeName(dtype);
   }
 }
@@ -269,7 +269,7 @@ TEST(ReducerTest, AnEmptyPieceChangesNothing) {
   Reducer reducer(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
   EXPECT_OK(reducer.Update({}));
   EXPECT_OK(reducer.Update(all.first(5)));
-  // Inside an element.
+  // An empty piece within an element.
   EXPECT_OK(reducer.Update({}));
   EXPECT_EQ(reducer.remaining_bytes(), 3);
   EXPECT_OK(reducer.Update(all.subspan(5)));

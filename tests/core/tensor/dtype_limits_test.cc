@@ -19,7 +19,7 @@ double Stored(Dtype dtype, double value) {
 }
 
 bool IsNormal(Dtype dtype, double value) {
-  // A normal value takes the same mantissa one binade up.
+  // A normal value has the same mantissa in the next binade.
   return Stored(dtype, 2 * value * (1 + LimitsOf(dtype).epsilon)) ==
          2 * Stored(dtype, value * (1 + LimitsOf(dtype).epsilon));
 }

@@ -11,8 +11,8 @@
 namespace calipers {
 namespace {
 
-// The value of an element by the definition of its dtype: sign, exponent and
-// mantissa, taken apart and put together.
+// The value of an element by the definition of its dtype, computed from sign, exponent and
+// mantissa.
 double Decode(Dtype dtype, std::uint64_t bits) {
   struct Layout {
     int exponent_bits;
@@ -76,8 +76,8 @@ TEST_P(ElementLoadTest, VisitsItsDtype) {
   EXPECT_EQ(calls, 1);
 }
 
-// All bit patterns of the types of up to 16 bits; of the others, their upper 16
-// bits over three fillings. At an odd address: nothing promises alignment.
+// All bit patterns of dtypes of up to 16 bits. For wider dtypes, all patterns of the upper 16 bits
+// with three fillings of the rest. At an odd address, because elements need not be aligned.
 TEST_P(ElementLoadTest, AgreesWithTheDefinition) {
   const std::size_t size = ByteSize(GetParam());
   for (const unsigned filling : {0x00U, 0x55U, 0xFFU}) {

@@ -79,7 +79,7 @@ TEST_P(NarrowTest, EveryPatternLoadsByDefinitionAndStoresBack) {
   }
 }
 
-// The nearest of two neighbours is stored; in the middle, the even one.
+// The nearest of two neighbours is stored; at the midpoint, the even neighbour.
 TEST_P(NarrowTest, RoundsToTheNearestAndTiesToEven) {
   const Narrow format = GetParam();
   for (std::uint32_t low = 0; low + 1 < format.count() / 2; ++low) {
@@ -103,13 +103,13 @@ TEST_P(NarrowTest, OverflowsAtHalfAUnitAboveTheGreatest) {
   const double top = format.Value(greatest);
   const double unit = top - format.Value(greatest - 1);
   EXPECT_EQ(StoredBits(format.dtype, std::nextafter(top + unit / 2, 0.0)), greatest);
-  // Half way the even one again: infinity, whose bits follow those of an odd
-  // greatest number; for F8_E4M3 the greatest, which is even.
+  // At the midpoint, the even neighbour again. If the greatest number is odd, this is infinity,
+  // whose bits follow. For F8_E4M3 it is the greatest number, which is even.
   EXPECT_EQ(StoredBits(format.dtype, top + unit / 2), greatest + greatest % 2);
   const std::uint64_t beyond = StoredBits(format.dtype, top + unit / 2 * 1.0001);
   const double stored = LoadElement(format.dtype, FromBits(beyond).data());
   EXPECT_TRUE(format.has_infinity ? stored == kInf : std::isnan(stored)) << stored;
-  // NaN has no sign, even where its bits are the next after the greatest number's.
+  // NaN has no sign, even if its bits directly follow those of the greatest number.
   const std::uint64_t sign = format.count() / 2;
   EXPECT_EQ(StoredBits(format.dtype, -(top + unit)),
             format.has_infinity ? sign | (greatest + 1) : StoredBits(format.dtype, kNan));
@@ -124,8 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Narrow{Dtype::kF8E4M3, 4, 3, false}, Narrow{Dtype::kF8E5M2, 5, 2, true}),
     [](const auto& param_info) { return std::string(DtypeName(param_info.param.dtype)); });
 
-// Float32's patterns are too many; a positive finite one, and what lies between it and the
-// next, by definition.
+// Float32 has too many patterns to test all. Tests a positive finite number, and values between it
+// and the next number by definition.
 void ExpectFloat32Rounds(std::uint32_t bits) {
   constexpr std::uint32_t kGreatest = 0x7F7FFFFF;
   const double value = ByDefinition(bits, 8, 23, true);
@@ -173,7 +173,7 @@ TEST(ElementTest, IntegersKeepTheirSignAndOrder) {
   EXPECT_EQ(LoadElement(Dtype::kI32, FromBits(0x80000000U).data()), -2147483648.0);
   EXPECT_EQ(LoadElement(Dtype::kI64, FromBits(std::uint64_t{1} << 63).data()), -0x1p63);
   EXPECT_FALSE(IsNan(Dtype::kI8, FromBits(0x7F).data()));
-  // Apart by one where float64 sees them as equal.
+  // The values differ by one, but are equal in float64.
   const Bits a = FromBits((std::uint64_t{1} << 60) + 1);
   const Bits b = FromBits(std::uint64_t{1} << 60);
   EXPECT_GT(CompareElements(Dtype::kI64, a.data(), b.data()), 0);

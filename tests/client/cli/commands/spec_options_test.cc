@@ -20,7 +20,7 @@ SpecOptions Parse(std::vector<std::string> arguments) {
   SpecOptions options;
   CLI::App app;
   options.AddTo(app);
-  // CLI11 takes them from the back.
+  // CLI11 takes the arguments from the back of the vector.
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
   return options;

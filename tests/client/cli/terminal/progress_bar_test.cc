@@ -15,7 +15,7 @@ class ProgressBarTest : public ::testing::Test {
                   ProgressBar::Unit unit = ProgressBar::Unit::kBytesSent) {
     return ProgressBar(mode, unit, total, out_, [this] { return now_; });
   }
-  // What was written since the last time.
+  // The output since the last call.
   std::string Written() {
     std::string text = out_.str();
     out_.str("");
@@ -74,7 +74,7 @@ TEST_F(ProgressBarTest, RecordsAreCountedToo) {
   bar.Update(5);
   EXPECT_EQ(Written(),
             "\r\033[K[############            ] 5 records of 10 records  5 records/s  1 s left");
-  // More than there were at the begin.
+  // More than the total at the start.
   now_ += absl::Seconds(1);
   bar.Done(12);
   EXPECT_EQ(Written(),

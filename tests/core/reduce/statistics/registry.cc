@@ -1,4 +1,4 @@
-// Stands in for core/reduce/statistics/registry.cc in the programs that it is linked into.
+// Replaces core/reduce/statistics/registry.cc in the programs that link this file.
 
 #include "core/reduce/statistics/registry.h"
 

@@ -8,11 +8,11 @@
 
 namespace calipers::testing {
 
-/// The number of zeros in a tensor, for tests: 8 bytes, little-endian. The fold is the sum. For
-/// inputs only.
+/// A statistic for tests: the number of zeros in a tensor, 8 bytes, little-endian. The fold is the
+/// sum. Only sessions of inputs can have it.
 const Statistic* ZeroCount();
 
-/// The value of a tensor with so many zeros.
+/// The value of a tensor with `zeros` zeros.
 std::string ZeroCountValue(std::uint64_t zeros);
 
 }  // namespace calipers::testing
