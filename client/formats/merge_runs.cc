@@ -44,8 +44,17 @@ void Complete(v1::Session& session, const v1::Session& other) {
   if (other.has_sealed_count()) session.set_sealed_count(other.sealed_count());
 }
 
+bool SameStatistics(const v1::ReducedObservation& x, const v1::ReducedObservation& y) {
+  return std::equal(x.statistics().begin(), x.statistics().end(), y.statistics().begin(),
+                    y.statistics().end(), [](const v1::Statistic& a, const v1::Statistic& b) {
+                      return a.name() == b.name() && a.value() == b.value();
+                    });
+}
+
 bool Same(const v1::SeriesRecord& a, const v1::SeriesRecord& b) {
   if (IsDropped(a) || IsDropped(b)) return a.digest() == b.digest();
+  // Only the digest tells which statistics belong to the identity of a record.
+  if (!SameStatistics(a.observation(), b.observation()) && a.digest() != b.digest()) return false;
   const v1::ReducedObservation& x = a.observation();
   const v1::ReducedObservation& y = b.observation();
   return x.header().dtype() == y.header().dtype() &&

@@ -147,6 +147,10 @@ absl::Status RunFileSessionParser::ParseValues(Dtype dtype, std::int64_t count) 
 
 absl::Status RunFileSessionParser::ParseStatistics(std::int64_t count) {
   for (const std::string& name : session_.session_.statistics()) {
+    if (!session_.statistics_.empty() && name <= session_.statistics_.back().name) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the statistic ", name, " is given twice, or is not in the order of names"));
+    }
     const std::string tensor = absl::StrCat(names::kStatistics, "/", name);
     ASSIGN_OR_RETURN(const TensorView values, Find(tensor, DtypeName(Dtype::kU8)));
     ASSIGN_OR_RETURN(const Int64Column ends,

@@ -165,6 +165,7 @@ absl::StatusOr<Record> ObservationIngest::MakeRecord(const Expected& expected,
   // If no global range is given, it is the extremes of the parameters, and none of these is padded.
   // Only a given range needs a check.
   if (!observation.global_min.empty()) RETURN_IF_ERROR(record.CheckAgainst(expected.view));
+  if (observation.statistics.empty() && expected.session->spec().statistics.empty()) return record;
   ASSIGN_OR_RETURN(StatisticValues statistics, CheckedStatistics(expected, observation));
   return std::move(record).WithStatistics(std::move(statistics));
 }

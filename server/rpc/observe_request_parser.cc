@@ -24,6 +24,16 @@ constexpr std::uint32_t kHeaderTag = LengthDelimitedTag(v1::ObserveRequest::kHea
 constexpr std::uint32_t kReducedTag = LengthDelimitedTag(v1::ObserveRequest::kReducedFieldNumber);
 constexpr std::uint32_t kObservationTag =
     LengthDelimitedTag(v1::ReducedBatch::kObservationsFieldNumber);
+constexpr std::uint32_t kReducedHeaderTag =
+    LengthDelimitedTag(v1::ReducedObservation::kHeaderFieldNumber);
+constexpr std::uint32_t kMinTag = LengthDelimitedTag(v1::ReducedObservation::kMinFieldNumber);
+constexpr std::uint32_t kMaxTag = LengthDelimitedTag(v1::ReducedObservation::kMaxFieldNumber);
+constexpr std::uint32_t kGlobalMinTag =
+    LengthDelimitedTag(v1::ReducedObservation::kGlobalMinFieldNumber);
+constexpr std::uint32_t kGlobalMaxTag =
+    LengthDelimitedTag(v1::ReducedObservation::kGlobalMaxFieldNumber);
+constexpr std::uint32_t kStatisticTag =
+    LengthDelimitedTag(v1::ReducedObservation::kStatisticsFieldNumber);
 constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
 
 // Maximum number of bytes of a tag or size. Protobuf's parser refuses longer ones, even if the
@@ -49,8 +59,8 @@ class FieldReader {
     return input_.CurrentPosition() - start <= kMaxVarint32Bytes;
   }
 
-  // True if reading stopped because there are more reduced observations than allowed.
-  bool too_many() const { return too_many_; }
+  // INVALID_ARGUMENT if reading stopped because the message has more of something than allowed.
+  const absl::Status& limits() const { return limits_; }
 
   // Reads the field of `tag`; false if it is malformed.
   bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
@@ -72,10 +82,14 @@ class FieldReader {
 
  private:
   bool Skip(std::uint32_t tag) {
+    const int number = WireFormatLite::GetTagFieldNumber(tag);
+    if (WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      std::uint32_t size = 0;
+      return number != 0 && ReadSize(size) && input_.Skip(static_cast<int>(size));
+    }
     if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_START_GROUP) {
       return WireFormatLite::SkipField(&input_, tag);
     }
-    const int number = WireFormatLite::GetTagFieldNumber(tag);
     const std::uint32_t end = WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_END_GROUP);
     if (number == 0 || !input_.IncrementRecursionDepth()) return false;
     std::uint32_t member = 0;
@@ -100,12 +114,15 @@ class FieldReader {
     return true;
   }
 
-  bool ReadText(std::string& text) {
+  bool ReadBytes(std::string& bytes) {
     std::uint32_t size = 0;
-    return ReadSize(size) && input_.ReadString(&text, static_cast<int>(size)) &&
-           WireFormatLite::VerifyUtf8String(text.data(), static_cast<int>(size),
-                                            WireFormatLite::PARSE,
-                                            "calipers.v1.ObserveRequest.worker");
+    return ReadSize(size) && input_.ReadString(&bytes, static_cast<int>(size));
+  }
+
+  bool ReadText(std::string& text) {
+    return ReadBytes(text) && WireFormatLite::VerifyUtf8String(
+                                  text.data(), static_cast<int>(text.size()), WireFormatLite::PARSE,
+                                  "calipers.v1.ObserveRequest.worker");
   }
 
   bool ReadMessage(google::protobuf::MessageLite& message) {
@@ -118,31 +135,67 @@ class FieldReader {
     return readable;
   }
 
-  // Checks the number of observations before making each of them.
-  bool ReadReduced(v1::ReducedBatch& batch) {
+  // Reads a message field by field. `read_field` takes the tag of each field.
+  template <typename ReadField>
+  bool ReadFields(const ReadField& read_field) {
     std::uint32_t size = 0;
     if (!ReadSize(size)) return false;
     const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
     std::uint32_t tag = 0;
     bool readable = true;
-    while (readable && (readable = ReadTag(tag)) && tag != 0) {
-      if (tag != kObservationTag) {
-        readable = Skip(tag);
-      } else if (batch.observations_size() == kMaxReducedObservations) {
-        too_many_ = true;
-        readable = false;
-      } else {
-        readable = ReadMessage(*batch.add_observations());
-      }
-    }
+    while (readable && (readable = ReadTag(tag)) && tag != 0) readable = read_field(tag);
     readable = readable && input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
     input_.PopLimit(limit);
     return readable;
   }
 
+  // Checks the numbers of observations and of statistics before making each of them.
+  bool ReadReduced(v1::ReducedBatch& batch) {
+    return ReadFields([&](std::uint32_t tag) {
+      if (tag != kObservationTag) return Skip(tag);
+      if (batch.observations_size() == kMaxReducedObservations) {
+        return TooMany("reduced.observations", kMaxReducedObservations);
+      }
+      return ReadObservation(*batch.add_observations());
+    });
+  }
+
+  bool ReadObservation(v1::ReducedObservation& observation) {
+    return ReadFields([&](std::uint32_t tag) {
+      switch (tag) {
+        case kReducedHeaderTag:
+          return ReadMessage(*observation.mutable_header());
+        case kMinTag:
+          return ReadBytes(*observation.mutable_min());
+        case kMaxTag:
+          return ReadBytes(*observation.mutable_max());
+        case kGlobalMinTag:
+          return ReadBytes(*observation.mutable_global_min());
+        case kGlobalMaxTag:
+          return ReadBytes(*observation.mutable_global_max());
+        case kStatisticTag:
+          if (statistics_ == kMaxReducedStatistics) {
+            return TooMany("reduced.observations.statistics", kMaxReducedStatistics);
+          }
+          ++statistics_;
+          return ReadMessage(*observation.add_statistics());
+        default:
+          return Skip(tag);
+      }
+    });
+  }
+
+  bool TooMany(absl::string_view field, int most) {
+    limits_ = absl::InvalidArgumentError(absl::StrCat(
+        field, " has more than ", most, " entries: send them in several messages"));
+    return false;
+  }
+
   CodedInputStream& input_;
   const std::size_t length_;
-  bool too_many_ = false;
+  // Number of statistics of all observations.
+  int statistics_ = 0;
+  absl::Status limits_;
 };
 
 }  // namespace
@@ -163,11 +216,7 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
     }
     readable = readable && fields.Read(tag, *request.fields_, data);
   }
-  if (fields.too_many()) {
-    return absl::InvalidArgumentError(absl::StrCat("reduced.observations has more than ",
-                                                   kMaxReducedObservations,
-                                                   " entries: send them in several messages"));
-  }
+  if (!fields.limits().ok()) return fields.limits();
   if (!readable) {
     return absl::InvalidArgumentError(
         "the message is not a calipers.v1.ObserveRequest: its protobuf encoding is malformed");

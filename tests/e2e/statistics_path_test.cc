@@ -158,6 +158,14 @@ TEST_F(StatisticsTest, ARecordHasExactlyThoseOfItsSession) {
   EXPECT_EQ(server_->CountOf(kInput), 0);
 }
 
+TEST_F(StatisticsTest, ARecordHasNoneThatItsSessionLacks) {
+  ASSERT_OK(server_->Create("m/input"));
+  const Ack surplus = ObserveReduced(0, 0, 2, {ZeroCountValue(1)});
+  EXPECT_EQ(surplus.outcome(), Ack::OUTCOME_REJECTED);
+  EXPECT_THAT(surplus.status().message(), HasSubstr("has 1 statistics; the session keeps 0"));
+  EXPECT_EQ(ObserveReduced(0, 0, 2, {}).outcome(), Ack::OUTCOME_STORED);
+}
+
 TEST_F(StatisticsTest, AreFoldedAndKeptThroughARestart) {
   ASSERT_OK(server_->Create("m/input", Spec()));
   server_->Observe(kInput, 0, {0, 2});

@@ -5,9 +5,11 @@
 namespace calipers {
 
 absl::StatusOr<const Statistic*> FindStatistic(absl::string_view name) {
-  std::vector<absl::string_view> names;
   for (const Statistic* const statistic : RegisteredStatistics()) {
     if (statistic->name() == name) return statistic;
+  }
+  std::vector<absl::string_view> names;
+  for (const Statistic* const statistic : RegisteredStatistics()) {
     names.push_back(statistic->name());
   }
   return absl::InvalidArgumentError(absl::StrCat(

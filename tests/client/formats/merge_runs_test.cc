@@ -199,6 +199,26 @@ TEST_F(MergeRunsTest, WhatMakesRecordsDiffer) {
   EXPECT_EQ(Merge({{Session({ToSeriesRecord(same)})}, {Session({padded})}}).counts.conflicts, 1);
 }
 
+// A statistic can be outside the digest; then it does not make a conflict.
+TEST_F(MergeRunsTest, RecordsOfOtherStatisticsAreInConflictIfTheirDigestsDiffer) {
+  v1::Session spec;
+  spec.add_statistics("s");
+  const auto with = [](std::int64_t index, const std::string& value, char digest) {
+    v1::SeriesRecord record = Of(index, 1);
+    v1::Statistic& statistic = *record.mutable_observation()->add_statistics();
+    statistic.set_name("s");
+    statistic.set_value(value);
+    record.set_digest(std::string(16, digest));
+    return record;
+  };
+  const Merged merged = Merge({{Session({with(0, "a", 'x'), with(1, "a", 'x')}, spec)},
+                               {Session({with(0, "b", 'y'), with(1, "b", 'x')}, spec)}});
+  ExpectCounts(merged, {.sessions = 1, .records = 2, .duplicates = 1, .conflicts = 1});
+  for (const std::int64_t index : {0, 1}) {
+    EXPECT_THAT(merged.records.at("m/input").at(index), IsRecord(with(index, "a", 'x')));
+  }
+}
+
 TEST_F(MergeRunsTest, ASessionOfAnotherSpecIsLeftOutWhole) {
   const auto expect_left_out = [&](const v1::Session& other, const std::string& said) {
     const Merged merged =

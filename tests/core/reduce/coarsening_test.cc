@@ -21,7 +21,7 @@ using calipers::testing::kNan;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-QuantizationArgs Args(Strategy strategy, std::int64_t group_size = 0,
+QuantizationArgs Spec(Strategy strategy, std::int64_t group_size = 0,
                       std::vector<std::int64_t> block = {}) {
   QuantizationArgsInput input;
   input.strategy = strategy;
@@ -69,29 +69,29 @@ std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const Strategy groups : {Strategy::kGroup, Strategy::kTensorGroup}) {
     for (const std::int64_t size : {4, 8, 12, 24, 48}) {
-      cases.push_back({BaseName::kWeight, Args(groups, 4), Args(Strategy::kGroup, size), weight});
+      cases.push_back({BaseName::kWeight, Spec(groups, 4), Spec(Strategy::kGroup, size), weight});
       cases.push_back(
-          {BaseName::kInput, Args(groups, 4), Args(Strategy::kTensorGroup, size), {2, 3, 48}});
+          {BaseName::kInput, Spec(groups, 4), Spec(Strategy::kTensorGroup, size), {2, 3, 48}});
       for (const std::vector<std::int64_t>& shape :
            {std::vector<std::int64_t>{6, 48}, {2, 3, 5, 48}, {2, 1, 5, 3, 48}}) {
-        cases.push_back({BaseName::kOutput, Args(groups, 4), Args(Strategy::kGroup, size), shape});
+        cases.push_back({BaseName::kOutput, Spec(groups, 4), Spec(Strategy::kGroup, size), shape});
       }
     }
-    cases.push_back({BaseName::kWeight, Args(groups, 16), Args(Strategy::kChannel), weight});
-    cases.push_back({BaseName::kOutput, Args(groups, 16), Args(Strategy::kTensor), {2, 3, 48}});
+    cases.push_back({BaseName::kWeight, Spec(groups, 16), Spec(Strategy::kChannel), weight});
+    cases.push_back({BaseName::kOutput, Spec(groups, 16), Spec(Strategy::kTensor), {2, 3, 48}});
   }
   for (const std::vector<std::int64_t>& block :
        {std::vector<std::int64_t>{2, 8}, {3, 16}, {4, 8}, {5, 32}, {128, 128}, {1, 4}}) {
     cases.push_back(
-        {BaseName::kWeight, Args(Strategy::kGroup, 4), Args(Strategy::kBlock, 0, block), weight});
+        {BaseName::kWeight, Spec(Strategy::kGroup, 4), Spec(Strategy::kBlock, 0, block), weight});
   }
   for (const QuantizationArgs& from :
-       {Args(Strategy::kChannel), Args(Strategy::kBlock, 0, {4, 32}), Args(Strategy::kGroup, 6)}) {
-    cases.push_back({BaseName::kWeight, from, Args(Strategy::kTensor), weight});
+       {Spec(Strategy::kChannel), Spec(Strategy::kBlock, 0, {4, 32}), Spec(Strategy::kGroup, 6)}) {
+    cases.push_back({BaseName::kWeight, from, Spec(Strategy::kTensor), weight});
     cases.push_back({BaseName::kWeight, from, from, weight});
   }
-  cases.push_back({BaseName::kInput, Args(Strategy::kToken), Args(Strategy::kTensor), {2, 3, 48}});
-  cases.push_back({BaseName::kQ, Args(Strategy::kAttnHead), Args(Strategy::kTensor), {2, 4, 3, 2}});
+  cases.push_back({BaseName::kInput, Spec(Strategy::kToken), Spec(Strategy::kTensor), {2, 3, 48}});
+  cases.push_back({BaseName::kQ, Spec(Strategy::kAttnHead), Spec(Strategy::kTensor), {2, 4, 3, 2}});
   return cases;
 }
 
@@ -118,8 +118,8 @@ TEST(CoarseningTest, GivesTheRecordOfTheCoarserStrategy) {
 
 TEST(CoarseningTest, ARecordWithoutElementsStaysAsItIs) {
   const Record empty = Record::Empty(Dtype::kF32, 0);
-  for (const QuantizationArgs& to : {Args(Strategy::kTensor), Args(Strategy::kGroup, 8)}) {
-    EXPECT_EQ((*Coarsening::Make(BaseName::kInput, Args(Strategy::kGroup, 4),
+  for (const QuantizationArgs& to : {Spec(Strategy::kTensor), Spec(Strategy::kGroup, 8)}) {
+    EXPECT_EQ((*Coarsening::Make(BaseName::kInput, Spec(Strategy::kGroup, 4),
                                  std::vector<std::int64_t>{12}, to))(empty),
               empty);
   }
@@ -135,39 +135,39 @@ TEST(CoarseningTest, WhatCannotBeGivenSaysWhatCould) {
   };
   const Bad all[] = {
       {BaseName::kWeight,
-       Args(Strategy::kChannel),
+       Spec(Strategy::kChannel),
        {6, 1},
-       Args(Strategy::kGroup, 16),
+       Spec(Strategy::kGroup, 16),
        "groups whose size divides 16"},
       {BaseName::kWeight,
-       Args(Strategy::kTensor),
+       Spec(Strategy::kTensor),
        {1},
-       Args(Strategy::kChannel),
+       Spec(Strategy::kChannel),
        "channel, or groups of any size"},
       {BaseName::kWeight,
-       Args(Strategy::kGroup, 16),
+       Spec(Strategy::kGroup, 16),
        {6, 3},
-       Args(Strategy::kGroup, 8),
+       Spec(Strategy::kGroup, 8),
        "groups whose size divides 8"},
       {BaseName::kWeight,
-       Args(Strategy::kGroup, 16),
+       Spec(Strategy::kGroup, 16),
        {6, 3},
-       Args(Strategy::kGroup, 32),
+       Spec(Strategy::kGroup, 32),
        "group_size"},
       {BaseName::kWeight,
-       Args(Strategy::kGroup, 32),
+       Spec(Strategy::kGroup, 32),
        {6, 4},
-       Args(Strategy::kBlock, 0, {128, 48}),
+       Spec(Strategy::kBlock, 0, {128, 48}),
        "groups whose size divides 48"},
       {BaseName::kInput,
-       Args(Strategy::kToken),
+       Spec(Strategy::kToken),
        {3},
-       Args(Strategy::kGroup, 16),
+       Spec(Strategy::kGroup, 16),
        "groups whose size divides 16"},
       {BaseName::kInput,
-       Args(Strategy::kGroup, 16),
+       Spec(Strategy::kGroup, 16),
        {},
-       Args(Strategy::kGroup, 32),
+       Spec(Strategy::kGroup, 32),
        "groups whose size divides 32"},
   };
   for (const Bad& bad : all) {

@@ -64,9 +64,18 @@ std::string RandomField(std::mt19937& random) {
       request.mutable_header()->add_shape(static_cast<std::int64_t>(random()));
       if (random() % 2 == 0) request.mutable_header()->set_index(random() % 100);
       break;
-    case 2:
-      request.mutable_reduced()->add_observations()->set_min(std::string(random() % 9, 'm'));
+    case 2: {
+      v1::ReducedObservation& observation = *request.mutable_reduced()->add_observations();
+      observation.set_min(std::string(random() % 9, 'm'));
+      if (random() % 2 == 0) observation.mutable_header()->set_dtype("F32");
+      if (random() % 2 == 0) observation.set_global_max(std::string(random() % 9, 'g'));
+      for (std::size_t i = random() % 3; i > 0; --i) {
+        v1::Statistic& statistic = *observation.add_statistics();
+        statistic.set_name("zero_count");
+        statistic.set_value(std::string(random() % 9, 'v'));
+      }
       break;
+    }
     case 3:
       request.set_data(std::string(random() % 300, static_cast<char>('a' + random() % 26)));
       break;
@@ -116,6 +125,22 @@ TEST(ObserveRequestTest, SaysWhatItIsNot) {
   EXPECT_THAT(
       ObserveRequest::Parse(Sliced("\xff", random)),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a calipers.v1.ObserveRequest")));
+}
+
+// Each statistic has two bytes on the wire. They are counted over all observations.
+TEST(ObserveRequestTest, TooManyStatisticsAreNotMade) {
+  v1::ObserveRequest message;
+  for (int i = 0; i < kMaxReducedStatistics; ++i) {
+    if (i % 10'000 == 0) message.mutable_reduced()->add_observations();
+    message.mutable_reduced()->mutable_observations(i / 10'000)->add_statistics();
+  }
+  const auto parse = [&message] {
+    const grpc::Slice slice(message.SerializeAsString());
+    return ObserveRequest::Parse(grpc::ByteBuffer(&slice, 1)).status();
+  };
+  EXPECT_OK(parse());
+  message.mutable_reduced()->add_observations()->add_statistics();
+  EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("more than 131072")));
 }
 
 TEST(ObserveRequestTest, DataIsHandedOverWhereItLies) {

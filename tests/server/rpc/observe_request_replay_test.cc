@@ -63,6 +63,7 @@ std::string Message(std::mt19937& random) {
           Fill(random, *reduced.mutable_header());
           reduced.set_min(Bytes(random, 16));
           reduced.set_global_max(Bytes(random, 4));
+          if (random() % 2 == 0) reduced.add_statistics()->set_value(Bytes(random, 4));
         }
         break;
       default:

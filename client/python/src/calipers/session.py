@@ -82,7 +82,8 @@ class Session:
     ) -> None:
         self._connection = connection
         self._full_name = spec.name
-        self._reduce_at = reduce_at
+        # This package computes no statistics.
+        self._reduce_at: ReduceAt = "server" if spec.statistics else reduce_at
         self._put = put
         self._flush = flush
         self.name = names.session_id(spec.name)
@@ -116,8 +117,8 @@ class Session:
         raises `RefusedError`.
 
         The tensor may change after the call. Exception: with copy=False, a tensor that is sent
-        itself must stay unchanged until the next `flush`. That is so with reduce_at="server", and
-        if the record is larger than 8 MiB.
+        itself must stay unchanged until the next `flush`. That is so with reduce_at="server", if
+        the record is larger than 8 MiB, and if the session has statistics.
 
         Waits while the window is full. Raises InvalidArgumentError for a tensor that cannot be
         observed; UnavailableError if the client gave up the server.

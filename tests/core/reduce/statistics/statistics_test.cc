@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <utility>
@@ -82,7 +83,7 @@ TEST(StatisticsTest, StateIsCounted) {
 TEST(StatisticsTest, MergeIsTheValueOfTheWhole) {
   std::mt19937 random(3);
   std::vector<double> values(64);
-  for (double& value : values) value = random() % 3;
+  for (double& value : values) value = static_cast<double>(random() % 3);
   const auto whole = Packed(Dtype::kF16, values).bytes;
   const auto count = [](absl::Span<const std::byte> bytes) {
     const auto elements = static_cast<std::int64_t>(bytes.size() / 2);
