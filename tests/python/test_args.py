@@ -142,5 +142,5 @@ def test_values_of_another_kind(given, message):
 
 def test_one_observer():
     assert args.to_proto({"observer": "minmax"}, "minmax").observer == "minmax"
-    with pytest.raises(InvalidArgumentError, match="give one"):
+    with pytest.raises(InvalidArgumentError, match="give only one observer"):
         args.to_proto({"observer": "minmax"}, "static_minmax")

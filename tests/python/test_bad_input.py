@@ -105,7 +105,7 @@ def test_a_session_of_another_spec(client):
         ({"args": {"strategy": "group"}}, "group_size"),
         ({"args": {"num_bits": "eight"}}, "args.num_bits is 'eight'"),
         ({"args": {"observer_kwargs": {"decay": 1}}}, 'observer_kwargs has "decay"'),
-        ({"args": {"observer": "minmax"}, "observer": "mse"}, "give one"),
+        ({"args": {"observer": "minmax"}, "observer": "mse"}, "give only one observer"),
         ({"observer": "mse"}, "mse"),
         ({"args": {}, "arithmetic": "fast"}, "arithmetic is 'fast'"),
         ({"args": {}, "non_finite": "drop"}, "non_finite is 'drop'"),
