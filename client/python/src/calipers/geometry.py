@@ -116,9 +116,7 @@ def _one_parameter(shape: tuple[int, ...]) -> View:
 
 def _weight_view(layout: Layout, shape: tuple[int, ...]) -> View:
     if math.prod(shape) == 0:
-        raise InvalidArgumentError(
-            f"shape {list(shape)} has no elements: a weight cannot be empty"
-        )
+        raise InvalidArgumentError(f"shape {list(shape)} has no elements: a weight cannot be empty")
     if layout.strategy == "tensor":
         return _one_parameter(shape)
     if layout.strategy == "block":

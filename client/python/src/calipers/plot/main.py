@@ -62,9 +62,7 @@ def _draw(options: argparse.Namespace) -> None:
     of_run = not name or "*" in name or "?" in name
     of_series = options.param is not None or options.averaging_constants or options.exclude
     if of_run and of_series:
-        raise InvalidArgumentError(
-            "--param, --averaging-constants and --exclude need one SESSION"
-        )
+        raise InvalidArgumentError("--param, --averaging-constants and --exclude need one SESSION")
     # Checked before connecting to the server.
     calipers.plot.require(options.output)
     with calipers.connect(options.server, run=options.run, timeout=options.timeout) as client:
