@@ -27,7 +27,7 @@ struct Disk {
   double merged = 0;
 };
 
-std::string SessionId(std::int64_t number) {
+std::string WeightId(std::int64_t number) {
   return absl::StrCat("model.layers.", number, ".mlp.down_proj/weight");
 }
 
@@ -45,7 +45,7 @@ std::string RandomFloats(std::mt19937& random, std::int64_t count, float sign) {
 grpc::ByteBuffer CreateChannelwise(std::int64_t session) {
   v1::CreateSessionRequest request;
   request.set_parent(kRun);
-  request.set_session_id(SessionId(session));
+  request.set_session_id(WeightId(session));
   request.mutable_session()->mutable_args()->set_strategy(v1::STRATEGY_CHANNEL);
   return Serialized(request);
 }
@@ -56,7 +56,7 @@ grpc::ByteBuffer BatchMessage(std::int64_t index, std::int64_t params, std::mt19
   request.set_worker("rank 0");
   for (std::int64_t s = 0; s < kLlamaSessions; ++s) {
     v1::ReducedObservation& record = *request.mutable_reduced()->add_observations();
-    record.mutable_header()->set_session(absl::StrCat(kRun, "/sessions/", SessionId(s)));
+    record.mutable_header()->set_session(absl::StrCat(kRun, "/sessions/", WeightId(s)));
     record.mutable_header()->set_index(index);
     record.mutable_header()->set_dtype("F32");
     record.mutable_header()->add_shape(params);

@@ -24,7 +24,7 @@
 namespace calipers::bench {
 namespace {
 
-constexpr std::size_t kPiece = 256 * kKiB;
+constexpr std::size_t kDurablePiece = 256 * kKiB;
 constexpr char kMemory[] = "memory";
 constexpr int kDurableRounds = 5;
 
@@ -146,7 +146,7 @@ Work TensorWork(const TensorLoad& load, std::function<double(const std::string&)
 Work Tensors(const TensorLoad& load) {
   const auto messages = std::make_shared<std::vector<std::vector<grpc::ByteBuffer>>>();
   for (int s = 0; s < load.streams; ++s) {
-    messages->push_back(TensorMessages(load.tensor_bytes, kPiece,
+    messages->push_back(TensorMessages(load.tensor_bytes, kDurablePiece,
                                        static_cast<std::size_t>(load.each()), s * load.each()));
   }
   return TensorWork(load, [=](const std::string& target) {
@@ -158,7 +158,7 @@ Work Tensors(const TensorLoad& load) {
 Work TensorsOfWorkers(const TensorLoad& load) {
   return TensorWork(load, [=](const std::string& target) {
     return WorkerStreams(target, {.streams = load.streams,
-                                  .piece_bytes = kPiece,
+                                  .piece_bytes = kDurablePiece,
                                   .tensor_bytes = load.tensor_bytes,
                                   .tensors = static_cast<int>(load.each())});
   });

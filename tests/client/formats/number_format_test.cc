@@ -70,14 +70,14 @@ TEST(ValuesTest, JsonKeepsEveryBit) {
   for (int i = 0; i < 2'000; ++i) {
     const float value =
         std::ldexp(static_cast<float>(random() % 1000003), static_cast<int>(random() % 200) - 120);
-    const auto json = ToJson(MakeTensor(Dtype::kF32, {value}));
-    const auto back = nlohmann::json::parse(json.dump());
+    const auto made = ToJson(MakeTensor(Dtype::kF32, {value}));
+    const auto back = nlohmann::json::parse(made.dump());
     ASSERT_EQ(back["values"][0].get<double>(), static_cast<double>(value));
   }
-  const auto json =
+  const auto made =
       ToJson(MakeTensor(Dtype::kF32, {std::nan(""), std::numeric_limits<double>::infinity(),
                                       -std::numeric_limits<double>::infinity()}));
-  EXPECT_EQ(json.dump(), R"({"dtype":"F32","shape":[3],"values":["NaN","Infinity","-Infinity"]})");
+  EXPECT_EQ(made.dump(), R"({"dtype":"F32","shape":[3],"values":["NaN","Infinity","-Infinity"]})");
 }
 
 TEST(ValuesTest, BytesHaveUnits) {
