@@ -8,9 +8,14 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "server/model/digest.h"
 #include "tests/core/reduce/statistics/zero_count.h"
+#include "tests/support/records.h"
 #include "tests/support/run_files.h"
 #include "tests/support/server_fixture.h"
 #include "tests/support/temp_directory.h"
@@ -142,6 +147,19 @@ TEST_F(StatisticsTest, TensorAndRecordComeToTheSame) {
   EXPECT_EQ(ObserveReduced(0, 0, 2, {ZeroCountValue(1)}).outcome(), Ack::OUTCOME_DUPLICATE);
   // The statistic is part of the digest.
   EXPECT_EQ(ObserveReduced(0, 0, 2, {ZeroCountValue(2)}).outcome(), Ack::OUTCOME_CONFLICT);
+}
+
+// Digests are stored, so they must stay as they are. Python's xxhash 4.1 computed this one, of the
+// values, the name and the value of the statistic, each behind its length as struct.pack("<Q",
+// ...), with the seed of tests/server/model/digest_test.cc.
+TEST_F(StatisticsTest, TheDigestNeverChanges) {
+  const auto statistics = StatisticValues::Make({{"zero_count", ZeroCountValue(1)}});
+  ASSERT_OK(statistics);
+  Record record = *calipers::testing::MakeRecord(-1, 2, 3);
+  const Digest digest = DigestOf(std::move(record).WithStatistics(*statistics));
+  EXPECT_EQ(absl::BytesToHexString(
+                absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size())),
+            "0db3f97fefcd12dce4de17a4a52e24b5");
 }
 
 TEST_F(StatisticsTest, ARecordHasExactlyThoseOfItsSession) {
