@@ -16,8 +16,6 @@ constexpr char kCoverageFooter[] = R"(Examples:
 Prints the batches and tokens of each worker, then of each session, then the sessions
 without data. Exit status 4 if there are sessions without data.)";
 
-using Align = Table::Align;
-
 nlohmann::ordered_json WorkersJson(
     const google::protobuf::RepeatedPtrField<v1::WorkerCoverage>& workers) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -46,6 +44,7 @@ void PrintJson(const v1::Coverage& coverage) {
 }
 
 void PrintTables(const v1::Coverage& coverage) {
+  using Align = Table::Align;
   Table workers({{"worker"}, {"batches", Align::kRight}, {"tokens", Align::kRight}});
   for (const v1::WorkerCoverage& worker : coverage.workers()) {
     workers.AddRow(
