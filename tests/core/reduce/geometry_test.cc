@@ -225,11 +225,11 @@ QuantizationArgs Args(Strategy strategy, std::int64_t group_size = 2, Dims block
 
 void ExpectAsOracle(BaseName base_name, const QuantizationArgs& args, Arithmetic arithmetic,
                     const Dims& dims) {
-  SCOPED_TRACE(testing::Message() << BaseNameText(base_name) << " " << StrategyName(args.strategy)
-                                  << " " << ShapeText(dims) << " group "
-                                  << args.group_size.value_or(0) << " block "
-                                  << ShapeText(args.block_structure) << " arithmetic "
-                                  << static_cast<int>(arithmetic));
+  SCOPED_TRACE(::testing::Message()
+               << BaseNameText(base_name) << " " << StrategyName(args.strategy) << " "
+               << ShapeText(dims) << " group " << args.group_size.value_or(0) << " block "
+               << ShapeText(args.block_structure) << " arithmetic "
+               << static_cast<int>(arithmetic));
   const auto expected = Oracle(base_name, args, arithmetic, dims);
   const auto view = MakeView(base_name, args, arithmetic, dims);
   ASSERT_EQ(view.ok(), expected.has_value()) << view.status();

@@ -121,7 +121,7 @@ TEST(ConvertTest, ASessionShowsWhatItHolds) {
   const absl::Time created = absl::FromUnixNanos(1'600'000'000'123'456'789);
   const auto identity = std::make_shared<const SessionIdentity>(
       SessionIdentity{*SessionName::Parse("runs/r/sessions/m/input"), {}, created});
-  Session session({identity, *store.CreateSession(identity)}, /*is_new=*/true, &store, &feed);
+  Session session({identity, *store.CreateSession(identity)}, &store, &feed);
   v1::Session proto = ToProto(session);
   EXPECT_EQ(proto.name(), "runs/r/sessions/m/input");
   EXPECT_EQ(proto.create_time().seconds(), 1'600'000'000);
@@ -165,7 +165,7 @@ class ReadMaskTest : public ::testing::Test {
   ChangeFeed feed_;
   const std::shared_ptr<const SessionIdentity> identity_ = std::make_shared<const SessionIdentity>(
       SessionIdentity{*SessionName::Parse("runs/r/sessions/m/input"), {}, absl::UnixEpoch()});
-  Session session_{{identity_, *store_.CreateSession(identity_)}, /*is_new=*/true, &store_, &feed_};
+  Session session_{{identity_, *store_.CreateSession(identity_)}, &store_, &feed_};
 };
 
 TEST_F(ReadMaskTest, EachPathGivesItsMemberAlone) {
