@@ -15,7 +15,7 @@ struct RangeSummary {
   bool saw_nan = false;
   /// True if some parameter without NaN has an infinity at either end.
   bool saw_inf = false;
-  /// The first parameter whose min is above its max; absent if there is none.
+  /// The first parameter whose min is above its max; nullopt if no min is above its max.
   std::optional<std::size_t> crossed;
   /// Among the parameters without NaN: the parameter with the least min, and the parameter with the
   /// greatest max. 0 if every parameter has a NaN.

@@ -24,11 +24,11 @@ struct SeriesSummary {
   std::int64_t empty_batches = 0;
   /// The series holds all indices 0 .. contiguous_prefix - 1.
   BatchIndex contiguous_prefix = 0;
-  /// The largest index plus one; 0 if there is none.
+  /// The largest index plus one; 0 if the series is empty.
   BatchIndex end_index = 0;
   std::int64_t missing_range_count = 0;
   std::int64_t conflict_count = 0;
-  /// The end of the latest written checkpoint; 0 if there is none.
+  /// The end of the latest written checkpoint; 0 if the series has no checkpoint.
   BatchIndex checkpoint_end = 0;
   std::optional<std::int64_t> sealed_count;
 
@@ -60,7 +60,7 @@ struct SeriesFacts {
   std::optional<std::vector<std::int64_t>> qparam_shape;
   /// The number of records, since the store was opened, whose index held a different record.
   std::int64_t conflict_count = 0;
-  /// The end of the latest written checkpoint; 0 if there is none.
+  /// The end of the latest written checkpoint; 0 if the series has no checkpoint.
   BatchIndex checkpoint_end = 0;
   std::optional<std::int64_t> sealed_count;
   /// Not OK if the records cannot be counted. Then only conflict_count and sealed_count are valid.

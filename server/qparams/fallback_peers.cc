@@ -20,7 +20,7 @@ struct Gap {
   std::string after;
 };
 
-// The gap behind the first part of the module that equals `part`; nullopt if there is none.
+// The gap behind the first part of the module name that equals `part`; nullopt if no part does.
 std::optional<Gap> FindGap(const SessionName& session, absl::string_view part) {
   const absl::string_view name = session.full();
   const std::size_t begin_of_module = name.size() - session.session_id().size();

@@ -77,7 +77,7 @@ class DuplicateCheck {
   std::int64_t conflicts_with_pending_ = 0;
 };
 
-/// The result for a refused record. The index is the one that the record came with.
+/// The result for a record that is refused with `status`. Its index is record.index, or -1.
 PutResult Refused(const NewRecord& record, absl::Status status);
 
 }  // namespace calipers::server

@@ -12,7 +12,8 @@
 
 namespace calipers::server {
 
-/// The series' checkpoint; nullopt if there is none. DATA_LOSS if it is damaged.
+/// Reads the checkpoint of the series. nullopt if the series has no checkpoint; DATA_LOSS if the
+/// checkpoint is damaged.
 absl::StatusOr<std::optional<Checkpoint>> FetchCheckpoint(const Database& database,
                                                           const LiveSeries& series);
 

@@ -276,7 +276,7 @@ TEST_F(RunFileSessionParserTest, AWorkersNameIsAsLongAsAServerTakes) {
   ExpectRefused(with(257), "worker");
 }
 
-// The session in a file must be one that can be created. Its name follows from its id.
+// A server must be able to create the session from the file. The name is made from the id.
 TEST_F(RunFileSessionParserTest, ANameProgressAndProblemInTheMetadataAreDropped) {
   SafetensorsParts parts(whole_);
   parts.EditSession(kId, [](json& whole) {

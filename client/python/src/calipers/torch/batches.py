@@ -164,7 +164,7 @@ def run_batch(model: torch.nn.Module, batch: Any) -> object:
 
 
 def model_device(model: torch.nn.Module) -> torch.device:
-    """The device of the first tensor that is not on "meta"; the CPU if there is none."""
+    """The device of the first tensor that is not on "meta"; the CPU if all are on "meta"."""
     for tensors in (model.parameters(), model.buffers()):
         for tensor in tensors:
             if tensor.device.type != "meta":
