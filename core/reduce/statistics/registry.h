@@ -17,8 +17,7 @@ using StatisticSet = std::vector<const Statistic*>;
 /// All statistics of this program, sorted by name. docs/add-a-statistic.md says how to add one.
 absl::Span<const Statistic* const> RegisteredStatistics();
 
-/// The statistic of this name. INVALID_ARGUMENT, with a list of the registered names, for an unknown
-/// name.
+/// The statistic of this name. INVALID_ARGUMENT, with the registered names, for an unknown name.
 absl::StatusOr<const Statistic*> FindStatistic(absl::string_view name);
 
 }  // namespace calipers
