@@ -23,7 +23,6 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
   prefix.coverage_ = std::move(state.coverage);
   prefix.end_ = checkpoint.prefix_end;
   if (prefix.end_ > 0) prefix.dtype_ = state.dtype;
-  prefix.qparam_shape_ = std::move(state.qparam_shape);
   return prefix;
 }
 

@@ -35,11 +35,6 @@ class SeriesPrefix {
 
   BatchIndex end() const { return end_; }
   const SeriesFold& fold() const { return fold_; }
-  const SeriesCoverage& coverage() const { return coverage_; }
-  /// The shape in the restored checkpoint.
-  const std::optional<std::vector<std::int64_t>>& qparam_shape() const { return qparam_shape_; }
-  /// The dtype of the records; nullopt without records.
-  std::optional<Dtype> dtype() const { return dtype_; }
 
  private:
   const SessionSpec* spec_;
@@ -47,7 +42,6 @@ class SeriesPrefix {
   SeriesCoverage coverage_;
   BatchIndex end_ = 0;
   std::optional<Dtype> dtype_;
-  std::optional<std::vector<std::int64_t>> qparam_shape_;
 };
 
 }  // namespace calipers::server

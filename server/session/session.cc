@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "core/fold/sweep.h"
 #include "core/status_macros.h"
+#include "server/session/acknowledge.h"
 
 namespace calipers::server {
 namespace {
@@ -110,24 +111,8 @@ absl::Status Session::CheckPolicy(const Record& record) const {
 }
 
 Ack Session::Acknowledge(SeriesId series, const PutResult& result) {
-  Ack ack{.index = result.index, .outcome = Outcome::kRejected, .status = result.status};
-  switch (result.outcome) {
-    case PutResult::kStored:
-      ack.outcome = Outcome::kStored;
-      break;
-    case PutResult::kDuplicate:
-      ack.outcome = Outcome::kDuplicate;
-      return ack;
-    case PutResult::kConflict:
-      ack.outcome = Outcome::kConflict;
-      ack.status = absl::AlreadyExistsError(
-          absl::StrCat("index ", ack.index, " of session ", name().full(),
-                       " holds another record; it stays (was the batch order the same?)"));
-      break;
-    case PutResult::kRefused:
-    case PutResult::kUncertain:
-      return ack;
-  }
+  Ack ack = server::Acknowledge(name(), result);
+  if (ack.outcome != Outcome::kStored && ack.outcome != Outcome::kConflict) return ack;
   {
     absl::MutexLock lock(&mu_);
     const BatchIndex prefix = result.summary.contiguous_prefix;
@@ -156,12 +141,15 @@ SeriesFacts Session::FactsOf(SeriesId series) const {
   } else {
     known.problem = facts.status();
   }
-  if (!known.problem.ok()) {
-    known.problem = absl::Status(
-        known.problem.code(),
-        absl::StrCat("session ", name().full(), " cannot be read: ", known.problem.message()));
-  }
+  if (!known.problem.ok()) known.problem = Unreadable(known.problem);
   return known;
+}
+
+absl::StatusOr<SeriesSummary> Session::SummaryOf(SeriesId series) const {
+  const absl::StatusOr<SeriesSummary> summary = store_->Summary(series);
+  if (absl::IsNotFound(summary.status())) return SeriesSummary();
+  if (!summary.ok()) return Unreadable(summary.status());
+  return summary;
 }
 
 SeriesFacts Session::Facts() const {
@@ -187,6 +175,11 @@ SessionCoverage Session::Coverage() const {
 
 absl::Status Session::Deleted() const {
   return absl::NotFoundError(absl::StrCat("session ", name().full(), " was deleted"));
+}
+
+absl::Status Session::Unreadable(const absl::Status& problem) const {
+  return absl::Status(problem.code(), absl::StrCat("session ", name().full(),
+                                                   " cannot be read: ", problem.message()));
 }
 
 absl::Status Session::NothingSeen(const SeriesCoverage& coverage) const {
@@ -239,8 +232,8 @@ absl::Status Session::RestorePrefix() {
   ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
   // Do not look for a checkpoint if the series is too short for one.
   if (spec().retention == Retention::kSeries) {
-    const SeriesFacts facts = FactsOf(series);
-    if (facts.problem.ok() && facts.indices.ContiguousPrefix() < CheckpointEvery()) {
+    const absl::StatusOr<SeriesSummary> summary = SummaryOf(series);
+    if (summary.ok() && summary->contiguous_prefix < CheckpointEvery()) {
       prefix_ = std::make_unique<SeriesPrefix>(&spec());
       return absl::OkStatus();
     }
@@ -411,7 +404,12 @@ absl::Status Session::CheckpointNow() {
                                  spec().retention == Retention::kFolded);
 }
 
-bool Session::HasCount(std::int64_t count) const { return Facts().coverage.count >= count; }
+bool Session::HasCount(std::int64_t count) const {
+  const absl::StatusOr<SeriesId> series = CurrentSeries();
+  if (!series.ok()) return false;
+  const absl::StatusOr<SeriesSummary> summary = SummaryOf(*series);
+  return summary.ok() && summary->count >= count;
+}
 
 absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
                                    const std::function<absl::Status()>& interrupted) {
@@ -420,13 +418,12 @@ absl::Status Session::WaitForCount(std::int64_t count, absl::Time deadline,
   while (true) {
     // The wait continues after a reset, with the new series.
     ASSIGN_OR_RETURN(const SeriesId series, CurrentSeries());
-    const SeriesFacts facts = FactsOf(series);
-    if (facts.coverage.count >= count) return absl::OkStatus();
-    RETURN_IF_ERROR(facts.problem);
+    ASSIGN_OR_RETURN(const SeriesSummary summary, SummaryOf(series));
+    if (summary.count >= count) return absl::OkStatus();
     RETURN_IF_ERROR(interrupted());
     if (absl::Now() >= deadline) {
       return absl::DeadlineExceededError(absl::StrCat("session ", name().full(), " holds ",
-                                                      facts.coverage.count, " of the ", count,
+                                                      summary.count, " of the ", count,
                                                       " records to wait for"));
     }
     // The puts reported more records than the store has: the series is being deleted or reset.

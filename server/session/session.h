@@ -144,9 +144,13 @@ class Session {
   // The store's facts of `series`. They are empty if the series no longer exists: then the session
   // is being reset or deleted. `problem` names the session.
   SeriesFacts FactsOf(SeriesId series) const;
+  // Their summary; `problem` is the status.
+  absl::StatusOr<SeriesSummary> SummaryOf(SeriesId series) const;
   // The facts of the current series; empty if the session was deleted.
   SeriesFacts Facts() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Deleted() const;
+  // The status of facts that cannot be read, with the session's name.
+  absl::Status Unreadable(const absl::Status& problem) const;
   absl::Status NothingSeen(const SeriesCoverage& coverage) const;
   // FAILED_PRECONDITION if there are no records to fold.
   absl::StatusOr<Moment> Now(BatchIndex from) ABSL_LOCKS_EXCLUDED(mu_);

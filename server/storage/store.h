@@ -133,6 +133,9 @@ class Store {
   /// count covers the puts through this object. NOT_FOUND if the series does not exist.
   virtual absl::StatusOr<SeriesFacts> Facts(SeriesId series) = 0;
 
+  /// The summary of these facts, without a copy of them. `problem` of the facts is the status.
+  virtual absl::StatusOr<SeriesSummary> Summary(SeriesId series) = 0;
+
   /// The records from index `from` on.
   virtual absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) = 0;
 

@@ -86,6 +86,12 @@ absl::StatusOr<SeriesFacts> MemorySeries::Facts() const {
   return facts_;
 }
 
+absl::StatusOr<SeriesSummary> MemorySeries::Summary() const {
+  absl::MutexLock lock(&mu_);
+  if (IsGone()) return SeriesGone();
+  return facts_.Summary();
+}
+
 absl::StatusOr<std::int64_t> MemorySeries::Seal(std::optional<std::int64_t> count) {
   absl::MutexLock lock(&mu_);
   if (IsGone()) return SeriesGone();

@@ -50,6 +50,7 @@ class MemorySeries {
   absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint() const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckFits(const RecordForm& form) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<SeriesFacts> Facts() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<SeriesSummary> Summary() const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);
 
   /// Releases the series' bytes in the budget, and refuses further records. Existing readers

@@ -143,6 +143,12 @@ absl::StatusOr<SeriesFacts> MemoryStore::Facts(SeriesId id) {
   return series->Facts();
 }
 
+absl::StatusOr<SeriesSummary> MemoryStore::Summary(SeriesId id) {
+  const std::shared_ptr<MemorySeries> series = series_.Find(id);
+  if (series == nullptr) return SeriesGone();
+  return series->Summary();
+}
+
 absl::StatusOr<std::unique_ptr<SeriesReader>> MemoryStore::Read(SeriesId id, BatchIndex from) {
   std::shared_ptr<MemorySeries> series = series_.Find(id);
   if (series == nullptr) return SeriesGone();

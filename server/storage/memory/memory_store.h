@@ -33,6 +33,7 @@ class MemoryStore final : public Store {
   std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override;
   absl::Status CheckFits(SeriesId series, const RecordForm& form) override;
   absl::StatusOr<SeriesFacts> Facts(SeriesId series) override;
+  absl::StatusOr<SeriesSummary> Summary(SeriesId series) override;
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override;
   std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
                                                     std::optional<std::int64_t> count) override;

@@ -22,7 +22,8 @@ constexpr std::array<absl::string_view, 4> kNothing = {"LOCK", "FORMAT.tmp", "db
 
 std::string FormatFile(const std::string& directory) { return directory + "/FORMAT"; }
 
-absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
+// The format that the text of a file FORMAT names.
+absl::StatusOr<int> ParseFormat(const std::string& directory, absl::string_view text) {
   absl::string_view number = text;
   int format = 0;
   // Check for digits, because SimpleAtoi also accepts signs and blanks.
@@ -38,28 +39,29 @@ absl::Status CheckFormat(const std::string& directory, absl::string_view text) {
   if (format > kDataFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, " was written by a newer Calipers: it has format ", format,
-                     ", and this version reads format ", kDataFormat,
+                     ", and this version reads formats ", kOldestFormat, " to ", kDataFormat,
                      ": use the newer version, or export with it and import here"));
   }
-  if (format < kDataFormat) {
+  if (format < kOldestFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory, " was written by an older Calipers: it has format ", format,
-                     ", and this version reads format ", kDataFormat,
+                     ", and this version reads formats ", kOldestFormat, " to ", kDataFormat,
                      ": use the older version, or export with it and import here"));
   }
-  return absl::OkStatus();
+  return format;
 }
 
 }  // namespace
 
-absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::string& directory) {
+absl::StatusOr<std::optional<int>> FormatOf(rocksdb::FileSystem& files,
+                                            const std::string& directory) {
   ASSIGN_OR_RETURN(const bool marked, FileExists(files, FormatFile(directory)));
   if (marked) {
     std::string text;
     RETURN_IF_ERROR(FromDisk(rocksdb::ReadFileToString(&files, FormatFile(directory), &text),
                              "reading", FormatFile(directory)));
-    RETURN_IF_ERROR(CheckFormat(directory, text));
-    return true;
+    ASSIGN_OR_RETURN(const int format, ParseFormat(directory, text));
+    return format;
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(files, directory));
   for (const std::string& name : names) {
@@ -68,7 +70,7 @@ absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::stri
         absl::StrCat(directory, " is neither empty nor a data directory: it has ", name,
                      " and no file FORMAT (give an empty directory or a server's data directory)"));
   }
-  return false;
+  return std::nullopt;
 }
 
 std::string UnfinishedRestore(const std::string& directory) { return directory + "/db.part"; }

@@ -1,6 +1,7 @@
 #ifndef CALIPERS_SERVER_STORAGE_ROCKSDB_DATA_FORMAT_H_
 #define CALIPERS_SERVER_STORAGE_ROCKSDB_DATA_FORMAT_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -9,15 +10,18 @@
 
 namespace calipers::server {
 
-/// The format of the data directories that this version writes and reads; docs/durability.md
-/// describes it. Format 1, which was never released, had range deletions. Reads no longer look for
-/// these (options.h).
-inline constexpr int kDataFormat = 2;
+/// The format of the data directories that this version writes; docs/durability.md describes it.
+inline constexpr int kDataFormat = 3;
+/// The oldest format that this version reads. Format 2 has no facts rows, and a server that writes
+/// it would not keep them up to date. Format 1, which was never released, had range deletions.
+/// Reads no longer look for these (options.h).
+inline constexpr int kOldestFormat = 2;
 
-/// True if `directory` is marked as a data directory of a format that this version reads; false if
-/// it is empty or does not exist. FAILED_PRECONDITION if it has another format, or is not a data
+/// The format of a data directory; no value if `directory` is empty or does not exist.
+/// FAILED_PRECONDITION if this version does not read the format, or if `directory` is not a data
 /// directory.
-absl::StatusOr<bool> IsDataDirectory(rocksdb::FileSystem& files, const std::string& directory);
+absl::StatusOr<std::optional<int>> FormatOf(rocksdb::FileSystem& files,
+                                            const std::string& directory);
 
 /// Marks `directory` as a data directory of this format, durably.
 absl::Status MarkDataDirectory(rocksdb::FileSystem& files, const std::string& directory);

@@ -50,6 +50,12 @@ std::optional<SeriesFacts> LiveSeries::Facts() const {
   return *facts_;
 }
 
+std::optional<SeriesSummary> LiveSeries::Summary() const {
+  absl::MutexLock lock(&mu_);
+  if (facts_ == nullptr) return std::nullopt;
+  return facts_->Summary();
+}
+
 SeriesFacts LiveSeries::FactsWith(absl::Status problem) const {
   absl::MutexLock lock(&mu_);
   SeriesFacts facts;

@@ -57,8 +57,9 @@ class LiveSeries {
   /// Marks the facts as lost, for good.
   void SetLost(absl::Status problem) ABSL_LOCKS_EXCLUDED(mu_);
 
-  /// A copy of the facts; no value if they are not in memory.
+  /// A copy of the facts, or their summary; no value if they are not in memory.
   std::optional<SeriesFacts> Facts() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<SeriesSummary> Summary() const ABSL_LOCKS_EXCLUDED(mu_);
   /// The facts of a series whose records cannot be counted, with the reason.
   SeriesFacts FactsWith(absl::Status problem) const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<std::int64_t> sealed_count() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -50,9 +51,9 @@ absl::Status CopyDatabase(rocksdb::FileSystem& files, const std::string& from,
 }
 
 absl::Status CheckBackup(rocksdb::FileSystem& files, const std::string& from) {
-  ASSIGN_OR_RETURN(const bool is_one, IsDataDirectory(files, from));
+  ASSIGN_OR_RETURN(const std::optional<int> format, FormatOf(files, from));
   ASSIGN_OR_RETURN(const bool has_database, FileExists(files, from + "/db/CURRENT"));
-  if (is_one && has_database) return absl::OkStatus();
+  if (format && has_database) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(from, " holds no backup (give a directory in backups/ of a data directory)"));
 }
@@ -76,8 +77,8 @@ absl::Status Fill(rocksdb::FileSystem& files, const std::string& from,
 absl::Status RestoreBackup(const std::string& from, const std::string& data_dir) {
   const std::shared_ptr<rocksdb::FileSystem> files = rocksdb::FileSystem::Default();
   RETURN_IF_ERROR(CheckBackup(*files, from));
-  ASSIGN_OR_RETURN(const bool marked, IsDataDirectory(*files, data_dir));
-  if (marked) {
+  ASSIGN_OR_RETURN(const std::optional<int> format, FormatOf(*files, data_dir));
+  if (format) {
     return absl::FailedPreconditionError(absl::StrCat(
         data_dir, " already holds data: restore into an empty directory, or move the data away"));
   }

@@ -54,14 +54,13 @@ absl::StatusOr<std::unique_ptr<Store>> RocksdbStore::Open(const RocksdbOptions& 
   const auto files = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
   const std::string directory = std::filesystem::absolute(options.directory).lexically_normal();
   // Check before anything is created: the directory may belong to another program.
-  RETURN_IF_ERROR(IsDataDirectory(*files, directory).status());
+  RETURN_IF_ERROR(FormatOf(*files, directory).status());
   RETURN_IF_ERROR(MakeDirectory(*files, directory));
   ASSIGN_OR_RETURN(auto lock, DirectoryLock::Acquire(files, directory));
-  ASSIGN_OR_RETURN(const bool marked, IsDataDirectory(*files, directory));
-  if (!marked) {
-    RETURN_IF_ERROR(CheckNoRestoreUnfinished(*files, directory));
-    RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
-  }
+  ASSIGN_OR_RETURN(const std::optional<int> format, FormatOf(*files, directory));
+  if (!format) RETURN_IF_ERROR(CheckNoRestoreUnfinished(*files, directory));
+  // Before the first row of this format is written, so that an older version refuses the directory.
+  if (format != kDataFormat) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
   ASSIGN_OR_RETURN(auto database,
                    Database::Open({directory, options.durability, options.cache_bytes,
                                    options.table_bytes, files}));
@@ -253,6 +252,18 @@ absl::StatusOr<SeriesFacts> RocksdbStore::Facts(SeriesId id) {
   // The rows may have been removed during the reading.
   if (Find(id) == nullptr) return SeriesGone();
   return facts.ok() ? *std::move(facts) : series->FactsWith(facts.status());
+}
+
+absl::StatusOr<SeriesSummary> RocksdbStore::Summary(SeriesId id) {
+  {
+    absl::ReaderMutexLock lock(&lifecycle_mu_);
+    const std::shared_ptr<LiveSeries> series = Find(id);
+    if (series == nullptr) return SeriesGone();
+    if (const std::optional<SeriesSummary> summary = series->Summary()) return *summary;
+  }
+  ASSIGN_OR_RETURN(const SeriesFacts facts, Facts(id));
+  RETURN_IF_ERROR(facts.problem);
+  return facts.Summary();
 }
 
 absl::StatusOr<std::unique_ptr<SeriesReader>> RocksdbStore::Read(SeriesId id, BatchIndex from) {

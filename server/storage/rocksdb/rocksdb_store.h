@@ -61,6 +61,8 @@ class RocksdbStore final : public Store {
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_, put_mu_);
   absl::Status CheckFits(SeriesId series, const RecordForm& form) override;
   absl::StatusOr<SeriesFacts> Facts(SeriesId series) override ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
+  absl::StatusOr<SeriesSummary> Summary(SeriesId series) override
+      ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override
       ABSL_LOCKS_EXCLUDED(lifecycle_mu_);
   std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,

@@ -40,6 +40,7 @@ class WaitingStore final : public Store {
     return store_.CheckFits(series, form);
   }
   absl::StatusOr<SeriesFacts> Facts(SeriesId series) override { return store_.Facts(series); }
+  absl::StatusOr<SeriesSummary> Summary(SeriesId series) override { return store_.Summary(series); }
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
     return store_.Read(series, from);
   }

@@ -35,6 +35,9 @@ class StoreContract : public ::testing::Test {
   SeriesFacts FactsOf(SeriesId series) {
     const absl::StatusOr<SeriesFacts> facts = store().Facts(series);
     EXPECT_OK(facts);
+    const absl::StatusOr<SeriesSummary> summary = store().Summary(series);
+    EXPECT_OK(summary);
+    EXPECT_EQ(summary.value_or(SeriesSummary()), facts.value_or(SeriesFacts()).Summary());
     return facts.value_or(SeriesFacts());
   }
 
@@ -87,6 +90,7 @@ class StoreContract : public ::testing::Test {
     EXPECT_EQ(put.index, 7);
     EXPECT_THAT(put.status, gone);
     EXPECT_THAT(store().Facts(series), gone);
+    EXPECT_THAT(store().Summary(series), gone);
     EXPECT_THAT(store().Read(series, 0), gone);
     EXPECT_THAT(store().Seal(series, 1), gone);
     EXPECT_THAT(store().ReadCheckpoint(series), gone);

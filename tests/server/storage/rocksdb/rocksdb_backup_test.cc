@@ -73,7 +73,7 @@ TEST_P(BackupDurabilityTest, ARestoredBackupHasAllThatWasThere) {
 TEST_F(BackupTest, IsLaidOutAsADataDirectory) {
   Fill();
   const std::string backup = store_->CreateBackup("b")->path;
-  EXPECT_EQ(testing::ReadFile(backup + "/FORMAT"), "calipers 2\n");
+  EXPECT_EQ(testing::ReadFile(backup + "/FORMAT"), "calipers 3\n");
   // A restore does not change the backup.
   EXPECT_OK(RestoreBackup(backup, target_.path()));
   ExpectFilled(backup);

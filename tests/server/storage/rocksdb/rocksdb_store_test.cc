@@ -140,7 +140,19 @@ TEST_F(RocksdbStoreTest, AResetSeriesIsResetAfterReopening) {
 TEST_F(RocksdbStoreTest, SaysWhatFormatTheDirectoryHas) {
   Open();
   store_.reset();
-  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 2\n");
+  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 3\n");
+}
+
+TEST_F(RocksdbStoreTest, AnOlderFormatBecomesTheNewOne) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  PutOne(*store_, series, 0, 1);
+  store_.reset();
+  testing::WriteFile(path() + "/FORMAT", "calipers 2\n");
+  Open();
+  EXPECT_EQ(IndicesOf(*store_, series), (std::vector<BatchIndex>{0}));
+  store_.reset();
+  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 3\n");
 }
 
 TEST_F(RocksdbStoreTest, RefusesAnotherFormat) {
@@ -150,18 +162,18 @@ TEST_F(RocksdbStoreTest, RefusesAnotherFormat) {
   EXPECT_THAT(
       RocksdbStore::Open(options_),
       StatusIs(absl::StatusCode::kFailedPrecondition,
-               AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("reads format 2"))));
+               AllOf(HasSubstr("newer Calipers"), HasSubstr("12"), HasSubstr("formats 2 to 3"))));
   testing::WriteFile(path() + "/FORMAT", "calipers 1\n");
   EXPECT_THAT(RocksdbStore::Open(options_),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("older Calipers"), HasSubstr("reads format 2"))));
+                       AllOf(HasSubstr("older Calipers"), HasSubstr("formats 2 to 3"))));
 }
 
 TEST_F(RocksdbStoreTest, RefusesWhatIsNoFormat) {
   Open();
   store_.reset();
-  for (const char* text : {"", "calipers\n", "calipers 2", "calipers 0\n", "calipers -1\n",
-                           "calipers +2\n", "calipers  2\n", "calipers 2\n\n", "calipers one\n",
+  for (const char* text : {"", "calipers\n", "calipers 3", "calipers 0\n", "calipers -1\n",
+                           "calipers +3\n", "calipers  3\n", "calipers 3\n\n", "calipers one\n",
                            "salipers 2\n", "calipers 99999999999999\n"}) {
     testing::WriteFile(path() + "/FORMAT", text);
     EXPECT_THAT(RocksdbStore::Open(options_),

@@ -1,5 +1,5 @@
-#ifndef CALIPERS_CORE_QPARAMS_REFERENCE_QPARAMS_H_
-#define CALIPERS_CORE_QPARAMS_REFERENCE_QPARAMS_H_
+#ifndef CALIPERS_CORE_QPARAMS_REFERENCE_SCALES_H_
+#define CALIPERS_CORE_QPARAMS_REFERENCE_SCALES_H_
 
 #include <cstdint>
 #include <optional>
@@ -22,4 +22,4 @@ absl::StatusOr<GlobalScale> ReferenceGparam(const ElementRange& range);
 
 }  // namespace calipers
 
-#endif  // CALIPERS_CORE_QPARAMS_REFERENCE_QPARAMS_H_
+#endif  // CALIPERS_CORE_QPARAMS_REFERENCE_SCALES_H_

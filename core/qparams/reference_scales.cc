@@ -1,4 +1,4 @@
-#include "core/qparams/reference_qparams.h"
+#include "core/qparams/reference_scales.h"
 
 #include <algorithm>
 #include <array>

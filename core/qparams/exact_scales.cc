@@ -1,4 +1,4 @@
-#include "core/qparams/exact_qparams.h"
+#include "core/qparams/exact_scales.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/args/quantized_range.h"
 #include "core/qparams/mx_scale.h"
-#include "core/qparams/reference_qparams.h"
+#include "core/qparams/reference_scales.h"
 #include "core/status_macros.h"
 #include "core/tensor/dtype_limits.h"
 #include "core/tensor/element_load.h"
