@@ -69,7 +69,7 @@ absl::Status RunFileSessionParser::ParseWorkers(const json& workers) {
   for (const json& worker : workers) {
     if (!worker.is_string() || worker.get_ref<const std::string&>().size() > kMaxWorkerBytes) {
       return absl::InvalidArgumentError(
-          absl::StrCat("a worker's name is no text of at most ", kMaxWorkerBytes, " bytes"));
+          absl::StrCat("a worker's name is not a text of at most ", kMaxWorkerBytes, " bytes"));
     }
     session_.workers_.push_back(worker.get<std::string>());
   }

@@ -1,17 +1,17 @@
-# What `cmake --install` puts into place: both programs, and the client library as a CMake
-# package (find_package(calipers), target calipers::client) and a pkg-config package.
+# `cmake --install` installs both programs and the client library, with a CMake package
+# (find_package(calipers), target calipers::client) and a pkg-config package.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS calipers-server calipers RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-# Each before those that it uses.
+# Each library comes before the libraries that it uses.
 set(calipers_installed_libraries
   calipers_client_library calipers_client_formats calipers_core_fold calipers_core_reduce
-  calipers_core_args calipers_core_tensor calipers_health_proto calipers_proto)
+  calipers_core_args calipers_core_tensor calipers_health_proto calipers_service_proto calipers_proto)
 install(TARGETS ${calipers_installed_libraries} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-# Below a folder of their own: names such as core/ are nobody's outside of this repository.
+# In a folder of their own, because a path such as core/ could belong to any project.
 set(calipers_include_dir ${CMAKE_INSTALL_INCLUDEDIR}/calipers)
 foreach(folder IN ITEMS core client/formats client/library)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${calipers_include_dir}/${folder}

@@ -26,7 +26,7 @@ absl::Status Damaged(absl::string_view what) {
 template <typename Row>
 absl::Status ParseInto(Row& row, absl::string_view bytes, absl::string_view what) {
   if (row.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
-  return Damaged(absl::StrCat(what, " is not one"));
+  return Damaged(absl::StrCat(what, " is damaged"));
 }
 
 template <typename Row>
@@ -153,14 +153,14 @@ std::optional<std::vector<std::int64_t>> QparamShapeIn(const Row& row) {
 absl::StatusOr<IndexSet> IndicesIn(const FactsRow& row) {
   IndexSet indices;
   constexpr auto kEnd = static_cast<std::uint64_t>(kMaxBatchIndex) + 1;
-  if (row.indices_size() % 2 != 0) return Damaged("list of indices is not one");
+  if (row.indices_size() % 2 != 0) return Damaged("list of indices is damaged");
   std::uint64_t at = 0;
   for (int i = 0; i < row.indices_size(); i += 2) {
     const std::uint64_t skipped = row.indices(i);
     const std::uint64_t length = row.indices(i + 1);
     const bool touches = i > 0 && skipped == 0;
     if (touches || length == 0 || skipped > kEnd - at || length > kEnd - at - skipped) {
-      return Damaged("list of indices is not one");
+      return Damaged("list of indices is damaged");
     }
     const std::uint64_t start = at + skipped;
     at = start + length;

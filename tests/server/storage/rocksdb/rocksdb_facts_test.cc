@@ -158,7 +158,7 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 5")));
 }
 
-TEST_F(FactsTest, ADamagedRowIsSaidToBeOneAndKeepsTheSeal) {
+TEST_F(FactsTest, ADamagedRowGivesDataLossAndKeepsTheSeal) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < 64; ++i) Put(series, i);
