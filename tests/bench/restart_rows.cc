@@ -26,10 +26,15 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kRestartRounds = 3;
 
-// Medians, in ms.
+// The last call after a start sends a record to at most this many sessions.
+constexpr std::int64_t kSessionsObserved = 999;
+
+// In ms. The three calls follow one another, and each needs sessions that were not read yet.
 struct Restart {
   double serving = 0;      // from the start of the process to a connection
-  double first_query = 0;  // after that, for a session that was not read yet
+  double first_query = 0;  // GetMinMax of a session
+  double first_ack = 0;    // a stream with one record for another session
+  double all_acks = 0;     // a stream with one record for each of kSessionsObserved sessions
   double rocksdb = 0;
 };
 struct Restarts {
@@ -50,28 +55,47 @@ void Fill(const Programs& programs, const DataDirectory& directory, std::int64_t
   (server.*end)();
 }
 
-// Starts a server on the data in `directory`, asks one question, and stops the server.
-void StartOnce(const Programs& programs, const DataDirectory& directory,
-               std::vector<double>& serving, std::vector<double>& first_query) {
+// Starts a server on the data in `directory`, measures the first calls, and stops the server. Every
+// session has the records 0 to `next` - 1.
+Restart StartOnce(const Programs& programs, const DataDirectory& directory, std::int64_t sessions,
+                  std::int64_t next) {
+  Restart restart;
   const Clock::time_point begin = Clock::now();
   CalipersServer server(programs, CalipersServer::Durable(directory.path(), "sync"));
   server.client().Connect();
-  serving.push_back(Milliseconds(std::chrono::duration<double>(Clock::now() - begin).count()));
-  v1::GetMinMaxRequest request;
-  request.set_name(SessionFullName(0));
-  first_query.push_back(Milliseconds(server.client().Unary(kGetMinMax, Serialized(request))));
+  restart.serving = Milliseconds(std::chrono::duration<double>(Clock::now() - begin).count());
+  v1::GetMinMaxRequest question;
+  question.set_name(SessionFullName(0));
+  restart.first_query = Milliseconds(server.client().Unary(kGetMinMax, Serialized(question)));
+  v1::ObserveRequest observation;
+  AddRecord(observation, SessionFullName(sessions - 1), next);
+  std::vector<grpc::ByteBuffer> one = {Serialized(observation)};
+  restart.first_ack = Milliseconds(server.client().Stream(kObserve, one, /*answer_every=*/1));
+  const std::int64_t observed = std::min(sessions - 1, kSessionsObserved);
+  std::vector<grpc::ByteBuffer> all =
+      ShareMessages({.sessions = observed, .records = observed, .worker = static_cast<int>(next)});
+  restart.all_acks = Milliseconds(server.client().Stream(kObserve, all, /*answer_every=*/1));
+  return restart;
 }
 
-// Each start has the same data: a copy of `directory`.
-Restart MeasureOn(const Programs& programs, const DataDirectory& directory, int rounds) {
-  std::vector<double> serving;
-  std::vector<double> first_query;
-  std::vector<double> rocksdb;
+// The medians. Each start has the same data: a copy of `directory`.
+Restart MeasureOn(const Programs& programs, const DataDirectory& directory, int rounds,
+                  std::int64_t sessions, std::int64_t next) {
+  std::vector<Restart> starts;
   for (int round = 0; round < rounds; ++round) {
-    StartOnce(programs, DataDirectory(directory), serving, first_query);
-    rocksdb.push_back(Milliseconds(OpenAndReadSessions(DataDirectory(directory).path())));
+    starts.push_back(StartOnce(programs, DataDirectory(directory), sessions, next));
+    starts.back().rocksdb = Milliseconds(OpenAndReadSessions(DataDirectory(directory).path()));
   }
-  return {Median(serving), Median(first_query), Median(rocksdb)};
+  const auto median = [&starts](double Restart::*figure) {
+    std::vector<double> values;
+    for (const Restart& start : starts) values.push_back(start.*figure);
+    return Median(std::move(values));
+  };
+  return {.serving = median(&Restart::serving),
+          .first_query = median(&Restart::first_query),
+          .first_ack = median(&Restart::first_ack),
+          .all_acks = median(&Restart::all_acks),
+          .rocksdb = median(&Restart::rocksdb)};
 }
 
 Restarts Measure(const Programs& programs, int rounds, std::int64_t sessions,
@@ -79,10 +103,11 @@ Restarts Measure(const Programs& programs, int rounds, std::int64_t sessions,
   const DataDirectory directory;
   Fill(programs, directory, sessions, records, &CalipersServer::Kill);
   Restarts restarts;
-  restarts.after_kill = MeasureOn(programs, directory, rounds);
+  const std::int64_t next = records / sessions;
+  restarts.after_kill = MeasureOn(programs, directory, rounds, sessions, next);
   // Starts on the data after the kill, and stops properly.
   CalipersServer(programs, CalipersServer::Durable(directory.path(), "sync")).Stop();
-  restarts.after_stop = MeasureOn(programs, directory, rounds);
+  restarts.after_stop = MeasureOn(programs, directory, rounds, sessions, next);
   return restarts;
 }
 
@@ -95,6 +120,7 @@ std::vector<RowMaker> RestartRows(const Programs& programs, Rounds at_most) {
        std::vector<std::pair<std::int64_t, std::int64_t>>{{1000, 10'000},
                                                           {1000, 100'000},
                                                           {1000, 1'000'000},
+                                                          {1000, 4'000'000},
                                                           {100, 1'000'000},
                                                           {10'000, 1'000'000},
                                                           {100'000, 1'000'000},
@@ -112,7 +138,9 @@ std::vector<RowMaker> RestartRows(const Programs& programs, Rounds at_most) {
                         .calipers = figures.serving,
                         .limit = figures.rocksdb,
                         .less_is_better = true,
-                        .peers = {{"first GetMinMax", figures.first_query}}};
+                        .peers = {{"first GetMinMax", figures.first_query},
+                                  {"first acknowledgement", figures.first_ack},
+                                  {"acknowledgements of 999 sessions at most", figures.all_acks}}};
            }});
     };
     add("stopped", &Restarts::after_stop);
