@@ -40,6 +40,9 @@ class StoreWrapper : public server::Store {
   absl::StatusOr<server::SeriesFacts> Facts(server::SeriesId series) override {
     return base_->Facts(series);
   }
+  absl::StatusOr<server::SeriesSummary> Summary(server::SeriesId series) override {
+    return base_->Summary(series);
+  }
   absl::StatusOr<std::unique_ptr<server::SeriesReader>> Read(server::SeriesId series,
                                                              server::BatchIndex from) override {
     return base_->Read(series, from);

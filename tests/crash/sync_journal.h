@@ -19,7 +19,7 @@ namespace calipers::crash {
 /// Records how much of each file is certainly on the device. A killed process leaves its writes in
 /// the system's cache, and a power cut, now or after a restart, loses the writes that were not
 /// synced. The journal is a file, so it outlives the process.
-/// // Files that existed before the journal began count as synced; so do deletions. Thread-safe.
+/// Files that existed before the journal began count as synced; so do deletions. Thread-safe.
 class SyncJournal {
  public:
   /// Continues the journal in `file`, or begins a new one.

@@ -297,6 +297,10 @@ class SlowStore final : public crash::StoreWrapper {
     Wait();
     return StoreWrapper::Facts(series);
   }
+  absl::StatusOr<SeriesSummary> Summary(SeriesId series) override {
+    Wait();
+    return StoreWrapper::Summary(series);
+  }
   absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
     Wait();
     return StoreWrapper::Read(series, from);
