@@ -81,12 +81,11 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::OwnRangeOf(Session& session,
                                                              const QuantizationArgs& args) {
   FoldRequest fold = FoldOf(session, args);
   fold.exclude = request_.exclude;
-  // Without a qparam shape there is no range. GetMinMax returns the error for this session.
-  const std::optional<std::vector<std::int64_t>> shape = session.Snapshot().qparam_shape;
+  std::optional<std::vector<std::int64_t>> shape = session.Snapshot().qparam_shape;
   if (!shape) {
-    RETURN_IF_ERROR(session.GetMinMax().status());
-    // A record was stored after the snapshot.
-    return OwnRangeOf(session, args);
+    // There is no range, and GetMinMax returns the error, unless a record came after the snapshot.
+    ASSIGN_OR_RETURN(MinMaxAnswer answer, session.GetMinMax());
+    shape = std::move(answer.qparam_shape);
   }
   absl::StatusOr<Coarsening> coarsening = Coarsening::Make(
       session.name().base_name(), session.spec().args, *shape, GeometryOf(session, args));

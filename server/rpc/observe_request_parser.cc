@@ -19,6 +19,10 @@ constexpr std::uint32_t LengthDelimitedTag(int field) {
   return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 }
 
+constexpr std::uint32_t VarintTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+}
+
 constexpr std::uint32_t kWorkerTag = LengthDelimitedTag(v1::ObserveRequest::kWorkerFieldNumber);
 constexpr std::uint32_t kHeaderTag = LengthDelimitedTag(v1::ObserveRequest::kHeaderFieldNumber);
 constexpr std::uint32_t kReducedTag = LengthDelimitedTag(v1::ObserveRequest::kReducedFieldNumber);
@@ -34,6 +38,17 @@ constexpr std::uint32_t kGlobalMaxTag =
     LengthDelimitedTag(v1::ReducedObservation::kGlobalMaxFieldNumber);
 constexpr std::uint32_t kStatisticTag =
     LengthDelimitedTag(v1::ReducedObservation::kStatisticsFieldNumber);
+constexpr std::uint32_t kStatisticNameTag = LengthDelimitedTag(v1::Statistic::kNameFieldNumber);
+constexpr std::uint32_t kStatisticValueTag = LengthDelimitedTag(v1::Statistic::kValueFieldNumber);
+constexpr std::uint32_t kSessionTag =
+    LengthDelimitedTag(v1::ObservationHeader::kSessionFieldNumber);
+constexpr std::uint32_t kIndexTag = VarintTag(v1::ObservationHeader::kIndexFieldNumber);
+constexpr std::uint32_t kDtypeTag = LengthDelimitedTag(v1::ObservationHeader::kDtypeFieldNumber);
+constexpr std::uint32_t kPackedShapeTag =
+    LengthDelimitedTag(v1::ObservationHeader::kShapeFieldNumber);
+constexpr std::uint32_t kShapeTag = VarintTag(v1::ObservationHeader::kShapeFieldNumber);
+constexpr std::uint32_t kNumObservationsTag =
+    VarintTag(v1::ObservationHeader::kNumObservationsFieldNumber);
 constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataFieldNumber);
 
 // Maximum number of bytes of a tag or size. Protobuf's parser refuses longer ones, even if the
@@ -66,11 +81,11 @@ class FieldReader {
   bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
     switch (tag) {
       case kWorkerTag:
-        return ReadText(*fields.mutable_worker());
+        return ReadText(*fields.mutable_worker(), "calipers.v1.ObserveRequest.worker");
       case kHeaderTag:
-        return ReadMessage(*fields.mutable_header());
+        return CountMember() && ReadHeader(*fields.mutable_header());
       case kReducedTag:
-        return ReadReduced(*fields.mutable_reduced());
+        return CountMember() && ReadReduced(*fields.mutable_reduced());
       case kDataTag:
         if (!ReadSize(data.size)) return false;
         data.offset = input_.CurrentPosition();
@@ -92,12 +107,14 @@ class FieldReader {
     }
     const std::uint32_t end = WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_END_GROUP);
     if (number == 0 || !input_.IncrementRecursionDepth()) return false;
-    std::uint32_t member = 0;
-    while (ReadTag(member) && member != end) {
+    while (true) {
+      std::uint32_t member = 0;
+      if (!ReadTag(member)) return false;
+      if (member == end) break;
       if (member == 0 || !Skip(member)) return false;
     }
     input_.DecrementRecursionDepth();
-    return member == end;
+    return true;
   }
 
   // Reads a size, and checks that the buffer holds that many bytes. Protobuf's own readers accept a
@@ -119,43 +136,91 @@ class FieldReader {
     return ReadSize(size) && input_.ReadString(&bytes, static_cast<int>(size));
   }
 
-  bool ReadText(std::string& text) {
-    return ReadBytes(text) && WireFormatLite::VerifyUtf8String(
-                                  text.data(), static_cast<int>(text.size()), WireFormatLite::PARSE,
-                                  "calipers.v1.ObserveRequest.worker");
+  bool ReadText(std::string& text, const char* field) {
+    return ReadBytes(text) &&
+           WireFormatLite::VerifyUtf8String(text.data(), static_cast<int>(text.size()),
+                                            WireFormatLite::PARSE, field);
   }
 
-  bool ReadMessage(google::protobuf::MessageLite& message) {
-    std::uint32_t size = 0;
-    if (!ReadSize(size)) return false;
-    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
-    const bool readable = message.MergePartialFromCodedStream(&input_) &&
-                          input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
-    input_.PopLimit(limit);
-    return readable;
+  template <typename SetNumber>
+  bool ReadNumber(const SetNumber& set) {
+    std::uint64_t number = 0;
+    if (!input_.ReadVarint64(&number)) return false;
+    set(static_cast<std::int64_t>(number));
+    return true;
   }
 
-  // Reads a message field by field. `read_field` takes the tag of each field.
+  // Reads a message field by field, because the generated parser would store unknown fields.
+  // `read_field` takes the tag of each field.
   template <typename ReadField>
   bool ReadFields(const ReadField& read_field) {
     std::uint32_t size = 0;
-    if (!ReadSize(size)) return false;
+    if (!ReadSize(size) || !input_.IncrementRecursionDepth()) return false;
     const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
     std::uint32_t tag = 0;
     bool readable = true;
     while (readable && (readable = ReadTag(tag)) && tag != 0) readable = read_field(tag);
     readable = readable && input_.ConsumedEntireMessage() && input_.BytesUntilLimit() == 0;
     input_.PopLimit(limit);
+    input_.DecrementRecursionDepth();
     return readable;
+  }
+
+  bool ReadHeader(v1::ObservationHeader& header) {
+    return ReadFields([&](std::uint32_t tag) {
+      switch (tag) {
+        case kSessionTag:
+          return ReadText(*header.mutable_session(), "calipers.v1.ObservationHeader.session");
+        case kIndexTag:
+          return ReadNumber([&](std::int64_t number) { header.set_index(number); });
+        case kDtypeTag:
+          return ReadText(*header.mutable_dtype(), "calipers.v1.ObservationHeader.dtype");
+        case kPackedShapeTag:
+          return ReadPackedShape(header);
+        case kShapeTag:
+          return ReadDimension(header);
+        case kNumObservationsTag:
+          return ReadNumber([&](std::int64_t number) { header.set_num_observations(number); });
+        default:
+          return Skip(tag);
+      }
+    });
+  }
+
+  bool ReadPackedShape(v1::ObservationHeader& header) {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
+    bool readable = true;
+    while (readable && input_.BytesUntilLimit() > 0) readable = ReadDimension(header);
+    input_.PopLimit(limit);
+    return readable;
+  }
+
+  bool ReadDimension(v1::ObservationHeader& header) {
+    if (dimensions_ == kMaxDimensions) return TooMany("shape", kMaxDimensions);
+    ++dimensions_;
+    return ReadNumber([&](std::int64_t number) { header.add_shape(number); });
+  }
+
+  // `header` and `reduced` replace each other, and the memory of the replaced one is not free
+  // before the whole message is.
+  bool CountMember() {
+    if (members_ == kMaxReducedObservations) {
+      return TooMany("the oneof observation", kMaxReducedObservations);
+    }
+    ++members_;
+    return true;
   }
 
   // Checks the numbers of observations and of statistics before making each of them.
   bool ReadReduced(v1::ReducedBatch& batch) {
     return ReadFields([&](std::uint32_t tag) {
       if (tag != kObservationTag) return Skip(tag);
-      if (batch.observations_size() == kMaxReducedObservations) {
+      if (observations_ == kMaxReducedObservations) {
         return TooMany("reduced.observations", kMaxReducedObservations);
       }
+      ++observations_;
       return ReadObservation(*batch.add_observations());
     });
   }
@@ -164,7 +229,7 @@ class FieldReader {
     return ReadFields([&](std::uint32_t tag) {
       switch (tag) {
         case kReducedHeaderTag:
-          return ReadMessage(*observation.mutable_header());
+          return ReadHeader(*observation.mutable_header());
         case kMinTag:
           return ReadBytes(*observation.mutable_min());
         case kMaxTag:
@@ -178,7 +243,20 @@ class FieldReader {
             return TooMany("reduced.observations.statistics", kMaxReducedStatistics);
           }
           ++statistics_;
-          return ReadMessage(*observation.add_statistics());
+          return ReadStatistic(*observation.add_statistics());
+        default:
+          return Skip(tag);
+      }
+    });
+  }
+
+  bool ReadStatistic(v1::Statistic& statistic) {
+    return ReadFields([&](std::uint32_t tag) {
+      switch (tag) {
+        case kStatisticNameTag:
+          return ReadText(*statistic.mutable_name(), "calipers.v1.Statistic.name");
+        case kStatisticValueTag:
+          return ReadBytes(*statistic.mutable_value());
         default:
           return Skip(tag);
       }
@@ -186,15 +264,18 @@ class FieldReader {
   }
 
   bool TooMany(absl::string_view field, int most) {
-    limits_ = absl::InvalidArgumentError(absl::StrCat(
-        field, " has more than ", most, " entries: send them in several messages"));
+    limits_ = absl::InvalidArgumentError(
+        absl::StrCat(field, " has more than ", most, " entries: send them in several messages"));
     return false;
   }
 
   CodedInputStream& input_;
   const std::size_t length_;
-  // Number of statistics of all observations.
+  // Numbers over the whole message, also of what a later field replaced.
+  int members_ = 0;
+  int observations_ = 0;
   int statistics_ = 0;
+  int dimensions_ = 0;
   absl::Status limits_;
 };
 

@@ -17,9 +17,10 @@ namespace calipers::server {
 /// Maximum number of reduced observations in a message. In memory, each takes a hundred times the
 /// size of an empty one on the wire.
 inline constexpr int kMaxReducedObservations = 16'384;
-/// Maximum number of statistics in a message, for the same reason: eight for each observation of a
-/// full message.
+/// Maximum numbers of statistics and of dimensions of all shapes in a message, for the same reason:
+/// eight for each observation of a full message.
 inline constexpr int kMaxReducedStatistics = 8 * kMaxReducedObservations;
+inline constexpr int kMaxDimensions = 8 * kMaxReducedObservations;
 
 /// A message of the Observe stream. Its small fields are parsed. Its tensor bytes stay in gRPC's
 /// buffer.
@@ -27,8 +28,7 @@ class ObserveRequest {
  public:
   /// Parses all fields except the data. As in protobuf, fields may be in any order and occur more
   /// than once, and unknown fields are skipped. INVALID_ARGUMENT if the bytes are not an
-  /// ObserveRequest or hold too many reduced observations or statistics. `buffer` is shared, not
-  /// copied.
+  /// ObserveRequest or hold more than these numbers. `buffer` is shared, not copied.
   static absl::StatusOr<ObserveRequest> Parse(const grpc::ByteBuffer& buffer);
 
   /// All fields except `data`.

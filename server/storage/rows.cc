@@ -144,9 +144,10 @@ SeriesCoverage CoverageIn(const Row& row) {
   return coverage;
 }
 
+// A shape without dimensions is stored as no shape is. If every record is empty, there is none.
 template <typename Row>
 std::optional<std::vector<std::int64_t>> QparamShapeIn(const Row& row) {
-  if (row.qparam_shape().empty()) return std::nullopt;
+  if (row.qparam_shape().empty() && row.count() <= row.empty_batches()) return std::nullopt;
   return std::vector<std::int64_t>(row.qparam_shape().begin(), row.qparam_shape().end());
 }
 

@@ -63,6 +63,7 @@ std::string RandomField(std::mt19937& random) {
       request.mutable_header()->set_session(std::string(random() % 200, 's'));
       request.mutable_header()->add_shape(static_cast<std::int64_t>(random()));
       if (random() % 2 == 0) request.mutable_header()->set_index(random() % 100);
+      if (random() % 2 == 0) request.mutable_header()->set_num_observations(-1);
       break;
     case 2: {
       v1::ReducedObservation& observation = *request.mutable_reduced()->add_observations();
@@ -141,6 +142,54 @@ TEST(ObserveRequestTest, TooManyStatisticsAreNotMade) {
   EXPECT_OK(parse());
   message.mutable_reduced()->add_observations()->add_statistics();
   EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("more than 131072")));
+}
+
+// `header` and `reduced` replace each other, but their memory stays in use until the whole message
+// is parsed. So limits count what was replaced, too.
+TEST(ObserveRequestTest, ReplacedFieldsCountToo) {
+  const auto parse = [](const std::string& bytes) {
+    const grpc::Slice slice(bytes);
+    return ObserveRequest::Parse(grpc::ByteBuffer(&slice, 1)).status();
+  };
+  const auto repeat = [](const std::string& bytes, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += bytes;
+    return all;
+  };
+  const std::string header("\x12\0", 2);
+  const std::string reduced("\x1a\x02\x0a\0", 4);
+  EXPECT_OK(parse(repeat(reduced + header, kMaxReducedObservations / 2)));
+  EXPECT_THAT(parse(repeat(reduced + header, kMaxReducedObservations / 2) + header),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the oneof observation")));
+  v1::ObserveRequest message;
+  for (int i = 0; i < kMaxReducedObservations; ++i) {
+    message.mutable_reduced()->add_observations();
+  }
+  EXPECT_OK(parse(message.SerializeAsString()));
+  EXPECT_THAT(parse(message.SerializeAsString() + header + reduced),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("reduced.observations")));
+  v1::ObserveRequest shapes;
+  for (int i = 0; i < kMaxDimensions; ++i) shapes.mutable_header()->add_shape(1);
+  EXPECT_OK(parse(shapes.SerializeAsString()));
+  shapes.mutable_header()->add_shape(1);
+  EXPECT_THAT(parse(shapes.SerializeAsString()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("shape has more than")));
+}
+
+// A field of a later version takes no memory.
+TEST(ObserveRequestTest, UnknownFieldsAreNotKept) {
+  const std::string unknown = "\x78\x01";  // field 15 of a header or statistic
+  v1::ObserveRequest tensor;
+  ASSERT_TRUE(tensor.mutable_header()->ParseFromString(unknown));
+  v1::ObserveRequest batch;
+  ASSERT_TRUE(
+      batch.mutable_reduced()->add_observations()->add_statistics()->ParseFromString(unknown));
+  for (const v1::ObserveRequest& message : {tensor, batch}) {
+    const grpc::Slice slice(message.SerializeAsString());
+    const auto request = ObserveRequest::Parse(grpc::ByteBuffer(&slice, 1));
+    ASSERT_OK(request);
+    EXPECT_LT(request->fields().ByteSizeLong(), message.ByteSizeLong());
+  }
 }
 
 TEST(ObserveRequestTest, DataIsHandedOverWhereItLies) {

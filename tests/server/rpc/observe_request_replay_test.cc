@@ -21,6 +21,15 @@ void Replay(const std::string& input) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
 }
 
+// A length-delimited field.
+std::string Field(int number, const std::string& bytes) {
+  std::string field(1, static_cast<char>(number << 3 | 2));
+  for (std::size_t size = bytes.size(); true; size >>= 7) {
+    if (size < 128) return field + static_cast<char>(size) + bytes;
+    field += static_cast<char>(size % 128 + 128);
+  }
+}
+
 char Byte(std::mt19937& random) { return static_cast<char>(random() & 0xff); }
 
 std::string Bytes(std::mt19937& random, std::size_t most) {
@@ -134,11 +143,14 @@ TEST(ObserveRequestReplayTest, OverlongVarints) {
   for (std::size_t size = 1; size < 12; ++size) {
     for (const char last : {'\0', '\x01', '\x0f', '\x10', '\x7f'}) {
       const std::string tail = std::string(size, '\x80') + last;
-      Replay("\x01\x8a" + tail + "\x01w");                       // a tag
-      Replay("\x01\x0b\x92" + tail + "\x01z\x0c");               // a tag in a group
-      Replay("\x01\x12\x0d\x8a" + tail + std::string(11, 'x'));  // a tag in a header
-      Replay("\x01\x0a\x81" + tail + "w");                       // a size
-      Replay("\x01\x98" + std::string("\x01\x81") + tail);       // a value
+      Replay("\x01\x8a" + tail + "\x01w");                             // a tag
+      Replay("\x01\x0b\x92" + tail + "\x01z\x0c");                     // a tag in a group
+      Replay("\x01\x0b\x8c" + tail);                                   // the end of a group
+      Replay("\x01\x12\x0b\x10" + tail + std::string(9, '\x01'));      // an index
+      Replay("\x01\x12\x0c\x22\x0a" + tail + std::string(9, '\x01'));  // a shape
+      Replay("\x01\x12\x0d\x8a" + tail + std::string(11, 'x'));        // a tag in a header
+      Replay("\x01\x0a\x81" + tail + "w");                             // a size
+      Replay("\x01\x98" + std::string("\x01\x81") + tail);             // a value
     }
   }
 }
@@ -148,6 +160,15 @@ TEST(ObserveRequestReplayTest, DeepNesting) {
   for (std::size_t depth : {1, 50, 99, 100, 101, 150, 10'000}) {
     Replay("\x01" + std::string(depth, '\x1b') + std::string(depth, '\x1c'));
     Replay("\x01" + std::string(depth, '\x1b'));
+  }
+  // Inside of messages: a header, a batch, an observation, and the header and a statistic of one.
+  for (std::size_t depth = 95; depth <= 101; ++depth) {
+    std::string nested = std::string(depth, '\x5b') + std::string(depth, '\x5c');
+    Replay("\x01" + Field(2, nested));
+    Replay("\x01" + Field(3, nested));
+    Replay("\x01" + Field(3, Field(1, nested)));
+    Replay("\x01" + Field(3, Field(1, Field(1, nested))));
+    Replay("\x01" + Field(3, Field(1, Field(6, nested))));
   }
 }
 

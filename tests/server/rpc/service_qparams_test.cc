@@ -164,7 +164,7 @@ TEST_F(ServiceQParamsTest, ABadSpecDoesNotTouchTheOthers) {
   const auto response = Ask(request);
   ASSERT_OK(response);
   ASSERT_EQ(response->results_size(), 10);
-  const char* const why[] = {"W8A9",     "spec is empty",  "JSON",     "group_size", "args.type",
+  const char* const why[] = {"W8A9",     "spec is empty", "JSON",     "group_size", "args.type",
                              "zp_dtype", "dynamic local", "num_bits", "mse"};
   for (int i = 0; i < 9; ++i) {
     EXPECT_THAT(StatusOf(response->results(i)),

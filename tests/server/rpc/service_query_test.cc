@@ -282,8 +282,11 @@ TEST_F(WatchTest, ShowsWhatIsThereThenEachChange) {
   watch.AwaitCount(kInput, 5);
   Observe("runs/r/sessions/n/input", 0, {1});  // does not match the glob
   ASSERT_OK(Create("m2/input"));
-  event = watch.Next();
-  EXPECT_EQ(event.kind(), v1::SessionEvent::KIND_CURRENT);
+  // The event of an earlier record may already have shown the last one. Then its own repeats it.
+  do {
+    event = watch.Next();
+    EXPECT_EQ(event.kind(), v1::SessionEvent::KIND_CURRENT);
+  } while (event.session().name() == kInput);
   EXPECT_EQ(event.session().name(), "runs/r/sessions/m2/input");
   v1::DeleteSessionRequest deletion;
   deletion.set_name(kInput);

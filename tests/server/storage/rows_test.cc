@@ -162,6 +162,25 @@ TEST(RowsTest, FactsComeBack) {
   EXPECT_EQ(DecodeFacts(EncodeFacts(given))->coverage.workers.at("worker \xff").tokens, 4 * 7);
 }
 
+// No dimensions are a shape, unless every record is empty.
+TEST(RowsTest, AShapeWithoutDimensionsComesBack) {
+  SeriesFacts facts = SampleFacts();
+  facts.qparam_shape = std::vector<std::int64_t>();
+  EXPECT_EQ(DecodeFacts(EncodeFacts(facts))->qparam_shape, facts.qparam_shape);
+  facts.qparam_shape = std::nullopt;
+  facts.coverage.empty_batches = facts.coverage.count;
+  EXPECT_EQ(DecodeFacts(EncodeFacts(facts))->qparam_shape, std::nullopt);
+  SeriesState state;
+  state.last = Sample();
+  state.qparam_shape = std::vector<std::int64_t>();
+  state.coverage.count = 2;
+  state.coverage.empty_batches = 1;
+  EXPECT_EQ(DecodeState(EncodeState(state))->qparam_shape, state.qparam_shape);
+  state.qparam_shape = std::nullopt;
+  state.coverage.empty_batches = 2;
+  EXPECT_EQ(DecodeState(EncodeState(state))->qparam_shape, std::nullopt);
+}
+
 TEST(RowsTest, FactsThatDoNotAddUpAreNone) {
   storage::v1::FactsRow row;
   ASSERT_TRUE(row.ParseFromString(EncodeFacts(SampleFacts())));

@@ -97,6 +97,22 @@ TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
   EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, next);
 }
 
+// Reference arithmetic gives a 2-D input one parameter with the shape ().
+TEST_F(FactsTest, AShapeWithoutDimensionsIsKept) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  for (BatchIndex i = 0; i < 64; ++i) {
+    const NewRecord record{series, i, MakeObserved(double(i)), {}};
+    ASSERT_EQ(store_->PutIfAbsent({&record, 1})[0].outcome, PutResult::kStored);
+  }
+  const SeriesFacts before = *store_->Facts(series);
+  EXPECT_EQ(before.qparam_shape, std::vector<std::int64_t>());
+  Reopen();
+  ExpectSame(*store_->Facts(series), before);
+  const NewRecord other{series, 64, MakeObserved(64), {1}};
+  EXPECT_EQ(store_->PutIfAbsent({&other, 1})[0].outcome, PutResult::kRefused);
+}
+
 TEST_F(FactsTest, RecordsInGapsOfTheirRowAreFound) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
