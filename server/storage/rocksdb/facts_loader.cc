@@ -1,5 +1,6 @@
 #include "server/storage/rocksdb/facts_loader.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -94,14 +95,16 @@ absl::Status CountRange(const Database& database, const LiveSeries& series, Inde
   }
 }
 
-// The ranges of indices that are not in the facts.
+// Ranges that contain all indices that are not in the facts.
 std::vector<IndexRange> Uncounted(const IndexSet& indices) {
   constexpr BatchIndex kEnd = kMaxBatchIndex + 1;
   if (indices.MissingRangeCount() > static_cast<std::int64_t>(kMaxGapsSearched)) {
     return {{indices.ContiguousPrefix(), kEnd}};
   }
   std::vector<IndexRange> ranges = indices.Missing(kMaxGapsSearched);
-  if (indices.End() < kEnd) ranges.push_back({indices.End(), kEnd});
+  // From the last counted record on: a search behind the last record may read the first block of the
+  // table after it, and damage there is not this series'.
+  if (indices.End() < kEnd) ranges.push_back({std::max<BatchIndex>(indices.End() - 1, 0), kEnd});
   return ranges;
 }
 
