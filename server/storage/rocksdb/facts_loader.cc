@@ -102,8 +102,8 @@ std::vector<IndexRange> Uncounted(const IndexSet& indices) {
     return {{indices.ContiguousPrefix(), kEnd}};
   }
   std::vector<IndexRange> ranges = indices.Missing(kMaxGapsSearched);
-  // From the last counted record on: a search behind the last record may read the first block of the
-  // table after it, and damage there is not this series'.
+  // From the last counted record on: a search behind the last record may read the first block of
+  // the table after it, and damage there is not this series'.
   if (indices.End() < kEnd) ranges.push_back({std::max<BatchIndex>(indices.End() - 1, 0), kEnd});
   return ranges;
 }
