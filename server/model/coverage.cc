@@ -1,5 +1,6 @@
 #include "server/model/coverage.h"
 
+#include <cstddef>
 #include <limits>
 
 namespace calipers::server {

@@ -22,8 +22,9 @@ struct Tally {
   void Add(const Tally& other);
 };
 
-/// The counts of records, which need no fold. They do not depend on the order of the records. Not
-/// thread-safe.
+/// The counts of records, which need no fold. At most 4,096 workers are counted separately; all
+/// others count as the worker "(others)". Apart from this, the counts do not depend on the order of
+/// the records. Not thread-safe.
 struct SeriesCoverage {
   std::int64_t count = 0;
   std::int64_t folded_count = 0;

@@ -13,7 +13,7 @@ namespace {
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-TEST(MemoryBudgetTest, LeasesComeBack) {
+TEST(InflightBudgetTest, LeasesComeBack) {
   InflightBudget budget(100);
   {
     auto lease = budget.Reserve(60);
@@ -28,14 +28,14 @@ TEST(MemoryBudgetTest, LeasesComeBack) {
   EXPECT_EQ(budget.used(), 0);
 }
 
-TEST(MemoryBudgetTest, WhatCanNeverFitSaysSo) {
+TEST(InflightBudgetTest, WhatCanNeverFitSaysSo) {
   InflightBudget budget(100);
   EXPECT_THAT(budget.Reserve(std::numeric_limits<std::int64_t>::max()),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("raise the limit")));
   EXPECT_EQ(budget.used(), 0);
 }
 
-TEST(MemoryBudgetTest, AssigningALeaseGivesTheOldOneBack) {
+TEST(InflightBudgetTest, AssigningALeaseGivesTheOldOneBack) {
   InflightBudget budget(100);
   InflightBudget::Lease lease = *budget.Reserve(10);
   lease = *budget.Reserve(20);
