@@ -78,7 +78,7 @@ class FaultyFileSystemTest : public ::testing::Test {
   std::unique_ptr<rocksdb::DB> db_;
 };
 
-TEST_F(FaultyFileSystemTest, TellsOfTheOperationsThatFailAndOfNoOthers) {
+TEST_F(FaultyFileSystemTest, ReportsOnlyTheOperationsThatFail) {
   std::vector<std::string> failed;
   FaultyFileSystem::Options options{.faults = {*Fault::Parse("wal-sync:EIO:2:1")}};
   options.on_fault = [&](absl::string_view operation) { failed.emplace_back(operation); };
@@ -122,7 +122,7 @@ TEST_F(FaultyFileSystemTest, FailsReadsAndCreations) {
   EXPECT_TRUE(Has("a"));
 }
 
-TEST_F(FaultyFileSystemTest, PassesItsPoints) {
+TEST_F(FaultyFileSystemTest, ReportsThePointsThatItPasses) {
   std::vector<std::string> points;
   ASSERT_TRUE(
       Open({.at_point = [&](absl::string_view point) { points.emplace_back(point); }}).ok());
@@ -151,7 +151,7 @@ TEST_F(FaultyFileSystemTest, APowerCutTakesWhatWasNotSynced) {
   EXPECT_EQ(lost, 16);
 }
 
-TEST_F(FaultyFileSystemTest, APowerCutReachesWhatAnEarlierLifeDidNotSync) {
+TEST_F(FaultyFileSystemTest, PowerCutLosesUnsyncedWritesOfAnEarlierProcess) {
   ASSERT_TRUE(OpenWithJournal().ok());
   ASSERT_TRUE(Put("unsynced", /*sync=*/false).ok());
   db_->Close();
@@ -161,7 +161,7 @@ TEST_F(FaultyFileSystemTest, APowerCutReachesWhatAnEarlierLifeDidNotSync) {
   EXPECT_FALSE(Has("unsynced"));
 }
 
-TEST(FaultTest, ReadsWhatItIsGiven) {
+TEST(FaultTest, ParsesValidFaultsOnly) {
   EXPECT_TRUE(Fault::Parse("any-append:short:1:0").ok());
   for (const char* text : {"", "wal-sync", "wal-sync:EIO:0:1", "wal-sync:EPERM:1:1",
                            "wal-sync:EIO:1:-1", "wal-sync:EIO:x:1"}) {
@@ -169,7 +169,7 @@ TEST(FaultTest, ReadsWhatItIsGiven) {
   }
 }
 
-TEST(FaultTest, HealsAfterItsCount) {
+TEST(FaultTest, FailsOnlyTheGivenNumberOfTimes) {
   FaultPlan plan({*Fault::Parse("wal-sync:EIO:2:2")});
   EXPECT_FALSE(plan.Next("wal", "sync"));
   EXPECT_FALSE(plan.Next("table", "sync"));

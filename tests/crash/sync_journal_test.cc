@@ -56,7 +56,7 @@ class SyncJournalTest : public ::testing::Test {
   std::unique_ptr<SyncJournal> journal_;
 };
 
-TEST_F(SyncJournalTest, APowerCutLeavesCurrentWithTheManifestThatItNames) {
+TEST_F(SyncJournalTest, PowerCutKeepsCurrentAndItsManifestConsistent) {
   std::set<std::string> seen;
   for (std::uint64_t seed = 1; seed <= 32; ++seed) {
     fs::remove_all(folder_ / "db");
@@ -78,7 +78,7 @@ TEST_F(SyncJournalTest, APowerCutLeavesCurrentWithTheManifestThatItNames) {
   EXPECT_EQ(seen, (std::set<std::string>{"certain", "second"}));
 }
 
-TEST_F(SyncJournalTest, ASyncOfTheDirectoryMakesTheNamesCertain) {
+TEST_F(SyncJournalTest, DirectorySyncMakesRenamesDurable) {
   for (std::uint64_t seed = 1; seed <= 32; ++seed) {
     fs::remove_all(folder_ / "db");
     fs::create_directories(folder_ / "db");

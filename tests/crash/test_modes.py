@@ -21,7 +21,7 @@ def test_the_shares_of_the_modes_are_all_of_the_kills() -> None:
     assert counts(200, "backup") == {"backup": 200}
 
 
-def test_what_was_not_come_to_fails_a_run_and_is_told() -> None:
+def test_shortfalls_fail_a_run_and_are_reported() -> None:
     tally = Tally(shortfalls=["no duplicate was acknowledged"])
     assert tally.failed
     assert any(line.split() == "tests that did not happen 1".split() for line in tally.lines())
@@ -75,7 +75,7 @@ def lives(monkeypatch: pytest.MonkeyPatch, *met: bool) -> SimpleNamespace:
     return arena
 
 
-def test_a_fault_that_was_not_met_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_runs_replace_faults_that_did_not_occur(monkeypatch: pytest.MonkeyPatch) -> None:
     arena = lives(monkeypatch, True, False, False, True, True)
     disk_mode.run(arena, 2)
     # One check at the beginning, and one after each server process.

@@ -43,7 +43,7 @@ ALL = known(range(COUNT), range(COUNT))
 
 
 @pytest.mark.parametrize("series", SERIES, ids=lambda series: series.kind.session_id)
-def test_what_was_sent_is_right(series: Series) -> None:
+def test_sent_records_pass_the_check(series: Series) -> None:
     oracle = SeriesOracle(series)
     records = [stored(series, index) for index in range(COUNT)]
     assert oracle.check_series(records, ALL) == []

@@ -52,7 +52,7 @@ def acks(request: observation_pb2.ObserveRequest) -> list[observation_pb2.Observ
     return [Outcome(index=header.index, outcome=stored) for header in headers]
 
 
-def test_what_met_silence_is_sent_again_over_a_new_channel(tmp_path: Path) -> None:
+def test_unanswered_records_are_sent_again_over_a_new_channel(tmp_path: Path) -> None:
     service = SilentAtFirst()
     server = grpc.server(futures.ThreadPoolExecutor(SILENT_STREAMS + 2))
     add_to_server(service, server)

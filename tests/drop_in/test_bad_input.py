@@ -95,7 +95,7 @@ def observer_of(module, kwargs=None):
     return observer
 
 
-def test_a_loop_of_ones_own_that_says_no_batch():
+def test_a_custom_loop_without_a_batch_index():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
     active_session().state.update(model=model, calib_data=[0])
     observer = observer_of(model[0])
@@ -138,7 +138,7 @@ def test_nobody_says_how_many_batches_there_are():
         ({"WORLD_SIZE": "2", "RANK": "0", "CALIPERS_BATCHES": "4"}, 3, "has 3 batches, and rank 0"),
     ],
 )
-def test_a_place_that_cannot_be(variables, own, words, monkeypatch):
+def test_an_invalid_rank(variables, own, words, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(calipers.InvalidArgumentError) as caught:

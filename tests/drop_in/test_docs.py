@@ -39,7 +39,7 @@ def test_the_examples_are_true(given, monkeypatch):
     assert (failed, tried) == (0, 11)
 
 
-def test_the_recipe_in_a_file_is_one(given, client, tmp_path):
+def test_the_recipe_file_of_the_page_works(given, client, tmp_path):
     block = re.search(r"(?m)^    quant_stage:\n(?:    .*\n)+", PAGE.read_text(encoding="utf-8"))
     assert block
     recipe = tmp_path / "recipe.yaml"

@@ -70,7 +70,7 @@ def test_weights_stay_here(name, client):
     assert len(client.sessions()) == 0
 
 
-def test_the_server_has_it_all(client):
+def test_the_server_holds_every_record(client):
     calibrate(Attention(), batches_of(5), input_observer="calipers_minmax", **static())
     table = client.sessions()
     assert [row.session for row in table] == [f"{part}_proj/input" for part in "koqv"]
@@ -164,7 +164,7 @@ def test_batches_that_are_not_named_are_counted(client, monkeypatch):
         series[0].observe(seen)
 
 
-def test_batches_that_are_not_named_have_to_be_all(client, monkeypatch):
+def test_unnamed_batches_must_be_complete(client, monkeypatch):
     model = torch.nn.Sequential(torch.nn.Linear(4, 4))
     state = SimpleNamespace(model=model, data=SimpleNamespace(calib=[0, 0, 0]))
     session = SimpleNamespace(state=state)

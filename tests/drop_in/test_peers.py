@@ -87,7 +87,7 @@ def test_extremes_are_those_of_one_expert_that_saw_all(behind_experts):
     assert_same(of_module(given), of_module(one, "experts.0"))
 
 
-def test_those_that_were_seen_keep_what_they_have(behind_experts):
+def test_observed_experts_keep_their_own_range(behind_experts):
     wanted = calibrate(Experts(4), batches(), input_observer="minmax", **static())
     given = calibrate(Experts(4), batches(), input_observer="calipers_minmax", **static())
     for place in (0, 1, 3):
@@ -95,7 +95,7 @@ def test_those_that_were_seen_keep_what_they_have(behind_experts):
         assert_same(of_module(given, module), of_module(wanted, module))
 
 
-def test_the_recipe_may_say_it_and_the_log_says_whose_range_it_is(client, caplog):
+def test_peers_from_the_recipe_are_used_and_logged(client, caplog):
     inputs = static(observer_kwargs={"peers_behind": ["none", "experts"]})
     given = calibrate(Experts(4), batches(), input_observer="calipers_minmax", **inputs)
     assert_same(of_module(given), answered(client))
@@ -107,7 +107,7 @@ def test_the_recipe_may_say_it_and_the_log_says_whose_range_it_is(client, caplog
 
 
 @pytest.mark.parametrize("behind", ["", "layers"])
-def test_nothing_stands_for_it_unless_said(behind, client, monkeypatch, caplog):
+def test_peers_are_not_used_unless_requested(behind, client, monkeypatch, caplog):
     monkeypatch.setenv("CALIPERS_PEERS_BEHIND", behind)
     model = Experts(4)
     calibrate(model, batches(), input_observer="calipers_minmax", **static())

@@ -27,7 +27,7 @@ def observe(client: calipers.Client, name: str, batches: dict[int, torch.Tensor]
     ("order", "own"),
     [("interleaved", [1, 3, 5]), ("contiguous", [3, 4, 5, 6])],
 )
-def test_the_answer_is_that_of_all(order, own, client, monkeypatch):
+def test_the_answer_covers_all_workers(order, own, client, monkeypatch):
     batches = [{**batch, "chosen": torch.tensor([0])} for batch in batches_of(7)]
     wanted = calibrate(Experts(1), batches, input_observer="minmax", **static())
     theirs = {at: batch["x"] for at, batch in enumerate(batches) if at not in own}

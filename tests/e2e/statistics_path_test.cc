@@ -126,7 +126,7 @@ class StatisticsTest : public ::testing::Test {
   std::optional<DiskServer> server_;
 };
 
-TEST_F(StatisticsTest, ASessionKeepsThoseThatItsSpecNames) {
+TEST_F(StatisticsTest, SessionKeepsTheStatisticsOfItsSpec) {
   const auto session = server_->Create("m/input", Spec());
   ASSERT_OK(session);
   ASSERT_EQ(session->statistics_size(), 1);
@@ -141,7 +141,7 @@ TEST_F(StatisticsTest, ASessionKeepsThoseThatItsSpecNames) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"hessian\"")));
 }
 
-TEST_F(StatisticsTest, TensorAndRecordComeToTheSame) {
+TEST_F(StatisticsTest, TensorAndReducedRecordHaveTheSameStatistics) {
   ASSERT_OK(server_->Create("m/input", Spec()));
   EXPECT_EQ(server_->Observe(kInput, 0, {0, 2}).outcome(), Ack::OUTCOME_STORED);
   EXPECT_EQ(ObserveReduced(0, 0, 2, {ZeroCountValue(1)}).outcome(), Ack::OUTCOME_DUPLICATE);
@@ -162,7 +162,7 @@ TEST_F(StatisticsTest, TheDigestNeverChanges) {
             "0db3f97fefcd12dce4de17a4a52e24b5");
 }
 
-TEST_F(StatisticsTest, ARecordHasExactlyThoseOfItsSession) {
+TEST_F(StatisticsTest, RecordMustHaveTheStatisticsOfItsSession) {
   ASSERT_OK(server_->Create("m/input", Spec()));
   const Ack lacks = ObserveReduced(0, 0, 2, {});
   EXPECT_EQ(lacks.outcome(), Ack::OUTCOME_REJECTED);
@@ -176,7 +176,7 @@ TEST_F(StatisticsTest, ARecordHasExactlyThoseOfItsSession) {
   EXPECT_EQ(server_->CountOf(kInput), 0);
 }
 
-TEST_F(StatisticsTest, ARecordHasNoneThatItsSessionLacks) {
+TEST_F(StatisticsTest, RecordWithOtherStatisticsThanItsSessionIsRejected) {
   ASSERT_OK(server_->Create("m/input"));
   const Ack surplus = ObserveReduced(0, 0, 2, {ZeroCountValue(1)});
   EXPECT_EQ(surplus.outcome(), Ack::OUTCOME_REJECTED);
@@ -211,7 +211,7 @@ TEST_F(StatisticsTest, AFoldedSeriesKeepsTheFold) {
   EXPECT_EQ(ZerosOf(kInput), ZeroCountValue(kRecords));
 }
 
-TEST_F(StatisticsTest, ARunFileHasThem) {
+TEST_F(StatisticsTest, RunFileHoldsTheStatistics) {
   ASSERT_OK(server_->Create("m/input", Spec()));
   server_->Observe(kInput, 0, {0, 2});
   server_->Observe(kInput, 1, {3, 4});

@@ -74,7 +74,7 @@ def test_help_teaches_without_the_program(cli, path):
         assert part in done.stdout
 
 
-def test_a_picture_is_no_json(cli, path):
+def test_plot_refuses_json(cli, path):
     done = cli.run("--json", "plot", "-o", "x.svg", env=environment(path))
     assert done.returncode == 2
     assert "no --json" in done.stderr

@@ -197,7 +197,7 @@ def test_every_preset_has_the_same_bits_from_any_number_of_workers(cli, tmp_path
     assert len(set(files[1].values())) > 12
 
 
-def test_what_the_presets_are_is_what_is_refused_with(cli, tmp_path):
+def test_an_unknown_scheme_is_refused_with_all_presets(cli, tmp_path):
     observe_small(cli, tmp_path, m__weight=weight(1))
     done = cli.run("qparams", "--scheme", "W9A9")
     assert done.returncode == 1 and "W9A9" in done.stderr
@@ -205,7 +205,7 @@ def test_what_the_presets_are_is_what_is_refused_with(cli, tmp_path):
     assert sorted(said) == sorted(PRESETS)
 
 
-def test_what_has_no_answer_leaves_the_rest(cli, tmp_path):
+def test_a_session_without_an_answer_does_not_affect_others(cli, tmp_path):
     observe_small(cli, tmp_path, a__weight=weight(1), b__weight=weight(math.nan))
     done = cli.run("qparams", "--scheme", "W8A8", "--json")
     assert done.returncode == 4 and "b/weight" in done.stderr

@@ -428,7 +428,7 @@ def test_a_glob_chooses_sessions(cli, path, tmp_path):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_words_for_people(cli, other, path, tmp_path):
+def test_text_output_of_export_and_import(cli, other, path, tmp_path):
     cli.json("observe", small_capture(tmp_path, range(3)))
     assert cli.run("export", path).stdout == f"{path}: 6 records of 2 sessions\n"
     lines = other.run("import", path).stdout.splitlines()

@@ -69,7 +69,7 @@ def test_everything_has_a_comment(tmp_path):
 @pytest.mark.parametrize(
     "kept", ["// A message.", "// A field.", "// A kind.", "// A service.", "// A call."]
 )
-def test_what_has_none_is_found(tmp_path, kept):
+def test_a_missing_comment_is_found(tmp_path, kept):
     text = """syntax = "proto3";
 // A message.
 message M {

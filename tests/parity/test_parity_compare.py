@@ -45,7 +45,7 @@ def test_dtype_and_shape_differ() -> None:
     assert with_reference("", pair(1.0), pair(1.0, 1.0)).differences
 
 
-def test_either_side_of_a_tie_will_do_but_only_near_it() -> None:
+def test_both_sides_of_a_tie_are_accepted_but_only_near_it() -> None:
     beside = float(np.nextafter(np.float32(1), np.float32(2)))
     middle = (1 + Fraction(beside)) / 2
     near = with_oracle("", exact(middle - Fraction(1, 2**40)), "F32", pair(beside))

@@ -63,7 +63,7 @@ def test_shape_and_dtype_differ(other: Tensor) -> None:
     assert (row.differing, row.greatest) == (2, np.inf)
 
 
-def test_what_one_side_lacks_differs() -> None:
+def test_a_missing_parameter_differs() -> None:
     lacking = compared({name: LEFT[name] for name in LEFT if name != ZERO_POINT}).rows[1]
     assert lacking.differing == 2 and "is missing" in lacking.lines[0]
     more = compared({**LEFT, "a.unknown": LEFT[SCALE]}).rows[-1]
@@ -88,7 +88,7 @@ def test_a_table_lines_up() -> None:
     assert cells[1:-1] == ["W8A8", "weight_scale", "2", "3", "0", "0", f"{2**-23:.2g}", "-"]
 
 
-def test_schemes_are_what_they_say() -> None:
+def test_each_scheme_is_a_preset_or_args() -> None:
     assert len({scheme.name for scheme in SCHEMES}) == len(SCHEMES)
     assert {"W4A16", "FP8", "NVFP4"} <= {scheme.preset for scheme in SCHEMES}
     # Each scheme is either a preset or args.

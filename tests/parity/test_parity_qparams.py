@@ -124,7 +124,7 @@ def test_a_global_scale_counts() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])
-def test_what_is_observed_is_what_a_tensor_can_have(dtype) -> None:
+def test_observed_ranges_are_possible_for_a_tensor(dtype) -> None:
     low = tensor(dtype, [-1.0, 2.0, np.nan, 0.0, 0.0, np.inf])
     high = tensor(dtype, [1.0, -2.0, 1.0, -0.0, 5.0, 1.0])
     asked = Question(INT8, Range(low, high), (Range(low, high), Range(low, low)))

@@ -27,7 +27,7 @@ FULL = {
 }
 
 
-def test_what_goes_in_comes_out():
+def test_args_round_trip_through_proto():
     assert args.from_proto(args.to_proto(FULL)) == FULL
 
 

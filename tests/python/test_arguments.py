@@ -152,7 +152,7 @@ def test_of_calls(client: calipers.Client, ask: Callable[[Any], object], message
         ask(client)
 
 
-def test_one_name_of_peers_may_stand_by_itself(client: calipers.Client):
+def test_peers_behind_may_be_a_single_name(client: calipers.Client):
     for expert in range(2):
         session = client.session(f"mlp.experts.{expert}.up_proj/input", args={})
     client.session("mlp.experts.0.up_proj/input").observe(ONES, index=0)

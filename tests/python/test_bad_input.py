@@ -31,7 +31,7 @@ def test_an_address_where_nobody_listens():
     assert isinstance(error.value, ConnectionError)
 
 
-def test_a_server_that_is_another():
+def test_a_server_that_is_not_calipers():
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -49,13 +49,13 @@ def test_a_server_that_does_not_serve_yet():
 
 
 @pytest.mark.parametrize("address", ["localhost", "http://localhost:50051", "localhost:x", ":1"])
-def test_an_address_that_is_none(address):
+def test_an_invalid_address(address):
     with pytest.raises(calipers.InvalidArgumentError, match="is not HOST:PORT"):
         calipers.connect(address)
 
 
 @pytest.mark.parametrize("run", ["a/b", "-", "x" * 129, "ü"])
-def test_a_run_that_cannot_be_called_so(run):
+def test_an_invalid_run_name(run):
     with pytest.raises(calipers.InvalidArgumentError, match="run "):
         calipers.connect("localhost:1", run=run)
 
@@ -68,7 +68,7 @@ def test_a_worker_whose_name_is_too_long():
 @pytest.mark.parametrize(
     "name", ["down_proj", "m/bias", "/input", "a b/input", "m" * 513 + "/input", "ä/input"]
 )
-def test_a_session_that_cannot_be_called_so(client, name):
+def test_an_invalid_session_name(client, name):
     with pytest.raises(calipers.InvalidArgumentError, match="module"):
         client.session(name, args={})
 
@@ -113,7 +113,7 @@ def test_a_session_of_another_spec(client):
         ({"args": {}, "reduce_at": "gpu"}, "reduce_at is 'gpu'"),
     ],
 )
-def test_specs_that_are_none(client, options, message):
+def test_invalid_specs(client, options, message):
     with pytest.raises(calipers.InvalidArgumentError, match=message) as error:
         client.session(NAME, **options)
     assert isinstance(error.value, ValueError)

@@ -150,7 +150,7 @@ def test_qparams_of_a_scheme_and_of_other_args(client):
     assert (dynamic.scale, dynamic.progress) == (None, None)
 
 
-def test_what_needs_no_range_rests_on_nothing(client):
+def test_qparams_without_a_range_have_no_progress(client):
     session = client.session(NAME, args={})
     observe_all(session, batches(3))
     # W8A8 computes the scale of an input for every tensor.
@@ -276,7 +276,7 @@ def test_what_is_not_finite(client, server):
     assert np.isnan(np.frombuffer(record.observation.min, np.float32))
 
 
-def test_observations_may_weigh_what_they_hold(client):
+def test_records_may_be_weighted_by_num_observations(client):
     session = client.session(
         NAME, args={"observer_kwargs": {"averaging_constant": 0.5}}, weighting="num_observations"
     )
@@ -319,7 +319,7 @@ def test_more_sessions_than_a_page(client):
     assert len({row.session for row in client.sessions()}) == 1005
 
 
-def test_what_a_client_is(client, server):
+def test_repr_and_version_of_a_client(client, server):
     assert repr(client) == f"Client({server.address!r}, run={client.run!r})"
     versions = re.findall(r"project\(calipers VERSION (\S+)", CMAKE.read_text())
     assert versions == [calipers.__version__]
@@ -367,7 +367,7 @@ def test_a_block_that_ends_flushes(server: ServerProcess):
     assert len(read_series(server.address, "block", NAME)) == 5
 
 
-def test_a_block_that_breaks_waits_for_nobody(tmp_path):
+def test_leaving_a_with_block_by_an_exception_does_not_wait(tmp_path):
     server = start_server(tmp_path)
     client = calipers.connect(server.address)
     session = client.session(NAME, args={})
@@ -387,7 +387,7 @@ def test_a_block_that_breaks_waits_for_nobody(tmp_path):
     assert client.totals.acknowledged == 0
 
 
-def test_a_client_that_goes_with_something_unsent_says_so(server: ServerProcess):
+def test_a_deleted_client_warns_about_unacknowledged_records(server: ServerProcess):
     options = calipers.WindowOptions(linger_seconds=3600)
     client = calipers.connect(server.address, run="leaves", window=options)
     client.session(NAME, args={}).observe(batches(1)[0], index=0)

@@ -32,7 +32,7 @@ def test_every_pattern_has_its_value(dtype):
 
 
 @pytest.mark.parametrize("dtype", SMALL_FLOATS, ids=lambda dtype: dtype.value)
-def test_what_is_nan_and_what_is_greatest(dtype):
+def test_nan_patterns_and_the_greatest_value(dtype):
     bits = every_pattern(dtype)
     values = bits.view(numpy_dtype(dtype)).astype(np.float32)
     known = dtype.float_bits

@@ -40,7 +40,7 @@ def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         ("llmcompressor", "llmcompressor", lambda: import_module("calipers.llmcompressor")),
     ],
 )
-def test_what_to_install(lacking, package: str, extra: str, use: Callable[[], Any]):
+def test_the_error_names_the_extra(lacking, package: str, extra: str, use: Callable[[], Any]):
     lacking(package)
     with pytest.raises(ImportError) as error:
         use()
@@ -49,7 +49,7 @@ def test_what_to_install(lacking, package: str, extra: str, use: Callable[[], An
     assert error.value.name == package
 
 
-def test_a_package_that_lacks_another_tells_its_own_story(tmp_path, monkeypatch):
+def test_a_broken_package_keeps_its_own_import_error(tmp_path, monkeypatch):
     (tmp_path / "half_there.py").write_text("import not_there_at_all")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'not_there_at_all'$"):

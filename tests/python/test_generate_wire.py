@@ -14,14 +14,14 @@ def contents(package: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in package.iterdir() if path.is_file()}
 
 
-def test_what_is_written_is_what_is_there(tmp_path):
+def test_generated_files_equal_the_package(tmp_path):
     generate_wire.generate(tmp_path / "wire")
     made = contents(tmp_path / "wire")
     assert made == contents(generate_wire.PACKAGE)
     assert {"__init__.py", "descriptors.binpb", "session_pb2.py", "session_pb2.pyi"} <= made.keys()
 
 
-def test_what_is_no_longer_of_it_goes(tmp_path):
+def test_stale_files_are_removed(tmp_path):
     (tmp_path / "old_pb2.py").write_text("")
     (tmp_path / "__pycache__").mkdir()
     generate_wire.generate(tmp_path)
@@ -64,7 +64,7 @@ def test_what_cannot_be_made_leaves_what_was_there(tmp_path, monkeypatch):
     assert contents(tmp_path) == whole
 
 
-def test_what_is_newer_than_the_contract_stays(tmp_path, monkeypatch):
+def test_files_newer_than_the_protos_are_kept(tmp_path, monkeypatch):
     calls: list[Path] = []
     monkeypatch.setattr(generate_wire, "generate", calls.append)
     generate_wire.generate_if_stale(tmp_path)

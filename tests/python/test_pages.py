@@ -61,7 +61,7 @@ def test_every_session_is_asked_until_there_is_room_for_it(asked, sizes, room, e
         assert len(server.calls) == -(-len(asked) // page)
 
 
-def test_a_lack_that_no_smaller_page_cures_is_an_error(monkeypatch):
+def test_a_session_without_room_in_any_page_is_an_error(monkeypatch):
     monkeypatch.setattr(pages, "PAGE", 3)
     calls: list[Sequence[str]] = []
 
@@ -80,7 +80,7 @@ def test_a_lack_that_no_smaller_page_cures_is_an_error(monkeypatch):
     assert [len(call) for call in calls] == [3, 3, 1]
 
 
-def test_an_answer_that_is_none_raises_its_reason():
+def test_looking_up_a_failed_answer_raises_its_error():
     missing = calipers.NotFoundError("no b")
     found = Answers({"a/input": 1, "b/input": missing})
     assert found["a/input"] == 1

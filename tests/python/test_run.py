@@ -89,7 +89,7 @@ def sessions(
     ],
     ids=str,
 )
-def test_ranges_are_those_of_each(client, run, sessions, question, page, monkeypatch):
+def test_ranges_equal_those_of_single_calls(client, run, sessions, question, page, monkeypatch):
     monkeypatch.setattr(pages, "PAGE", page)
     found = client.minmax(run, **question)
     assert list(found) == run
@@ -111,14 +111,14 @@ def test_ranges_are_those_of_each(client, run, sessions, question, page, monkeyp
     ],
     ids=str,
 )
-def test_qparams_are_those_of_each(client, run, sessions, question, page, monkeypatch):
+def test_qparams_equal_those_of_single_calls(client, run, sessions, question, page, monkeypatch):
     monkeypatch.setattr(pages, "PAGE", page)
     found = client.qparams(run, **question)
     assert list(found) == run
     assert outcomes(found) == dict(one_by_one(run, lambda name: sessions[name].qparams(**question)))
 
 
-def test_what_the_questions_above_meet(client, run):
+def test_the_queries_above_cover_fusion_peers_and_errors(client, run):
     """Checks that the queries above include fused sessions, fallbacks to peers and errors."""
     found = client.qparams(run, fuse=[("query", "key", "value")], peers_behind=["experts"])
     assert len(found["layers.0.attention.k_proj/weight"].fused_sessions) == 3
@@ -247,7 +247,7 @@ def test_wait_is_over_after_its_timeout(client, monkeypatch):
     assert [one.count for one in client.wait(late, 2).values()] == [2, 2, 2, 2]
 
 
-def test_those_that_are_not_there_are_not_waited_for(client):
+def test_wait_refuses_missing_sessions_at_once(client):
     client.session("m/input", args={}).observe(np.ones((1, 4), np.float32), index=0)
     message = "^n/input does not hold 1 record: .*n/input.* \\(nor do o/weight\\)$"
     with pytest.raises(calipers.NotFoundError, match=message):
@@ -283,7 +283,7 @@ def test_a_server_that_goes_while_it_is_waited_for_is_asked_again():
     assert connection.asked == ["BatchGetMinMax", "GetMinMax", "GetMinMax", "GetSession"]
 
 
-def test_seal_is_that_of_each(client):
+def test_seal_seals_each_session_by_itself(client):
     for name, count in (("a/input", 2), ("b/input", 3), ("b/weight", 1)):
         session = client.session(name, args={})
         for index in range(count):

@@ -36,7 +36,7 @@ def test_the_records_are_those_of_the_tensors(client, dtype):
         series.min[0] = 0
 
 
-def test_it_says_who_brought_them(server):
+def test_a_series_names_the_worker_of_each_record(server):
     for worker in range(2):
         with calipers.connect(server.address, run="brought", worker=f"rank {worker}") as client:
             session = client.session(NAME, args={})

@@ -59,7 +59,7 @@ def test_a_tensor_of_any_strides_is_sent_in_c_order(dtype):
     assert host(backwards).to_bytes(copy=True) == np.ascontiguousarray(backwards).tobytes()
 
 
-def test_what_is_part_of_a_graph():
+def test_tensors_with_gradients_or_lazy_negation():
     parameter = torch.nn.Parameter(torch.ones(2, 2))
     assert host(parameter * 2).bits.view(np.float32).tolist() == [[2, 2], [2, 2]]
     negated = torch.complex(torch.zeros(2), torch.ones(2)).conj().imag

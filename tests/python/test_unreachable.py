@@ -61,7 +61,7 @@ def test_the_clients_timeout_holds_for_what_is_to_be_sent_before(gone, ask):
     assert client.totals.acknowledged == 0
 
 
-def test_a_question_alone_says_why_there_is_no_answer(tmp_path):
+def test_a_query_timeout_gives_the_reason(tmp_path):
     server = start_server(tmp_path)
     with calipers.connect(server.address, timeout=0.5) as client:
         session = client.session(NAME, args={})
@@ -119,7 +119,7 @@ def test_waiting_for_a_server_is_told(monkeypatch, caplog):
     assert "Connection refused" in told.message
 
 
-def test_who_was_told_that_the_server_was_given_up_is_not_told_again(tmp_path):
+def test_a_client_that_reported_giving_up_does_not_warn_again(tmp_path):
     server = start_server(tmp_path)
     options = calipers.WindowOptions(max_attempts=2)
     client = calipers.connect(server.address, timeout=5, window=options)

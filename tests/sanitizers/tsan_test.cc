@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kRounds = 2000;
 
-TEST(TsanTest, WhatAMutexGuardsIsNoRace) {
+TEST(TsanTest, AccessUnderAMutexIsNoRace) {
   absl::Mutex mu;
   int counter = 0;
   const auto add = [&] {
@@ -28,7 +28,7 @@ TEST(TsanTest, WhatAMutexGuardsIsNoRace) {
   EXPECT_EQ(counter, 2 * kRounds);
 }
 
-TEST(TsanTest, WhatAConditionWaitsForIsNoRace) {
+TEST(TsanTest, AccessAfterAConditionIsNoRace) {
   absl::Mutex mu;
   int turn = 0;
   const auto play = [&](int mine) {

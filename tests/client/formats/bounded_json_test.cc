@@ -16,7 +16,7 @@ std::string Lists(int depth) {
                       std::string(static_cast<std::size_t>(depth), ']'));
 }
 
-TEST(ShallowJsonTest, ParsesWhatIsJson) {
+TEST(ShallowJsonTest, ParsesJsonAndRefusesOtherText) {
   EXPECT_EQ(ParseBoundedJson(R"({"a":[1,{"b":"c"}]})", 3), (json{{"a", {1, {{"b", "c"}}}}}));
   EXPECT_EQ(ParseBoundedJson("3", 1), json(3));
   for (const char* text : {"", "{", "[1,]", "{\"a\":1}}", "\"", "\"\\", "nul", "\"\xFF\""}) {
@@ -24,7 +24,7 @@ TEST(ShallowJsonTest, ParsesWhatIsJson) {
   }
 }
 
-TEST(ShallowJsonTest, RefusesWhatIsDeeper) {
+TEST(ShallowJsonTest, RefusesJsonDeeperThanTheLimit) {
   for (const int depth : {1, 2, 8}) {
     EXPECT_FALSE(ParseBoundedJson(Lists(depth), depth).is_discarded()) << depth;
     EXPECT_TRUE(ParseBoundedJson(Lists(depth + 1), depth).is_discarded()) << depth;
@@ -38,7 +38,7 @@ TEST(ShallowJsonTest, RefusesWhatIsDeeper) {
   EXPECT_TRUE(ParseBoundedJson(std::string(1'000'000, ']'), 8).is_discarded());
 }
 
-TEST(ShallowJsonTest, BracketsInTextsAreNone) {
+TEST(ShallowJsonTest, BracketsInStringsDoNotCount) {
   EXPECT_EQ(ParseBoundedJson(R"(["[[[[{{{{", "\"[[[", "\\"])", 1),
             (json{"[[[[{{{{", "\"[[[", "\\"}));
   // The backslash before the quote is itself escaped, so the string ends, and the brackets behind

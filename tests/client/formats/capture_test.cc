@@ -30,7 +30,7 @@ TEST(CaptureNameTest, AnActivationNamesItsBatch) {
   EXPECT_EQ(name->index, 17);
 }
 
-TEST(CaptureNameTest, EverythingElseIsNone) {
+TEST(CaptureNameTest, OtherNamesAreNoCaptures) {
   for (const char* name : {"", "weight", ".weight", "a.bias", "a/input", "a/input/", "a/input/-1",
                            "a/input/x", "/input/1", "a/gate/1", "a/input/1/", "input/1"}) {
     EXPECT_FALSE(ParseTensorName(name).has_value()) << name;
@@ -60,7 +60,7 @@ std::string Safetensors(const std::string& header, std::size_t data_bytes) {
   return content + header + std::string(data_bytes, '\0');
 }
 
-TEST(CaptureFileTest, TakesWhatIsNamedAndListsTheRest) {
+TEST(CaptureFileTest, ReadsCapturesAndListsSkippedTensors) {
   const std::string path =
       Write("capture.safetensors",
             Safetensors(R"({"m.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},)"

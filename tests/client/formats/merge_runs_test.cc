@@ -158,7 +158,7 @@ TEST_F(MergeRunsTest, TheSameRecordIsADuplicateWhoeverBroughtIt) {
   EXPECT_THAT(merged.records.at("m/input").at(1), IsRecord(Of(1, 2, "a")));
 }
 
-TEST_F(MergeRunsTest, OfRecordsThatDifferTheFirstFilesStays) {
+TEST_F(MergeRunsTest, ConflictKeepsTheRecordOfTheFirstFile) {
   const Sessions one = {Session({Of(0, 1), Of(1, 2)})};
   const Sessions two = {Session({Of(0, 1), Of(1, 5), Of(2, 3)})};
   const Sessions three = {Session({Of(1, 5)})};
@@ -170,7 +170,7 @@ TEST_F(MergeRunsTest, OfRecordsThatDifferTheFirstFilesStays) {
   EXPECT_THAT(Merge({three, two, one}).records.at("m/input").at(1), IsRecord(Of(1, 5)));
 }
 
-TEST_F(MergeRunsTest, WhatMakesRecordsDiffer) {
+TEST_F(MergeRunsTest, ValuesAndCountsMakeAConflictButNotShapeOrWorker) {
   const RecordParts same{.index = 0, .min = {-1}, .max = {1}};
   const auto conflicts = [&](const RecordParts& other) {
     return Merge({{Session({ToSeriesRecord(same)})}, {Session({ToSeriesRecord(other)})}})
@@ -268,7 +268,7 @@ TEST_F(MergeRunsTest, RecordsOfAnotherDtypeOrShapeAreLeftOut) {
 }
 
 // A file whose session has no values yet does not fix the qparam shape.
-TEST_F(MergeRunsTest, WhatTheFirstFileDoesNotKnowTheNextSays) {
+TEST_F(MergeRunsTest, LaterFileFixesTheQParamShape) {
   const v1::SeriesRecord empty = ToSeriesRecord({.index = 0});
   const Sessions none = {{"m/input", {}, {}, {}}};
   const Sessions empty_alone = {{"m/input", {}, {empty}, {}}};
@@ -308,7 +308,7 @@ TEST_F(MergeRunsTest, ASealAtAnotherCountIsLeftOut) {
   EXPECT_THAT(merged.refused, ElementsAre(HasSubstr("a seal at another count")));
 }
 
-TEST_F(MergeRunsTest, TheWholeRecordIsWrittenForTheDroppedOne) {
+TEST_F(MergeRunsTest, DroppedRecordTakesItsValuesFromAnotherFile) {
   const v1::SeriesRecord whole = Of(0, 1);
   const v1::SeriesRecord dropped = Dropped(whole);
   v1::Session folded;
@@ -331,7 +331,7 @@ TEST_F(MergeRunsTest, TheWholeRecordIsWrittenForTheDroppedOne) {
 
 // A record that the first file dropped conflicts with a different record, but gets its values from
 // an equal record.
-TEST_F(MergeRunsTest, ADroppedRecordIsToldFromAnotherByItsDigest) {
+TEST_F(MergeRunsTest, DroppedRecordIsComparedByItsDigest) {
   v1::Session folded;
   folded.set_retention(v1::RETENTION_FOLDED);
   const v1::SeriesRecord dropped = Dropped(Of(0, 1));
@@ -341,7 +341,7 @@ TEST_F(MergeRunsTest, ADroppedRecordIsToldFromAnotherByItsDigest) {
   EXPECT_THAT(merged.records.at("m/input").at(0), IsRecord(Of(0, 1)));
 }
 
-TEST_F(MergeRunsTest, NothingMakesAnEmptyFile) {
+TEST_F(MergeRunsTest, FilesWithoutRecordsMergeIntoAnEmptyFile) {
   ExpectCounts(Merge({{}, {}}), {});
   const Merged merged = Merge({{{"m/input", {}, {}, {}}}, {{"m/input", {}, {}, {}}}});
   ExpectCounts(merged, {.sessions = 1});

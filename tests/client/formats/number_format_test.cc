@@ -26,7 +26,7 @@ std::string Text(Dtype dtype, double value) {
   return NumberText(ToElements(MakeTensor(dtype, {value})), 0);
 }
 
-TEST(ValuesTest, ReadsWhatTheWireHolds) {
+TEST(ValuesTest, ReadsElementsOfAWireTensor) {
   const Elements elements = ToElements(MakeTensor(Dtype::kBF16, {1.5, -2}));
   ASSERT_EQ(elements.size(), 2U);
   EXPECT_EQ(elements[0], 1.5);

@@ -66,7 +66,7 @@ class RunFileSessionParserTest : public ::testing::Test {
   std::string whole_;
 };
 
-TEST_F(RunFileSessionParserTest, WhatWasNotChangedIsTaken) {
+TEST_F(RunFileSessionParserTest, UnchangedFileIsAccepted) {
   EXPECT_OK(ParseWith([](SafetensorsParts&) {}));
 }
 
@@ -140,7 +140,7 @@ TEST_F(RunFileSessionParserTest, EachTensorMustBeAsLongAsTheOthers) {
       "tensor digest is of shape [2, 16]");
 }
 
-TEST_F(RunFileSessionParserTest, IndicesAscendAndAreIndices) {
+TEST_F(RunFileSessionParserTest, IndicesMustAscendAndBeInRange) {
   const auto with = [](std::vector<std::int64_t> indices) {
     return [indices](SafetensorsParts& parts) { parts.SetNumbers(Name("index"), indices); };
   };
@@ -164,7 +164,7 @@ TEST_F(RunFileSessionParserTest, OtherNumbersAreInTheirRanges) {
   ExpectRefused(with("shape", {3, 4, 0, 4, -4}), "shape 4 is -4");
 }
 
-TEST_F(RunFileSessionParserTest, RanksComeToTheDimensionsThatAreThere) {
+TEST_F(RunFileSessionParserTest, RanksMustAddUpToTheNumberOfDimensions) {
   const auto with = [](std::vector<std::int64_t> ranks) {
     return [ranks](SafetensorsParts& parts) { parts.SetNumbers(Name("rank"), ranks); };
   };
@@ -234,7 +234,7 @@ TEST_F(RunFileSessionParserTest, TheMetadataMustBeASession) {
                 "m/input");
 }
 
-TEST_F(RunFileSessionParserTest, AMessageRepeatsNothingThatCannotBePrinted) {
+TEST_F(RunFileSessionParserTest, ErrorMessagesArePrintable) {
   for (const char* member : {"session", "dtype"}) {
     const absl::Status refused = ParseWith([&](SafetensorsParts& parts) {
       parts.EditSession(kId, [&](json& whole) {
@@ -246,7 +246,7 @@ TEST_F(RunFileSessionParserTest, AMessageRepeatsNothingThatCannotBePrinted) {
   }
 }
 
-TEST_F(RunFileSessionParserTest, RecordsAreOfADtype) {
+TEST_F(RunFileSessionParserTest, ObservedDtypeMustBeKnown) {
   const auto with = [](const char* dtype) {
     return [dtype](SafetensorsParts& parts) {
       parts.EditSession(kId, [&](json& whole) { whole["session"]["observed_dtype"] = dtype; });
@@ -266,7 +266,7 @@ TEST_F(RunFileSessionParserTest, RecordsAreOfADtype) {
 }
 
 // A server would refuse the whole message with a longer name.
-TEST_F(RunFileSessionParserTest, AWorkersNameIsAsLongAsAServerTakes) {
+TEST_F(RunFileSessionParserTest, WorkerNameAboveTheServerLimitIsRefused) {
   const auto with = [](std::size_t size) {
     return [size](SafetensorsParts& parts) {
       parts.EditSession(kId, [&](json& whole) { whole["workers"][0] = std::string(size, 'w'); });

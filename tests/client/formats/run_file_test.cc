@@ -216,7 +216,7 @@ TEST_F(RunFileTest, ASessionIdThatCannotBePrintedIsRefusedAndNotRepeated) {
   }
 }
 
-TEST_F(RunFileTest, WhatIsNotNamedByThisVersionIsPassedOver) {
+TEST_F(RunFileTest, UnknownTensorsAndMembersAreIgnored) {
   SafetensorsParts parts(WholeFile());
   parts.metadata()["note"] = "by hand";
   parts.SetTensor("extra", "U8", {3}, "abc");

@@ -168,7 +168,7 @@ TEST_F(RunFileWriterTest, RoundedAtEachStepInReferenceArithmetic) {
   }
 }
 
-TEST_F(RunFileWriterTest, TheExtremesOrTheLast) {
+TEST_F(RunFileWriterTest, StaticKeepsTheExtremesAndMemorylessTheLast) {
   for (const auto arithmetic : {v1::ARITHMETIC_EXACT, v1::ARITHMETIC_REFERENCE}) {
     const Dtype answered = arithmetic == v1::ARITHMETIC_EXACT ? Dtype::kF32 : Dtype::kBF16;
     v1::Session session = WithObserver("static_minmax");
@@ -181,7 +181,7 @@ TEST_F(RunFileWriterTest, TheExtremesOrTheLast) {
   }
 }
 
-TEST_F(RunFileWriterTest, WhatHoldsNanIsSkippedOrNot) {
+TEST_F(RunFileWriterTest, NanFollowsTheNonFinitePolicy) {
   const std::vector<v1::SeriesRecord> records = {
       ToSeriesRecord({0, {-1, -2}, {1, 2}}), ToSeriesRecord({1, {kNan, -7}, {kNan, 7}}),
       ToSeriesRecord({2, {-3, -4}, {3, 4}}), ToSeriesRecord({3, {-5, -INFINITY}, {5, INFINITY}})};
@@ -215,7 +215,7 @@ TEST_F(RunFileWriterTest, WithoutAnythingToFoldThereIsNoAnswer) {
   }
 }
 
-TEST_F(RunFileWriterTest, WhatWasDroppedIsAnsweredByWhoeverFoldedIt) {
+TEST_F(RunFileWriterTest, DroppedValuesUseTheServersAnswer) {
   const std::vector<v1::SeriesRecord> records = {Dropped(ToSeriesRecord({0, {-9}, {9}})),
                                                  ToSeriesRecord({1, {-1}, {1}})};
   v1::Session session;
@@ -236,7 +236,7 @@ TEST_F(RunFileWriterTest, WhatWasDroppedIsAnsweredByWhoeverFoldedIt) {
 }
 
 // The server's answer may include later records, so it is ignored.
-TEST_F(RunFileWriterTest, WhatIsThereIsFoldedWhateverWasAnswered) {
+TEST_F(RunFileWriterTest, PresentValuesAreFoldedWithoutTheServersAnswer) {
   const auto range = [](double end) {
     return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};
   };

@@ -248,7 +248,7 @@ TEST_F(SafetensorsWriterTest, APlaceWhereNothingCanBeWrittenIsNamed) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(below_a_file));
 }
 
-TEST_F(SafetensorsWriterTest, AFileThatCannotTakeItsNameLeavesNothing) {
+TEST_F(SafetensorsWriterTest, FailedRenameLeavesNoFile) {
   std::filesystem::create_directories(path_ + "/full");
   const auto writer = Create();
   ASSERT_OK(Write(*writer, "a", Dtype::kU8, {1}, "x"));

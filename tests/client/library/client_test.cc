@@ -95,7 +95,7 @@ class BatchTest : public ::testing::Test {
   std::unique_ptr<Client> client_;
 };
 
-TEST_F(BatchTest, WhatFoundNoRoomIsAskedForAgain) {
+TEST_F(BatchTest, SessionsWithoutRoomAreRequestedAgain) {
   service_.room = 300;
   const std::vector<std::string> names = Names(1100);
   const auto results = client_->BatchGetMinMax("runs/r", names, 0, {"global", "progress"});
@@ -137,7 +137,7 @@ class QParamsBatchTest : public ::testing::Test {
   v1::BatchGetQParamsRequest request_;
 };
 
-TEST_F(QParamsBatchTest, WhatFoundNoRoomIsAskedForAgain) {
+TEST_F(QParamsBatchTest, SessionsWithoutRoomAreRequestedAgain) {
   // The answer has room for two of the last session's three results.
   service_.room = 3 * 600 + 2;
   const auto results = client_->BatchGetQParams(request_, names_);
@@ -150,7 +150,7 @@ TEST_F(QParamsBatchTest, WhatFoundNoRoomIsAskedForAgain) {
   EXPECT_THAT(service_.asked, ElementsAre(1000, 500));
 }
 
-TEST_F(QParamsBatchTest, WhatHasNoRoomEvenAloneSaysSo) {
+TEST_F(QParamsBatchTest, SessionTooLargeForAnyAnswerGetsAnError) {
   names_.resize(3);
   const auto results = client_->BatchGetQParams(request_, names_);
   ASSERT_OK(results);

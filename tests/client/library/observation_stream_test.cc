@@ -244,7 +244,7 @@ TEST_F(ObservationStreamTest, ABrokenCallLosesNothingAndDoublesNothing) {
 
 // The tensor is sent without a copy, and sent again after a break. In the end, nothing holds the
 // owner.
-TEST_F(ObservationStreamTest, AnOwnerIsHeldUntilItsTensorIsThrough) {
+TEST_F(ObservationStreamTest, OwnerIsHeldUntilItsTensorIsAcknowledged) {
   Serve({.break_calls = 2, .after_observations = 3});
   std::vector<std::weak_ptr<const std::string>> owners;
   {
@@ -274,7 +274,7 @@ TEST_F(ObservationStreamTest, AnOwnerIsHeldUntilItsTensorIsThrough) {
   EXPECT_TRUE(released());
 }
 
-TEST_F(ObservationStreamTest, GivesUpAfterSoManyAttemptsAndSaysWhatIsOpen) {
+TEST_F(ObservationStreamTest, GivesUpAfterMaxAttemptsAndCountsUnacknowledged) {
   Serve({.break_calls = 100});
   const auto stream = Open();
   absl::Status status = Send(*stream, 0);
@@ -282,7 +282,7 @@ TEST_F(ObservationStreamTest, GivesUpAfterSoManyAttemptsAndSaysWhatIsOpen) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("1 observations")));
 }
 
-TEST_F(ObservationStreamTest, OnceGivenUpItStaysSo) {
+TEST_F(ObservationStreamTest, StreamThatGaveUpKeepsItsError) {
   // The fourth call would succeed, but its acknowledgements would go to the wrong observations.
   Serve({.break_calls = 3});
   const auto stream = Open(/*window=*/2);
@@ -319,7 +319,7 @@ TEST_F(ObservationStreamTest, ARejectedObservationEndsNothingElse) {
   EXPECT_THAT(refused_, ::testing::ElementsAre("1: a bad dtype"));
 }
 
-TEST_F(ObservationStreamTest, WhatTheServerHadNoRoomForIsSentAgain) {
+TEST_F(ObservationStreamTest, ObservationsWithoutRoomAreSentAgain) {
   Serve({.no_room = 3});
   const auto stream = Open();
   for (int i = 0; i < 6; ++i) ASSERT_OK(Send(*stream, i));
@@ -338,7 +338,7 @@ TEST_F(ObservationStreamTest, AServerThatNeverHasRoomIsReported) {
   EXPECT_THAT(refused_, ::testing::ElementsAre("0: no room"));
 }
 
-TEST_F(ObservationStreamTest, WhatTheServersDiskDidNotTakeIsSentAgain) {
+TEST_F(ObservationStreamTest, ObservationsThatTheDiskRefusedAreSentAgain) {
   Serve({.no_room = 7, .no_room_is = grpc::StatusCode::UNAVAILABLE});
   const auto stream = Open();
   for (int i = 0; i < 6; ++i) ASSERT_OK(Send(*stream, i));
@@ -360,7 +360,7 @@ TEST_F(ObservationStreamTest, ADiskThatNeverTakesAnythingIsReported) {
   EXPECT_THAT(refused_, ::testing::ElementsAre("0: no room", "1: no room"));
 }
 
-TEST_F(ObservationStreamTest, ReducedObservationsGoManyInAMessage) {
+TEST_F(ObservationStreamTest, ReducedObservationsShareMessages) {
   Serve({});
   const auto stream = Open(/*window=*/5000);
   ASSERT_OK(stream->ObserveReduced(Batch(0, 2500)));
@@ -403,7 +403,7 @@ TEST_F(ObservationStreamTest, AWindowSmallerThanABatchHoldsNothingUp) {
   }
 }
 
-TEST_F(ObservationStreamTest, WhoReducedIsSaidAlsoAfterABreak) {
+TEST_F(ObservationStreamTest, WorkerIsNamedAgainAfterABrokenCall) {
   for (int after = 0; after < 10; ++after) {
     Serve({.break_calls = 2, .after_observations = after});
     const auto stream = Open(/*window=*/7);
@@ -423,7 +423,7 @@ TEST_F(ObservationStreamTest, WhoReducedIsSaidAlsoAfterABreak) {
 
 // Observations to be sent again stay in the window. So a worker does not hold a whole calibration
 // while the server takes nothing.
-TEST_F(ObservationStreamTest, WhatIsRefusedForTheMomentStaysInTheWindow) {
+TEST_F(ObservationStreamTest, TemporarilyRefusedObservationsStayInTheWindow) {
   constexpr int kWindow = 4;
   constexpr int kObservations = 30;
   Serve({.no_room = 41});
@@ -487,7 +487,7 @@ TEST_F(ObservationStreamTest, TensorsAndReducedOnesOnOneStream) {
   }
 }
 
-TEST_F(ObservationStreamTest, OfABatchWithoutAnIndexNothingIsSent) {
+TEST_F(ObservationStreamTest, BatchWithAMissingIndexIsNotSent) {
   Serve({});
   const auto stream = Open();
   std::vector<v1::ReducedObservation> batch = Batch(0, 3);

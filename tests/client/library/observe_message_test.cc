@@ -44,7 +44,7 @@ TEST(ObserveMessageTest, IsWhatProtobufWrites) {
   }
 }
 
-TEST(ObserveMessageTest, PointsToWhatHasAnOwnerAndHoldsIt) {
+TEST(ObserveMessageTest, DataWithAnOwnerIsReferencedAndHeld) {
   const auto data = std::make_shared<const std::string>(100'000, 'x');
   {
     const grpc::ByteBuffer message = ObserveMessage({}, Bytes(*data), data);
@@ -57,7 +57,7 @@ TEST(ObserveMessageTest, PointsToWhatHasAnOwnerAndHoldsIt) {
   EXPECT_EQ(data.use_count(), 1);
 }
 
-TEST(ObserveMessageTest, CopiesWhatHasNone) {
+TEST(ObserveMessageTest, DataWithoutAnOwnerIsCopied) {
   std::string data(100'000, 'x');
   const grpc::ByteBuffer message = ObserveMessage({}, Bytes(data), nullptr);
   data.assign(data.size(), 'y');

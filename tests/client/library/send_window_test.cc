@@ -5,7 +5,7 @@
 namespace calipers::client {
 namespace {
 
-TEST(SendWindowTest, IsFullAtItsObservationsOrItsBytes) {
+TEST(SendWindowTest, IsFullAtItsLimitOfObservationsOrBytes) {
   SendWindow window(3, 100);
   EXPECT_TRUE(window.HasRoom(3, 100));
   window.Add(40);
@@ -30,7 +30,7 @@ TEST(SendWindowTest, WhatIsAcknowledgedMakesRoom) {
   EXPECT_TRUE(window.HasRoom(2, 100));
 }
 
-TEST(SendWindowTest, WhatIsTooLargeGoesAlone) {
+TEST(SendWindowTest, ObservationLargerThanTheWindowIsSentAlone) {
   SendWindow window(2, 100);
   EXPECT_TRUE(window.HasRoom(5, 1000));
   window.Add(1000);

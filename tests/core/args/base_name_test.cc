@@ -6,7 +6,7 @@
 namespace calipers {
 namespace {
 
-TEST(BaseNameTest, TextIsTheReferences) {
+TEST(BaseNameTest, TextEqualsTheReferenceNames) {
   EXPECT_EQ(BaseNameText(BaseName::kWeight), "weight");
   EXPECT_EQ(BaseNameText(BaseName::kInput), "input");
   EXPECT_EQ(BaseNameText(BaseName::kOutput), "output");

@@ -34,7 +34,7 @@ TEST(PresetSchemesTest, NamesAreDistinctAndKnownInAnyCase) {
   }
 }
 
-TEST(PresetSchemesTest, ArgsOfEachArePassedByTheirOwnRules) {
+TEST(PresetSchemesTest, ArgsOfEachPresetRoundTripThroughJson) {
   for (const absl::string_view name : PresetSchemeNames()) {
     const QuantizationScheme scheme = Preset(name);
     for (const auto& args : {scheme.weights, scheme.input_activations, scheme.output_activations}) {
@@ -63,14 +63,14 @@ TEST(PresetSchemesTest, ANameOfIntegersSaysItsBits) {
   }
 }
 
-TEST(PresetSchemesTest, AnUnknownNameIsToldWhatThereIs) {
+TEST(PresetSchemesTest, UnknownNameIsRefusedWithTheAllowedNames) {
   const auto scheme = PresetScheme("W4A17");
   EXPECT_EQ(scheme.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(scheme.status().message()),
               HasSubstr("scheme \"W4A17\" is not known (allowed: UNQUANTIZED, W4A16_ASYM, W8A8,"));
 }
 
-TEST(ArgsForTest, EachValueHasItsOwn) {
+TEST(ArgsForTest, EachBaseNameGetsItsOwnArgs) {
   const QuantizationScheme scheme = Preset("NVFP4");
   EXPECT_EQ(ArgsFor(scheme, BaseName::kWeight), &*scheme.weights);
   for (const BaseName base_name : {BaseName::kInput, BaseName::kQ, BaseName::kK, BaseName::kV}) {

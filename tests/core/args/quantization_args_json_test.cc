@@ -33,7 +33,7 @@ std::string Refusal(absl::string_view text) {
   return std::string(args.status().message());
 }
 
-TEST(QuantizationArgsJsonTest, NothingSaidIsTheDefaults) {
+TEST(QuantizationArgsJsonTest, EmptyObjectGivesTheDefaults) {
   const QuantizationArgs args = Accepted("{}");
   QuantizationArgs defaults;
   defaults.observer = "";
@@ -125,7 +125,7 @@ TEST(QuantizationArgsJsonTest, BlocksOfAnotherFormAreRefused) {
   }
 }
 
-TEST(QuantizationArgsJsonTest, SizeAndDepthHaveAnEnd) {
+TEST(QuantizationArgsJsonTest, SizeAndDepthAreLimited) {
   const auto kwargs = [](const std::string& value) {
     return absl::StrCat(R"({"observer_kwargs": {"a": )", value, "}}");
   };
@@ -140,7 +140,7 @@ TEST(QuantizationArgsJsonTest, SizeAndDepthHaveAnEnd) {
             "quantization args of 70030 bytes are too long (allowed: 65536)");
 }
 
-TEST(QuantizationArgsJsonTest, MessagesQuoteLittle) {
+TEST(QuantizationArgsJsonTest, ErrorsShortenQuotedInput) {
   const std::string text = R"({"num_bits": ")" + std::string(10'000, 'x') + "\"}";
   EXPECT_LT(Refusal(text).size(), 200U);
 }

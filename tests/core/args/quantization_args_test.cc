@@ -25,7 +25,7 @@ QuantizationArgs Resolved(const QuantizationArgsInput& input) {
   return args.value_or(QuantizationArgs());
 }
 
-TEST(StrategyTest, NamesAreCompressedTensors) {
+TEST(StrategyTest, NamesEqualThoseOfCompressedTensors) {
   EXPECT_EQ(StrategyName(Strategy::kTensor), "tensor");
   EXPECT_EQ(StrategyName(Strategy::kChannel), "channel");
   EXPECT_EQ(StrategyName(Strategy::kGroup), "group");
@@ -178,14 +178,14 @@ TEST(CheckQuantizationArgsTest, KeepsTheObserverAsGiven) {
   }
 }
 
-TEST(CheckQuantizationArgsTest, KeepsAGroupSizeThatAsksForNone) {
+TEST(CheckQuantizationArgsTest, KeepsGroupSizeMinusOne) {
   const auto channel = CheckQuantizationArgs({.group_size = -1});
   ASSERT_TRUE(channel.ok()) << channel.status();
   EXPECT_EQ(channel->strategy, Strategy::kChannel);
   EXPECT_EQ(channel->group_size, -1);
 }
 
-TEST(CheckQuantizationArgsTest, TokensAreFoundOnTheFly) {
+TEST(CheckQuantizationArgsTest, TokenStrategyMustBeDynamic) {
   EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken}),
             "dynamic false cannot be given with strategy \"token\" (allowed: true)");
   EXPECT_EQ(CheckRefusal({.strategy = Strategy::kToken, .dynamic = Dynamic::kTrue}), "accepted");
@@ -236,7 +236,7 @@ TEST(QuantizationArgsTest, ZeroPointsTakeTheNarrowestIntegerOrF8) {
   EXPECT_EQ(ZpDtype(Resolved({.zp_dtype = Dtype::kU8})), Dtype::kU8);
 }
 
-TEST(ActorderTest, NamesOfBeforeAreToldToBeGone) {
+TEST(ActorderTest, RemovedNamesAreRefusedAsRemoved) {
   EXPECT_EQ(ParseActorder("weight").value(), Actorder::kWeight);
   EXPECT_EQ(ParseActorder("static").value(), Actorder::kStatic);
   EXPECT_EQ(ParseActorder("Group").status().message(),
@@ -254,7 +254,7 @@ TEST(QuantizationTypeTest, ParsesItsOwnNamesAlone) {
             "type \"uint\" is not known (allowed: int, float)");
 }
 
-TEST(DefaultObserverTest, AWeightIsSeenOnce) {
+TEST(DefaultObserverTest, WeightsUseMemorylessMinmax) {
   EXPECT_EQ(DefaultObserver(BaseName::kWeight), "memoryless_minmax");
   for (const BaseName base_name : {BaseName::kInput, BaseName::kOutput, BaseName::kQ}) {
     EXPECT_EQ(DefaultObserver(base_name), "minmax");

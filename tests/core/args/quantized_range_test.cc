@@ -45,7 +45,7 @@ TEST(QuantizedRangeTest, FloatsReachAsFarAsTheirFormat) {
   EXPECT_EQ(greatest(8), GreatestOf(4, 3, 1));
 }
 
-TEST(QuantizedRangeTest, OtherBitsHaveNone) {
+TEST(QuantizedRangeTest, OtherNumbersOfBitsAreRefused) {
   for (const std::int64_t bits : {-1, 0, 1, 17, 32}) {
     EXPECT_FALSE(QuantizedRangeOf(Args(QuantizationType::kInt, bits)).ok()) << bits;
   }

@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(Targets, FoldTargetTest, ::testing::ValuesIn(Targets())
                            return std::string(hwy::TargetName(param_info.param));
                          });
 
-TEST_P(FoldTargetTest, FoldsAsSingleValuesDo) {
+TEST_P(FoldTargetTest, VectorFoldEqualsScalarFold) {
   EXPECT_EQ(FoldTargetName(), hwy::TargetName(GetParam()));
   for (std::uint64_t seed = 0; seed < 20; ++seed) ExpectAsSingleValues(seed);
 }

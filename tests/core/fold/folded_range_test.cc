@@ -16,7 +16,7 @@ using calipers::testing::Packed;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-TEST(WidenTest, TakesTheOuterOfTheEndsOfEachParameter) {
+TEST(WidenTest, TakesTheWiderEndsOfEachParameter) {
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF64}) {
     ElementRange range{Packed(dtype, {-1, 2, 5, kNan}), Packed(dtype, {1, 3, 6, kNan})};
     EXPECT_OK(Widen(range, {Packed(dtype, {-2, 2.5, kNan, 0}), Packed(dtype, {0.5, 4, kNan, 0})}));

@@ -86,7 +86,7 @@ TEST(RegistryTest, KnowsItsObserversSorted) {
   for (const absl::string_view name : kObserverNames) EXPECT_TRUE(Make(name)->empty());
 }
 
-TEST(RegistryTest, RefusesOthers) {
+TEST(RegistryTest, RefusesUnknownObservers) {
   const auto observer = MakeObserver("MinMax", {});
   EXPECT_EQ(observer.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(observer.status().message(),
@@ -270,7 +270,7 @@ TEST(MinmaxTest, TheFirstRecordIsTakenAsItIs) {
   }
 }
 
-TEST(MinmaxTest, WithZeroTheFirstStays) {
+TEST(MinmaxTest, ConstantZeroKeepsTheFirstRecord) {
   for (const ObserverOptions& options : BothArithmetics(0.0)) {
     EXPECT_EQ(
         Ends(Fold("minmax", options,
@@ -279,7 +279,7 @@ TEST(MinmaxTest, WithZeroTheFirstStays) {
   }
 }
 
-TEST(MinmaxTest, WithOneTheNewestIsTakenAsItIs) {
+TEST(MinmaxTest, ConstantOneTakesTheNewestRecord) {
   for (const ObserverOptions& options : BothArithmetics(1.0)) {
     EXPECT_EQ(
         Ends(Fold("minmax", options,
@@ -339,7 +339,7 @@ TEST(MinmaxTest, ReferenceOverflowsWithTheDtype) {
   EXPECT_EQ(twice(Arithmetic::kExact), std::make_pair(-65504.0, 65504.0));
 }
 
-TEST(MinmaxTest, ExactEndsInFloat32) {
+TEST(MinmaxTest, ExactArithmeticAnswersInFloat32) {
   EXPECT_EQ(Ends(Fold("minmax", {}, {OneParameter(Dtype::kF64, -1e300, 1e300)})),
             std::make_pair(-kInf, kInf));
 }
@@ -452,7 +452,7 @@ TEST(EveryObserverTest, EmptyRecordsChangeNothing) {
   }
 }
 
-TEST(EveryObserverTest, AsksAsOftenAsOneLikes) {
+TEST(EveryObserverTest, RepeatedAnswersChangeNothing) {
   for (const absl::string_view name : kObserverNames) {
     const auto observer = Make(name, {.averaging_constant = 0.3});
     observer->Add(OneParameter(Dtype::kF32, -0.1, 0.1));
@@ -464,7 +464,7 @@ TEST(EveryObserverTest, AsksAsOftenAsOneLikes) {
   }
 }
 
-TEST(EveryObserverTest, ClonesGoOnByThemselves) {
+TEST(EveryObserverTest, ClonesAreIndependent) {
   const Record a = OneParameter(Dtype::kF32, -1.0, 1.0);
   const Record b = OneParameter(Dtype::kF32, -3.0, 2.0);
   const Record c = OneParameter(Dtype::kF32, -2.0, 4.0);

@@ -374,7 +374,7 @@ Series SeriesWith(double special, std::size_t at, std::mt19937_64& random) {
   return series;
 }
 
-TEST(SweepTest, NonFiniteValuesAreWhereTheObserverHasThem) {
+TEST(SweepTest, NonFiniteValuesMatchTheObserver) {
   ASSERT_EQ(CombinedWeight(0.01, kEverything), 1.0);
   std::mt19937_64 random(4);
   for (const double special : {kNan, kInf, -kInf}) {
@@ -496,7 +496,7 @@ TEST(SweepTest, SeveralAtOnceDoNotDisturbEachOther) {
   EXPECT_EQ(same, 200);
 }
 
-TEST(SweepTest, RefusesConstantsThatAreNone) {
+TEST(SweepTest, RefusesInvalidConstants) {
   for (const Arithmetic arithmetic : {Arithmetic::kExact, Arithmetic::kReference}) {
     const auto make = [&](const std::vector<double>& constants) {
       return Sweep::Make(constants, arithmetic, Weighting::kUniform).status();

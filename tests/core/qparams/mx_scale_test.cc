@@ -90,7 +90,7 @@ TEST(MxScalesTest, FloatsInGroupsOf32WithExponentsForScales) {
   EXPECT_FALSE(without([](QuantizationArgs& a) { a.num_bits = 5; }));
 }
 
-TEST(MxScalesTest, TheTopOfTheElementIsInTheBinadeOfTheTopOfTheRange) {
+TEST(MxScalesTest, ElementExponentIsThatOfTheGreatestElement) {
   for (const auto& [bits, greatest] : {std::pair(4, 6.0), {6, 7.5}, {8, 448.0}}) {
     EXPECT_EQ(MxElementExponent(bits), std::floor(std::log2(greatest)));
   }

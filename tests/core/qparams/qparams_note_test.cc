@@ -20,7 +20,7 @@ TEST(QParamsNotesTest, CountsEachTrapAndOutcomeFromItsFirstParameter) {
                           QParamsNote{QParamsTrap::kZeroRange, TrapOutcome::kRepaired, 1, 10}));
 }
 
-TEST(NoteTextTest, SaysWhatWasMetWhereAndWhatBecameOfIt) {
+TEST(NoteTextTest, NamesTheTrapTheParametersAndTheOutcome) {
   EXPECT_EQ(NoteText({QParamsTrap::kZeroRange, TrapOutcome::kFollowed, 2, 7}),
             "the range is [0, 0] (2 parameters, first 7): the scale is the epsilon of its dtype");
   EXPECT_EQ(NoteText({QParamsTrap::kGlobalScaleReset, TrapOutcome::kRepaired, 1, 0}),

@@ -194,7 +194,7 @@ TEST(QParamsPropertyTest, MxScalesArePowersOfTwoThatHoldTheRange) {
   }
 }
 
-TEST(QParamsTest, BitsAsPyTorchHas) {
+TEST(QParamsTest, ReferenceArithmeticHasTheBitsOfPyTorch) {
   const Shape scalar;
   const auto zero_point = [&scalar](Dtype dtype, const Shape& shape) {
     const ElementRange range = RangeOf(dtype, {-1.3}, {2.7});
@@ -253,7 +253,7 @@ TEST(QParamsTest, WhatIsStoredFollowsDynamic) {
   EXPECT_EQ(WhatIsStored(*PresetScheme("NVFP4")->input_activations), StoredQParams::kGlobalScale);
 }
 
-TEST(GenerateGparamTest, TheRangesTopBecomesTheTopOfBothFormats) {
+TEST(GenerateGparamTest, GlobalScaleMapsAbsmaxToTheGreatestOfBothFormats) {
   const auto gparam = [](Dtype dtype, double absmax, Arithmetic arithmetic) {
     const auto scale =
         GenerateGparam(RangeOf(dtype, {-absmax}, {absmax / 2}), In(arithmetic, dtype));
@@ -270,7 +270,7 @@ TEST(GenerateGparamTest, TheRangesTopBecomesTheTopOfBothFormats) {
   EXPECT_EQ(gparam(Dtype::kF32, 0.03, Arithmetic::kReference), 89600.0078125F);
 }
 
-TEST(FuseRangesTest, SharedIsTheLeastGlobalScale) {
+TEST(FuseRangesTest, FusedRangeGivesTheLeastGlobalScale) {
   std::mt19937 random(6);
   for (const Dtype dtype : kFloats) {
     for (int i = 0; i < 100; ++i) {
@@ -333,7 +333,7 @@ TEST(QParamsTrapTest, AZeroRangeHasAnEpsilonByTheScalesDtype) {
   }
 }
 
-TEST(QParamsTrapTest, AScaleThatIsTooSmallIsTakenForNone) {
+TEST(QParamsTrapTest, ScaleUnderflowBecomesTheEpsilonInReferenceArithmetic) {
   const ElementRange tiny = RangeOf(Dtype::kF16, {-0x1p-20}, {0});
   const QParams reference = Calculated(tiny, Int(8, true), In(Arithmetic::kReference));
   EXPECT_EQ(reference.scale.elements[0], 0x1p-10);
@@ -343,7 +343,7 @@ TEST(QParamsTrapTest, AScaleThatIsTooSmallIsTakenForNone) {
   EXPECT_THAT(Repaired(exact.notes), ElementsAre(QParamsTrap::kScaleUnderflow));
 }
 
-TEST(QParamsTrapTest, AScaleAboveItsDtypeIsItsGreatest) {
+TEST(QParamsTrapTest, ScaleAboveItsDtypeSaturates) {
   QuantizationArgs args = Float(4);
   args.scale_dtype = Dtype::kF8E4M3;
   for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
@@ -368,7 +368,7 @@ TEST(QParamsTrapTest, AScaleThatRoundsToTheGreatestOfItsDtypeMetNoTrap) {
   }
 }
 
-TEST(QParamsTrapTest, TheLargestGroupOfAnNvfp4TensorMeetsNone) {
+TEST(QParamsTrapTest, LargestGroupOfAnNvfp4TensorMeetsNoTrap) {
   std::mt19937 random(7);
   std::uniform_real_distribution<double> reach(0.01, 1);
   for (int i = 0; i < 200; ++i) {
@@ -407,7 +407,7 @@ TEST(QParamsTrapTest, NanAndInfinityGiveNoScale) {
   }
 }
 
-TEST(QParamsTrapTest, TheZeroPointOfAZeroRangeIsZeroByZero) {
+TEST(QParamsTrapTest, ZeroPointOfAZeroRangeIsUndefined) {
   const ElementRange zero = RangeOf(Dtype::kF32, {0}, {0});
   const QParams reference = Calculated(zero, Int(8, false), In(Arithmetic::kReference));
   EXPECT_EQ(reference.zero_point.elements[0], 0);
@@ -428,7 +428,7 @@ TEST(QParamsTrapTest, TheGreatestZeroPointOf16BitsWraps) {
   EXPECT_THAT(Repaired(exact.notes), ElementsAre(QParamsTrap::kZeroPointWrapped));
 }
 
-TEST(QParamsTrapTest, Float16HasNoSixteenBits) {
+TEST(QParamsTrapTest, SixteenBitLevelsOverflowFloat16) {
   const ElementRange range = RangeOf(Dtype::kF16, {-1}, {2});
   const QParams reference = Calculated(range, Int(16, true), In(Arithmetic::kReference));
   EXPECT_EQ(reference.scale.elements[0], 0x1p-10);
@@ -439,7 +439,7 @@ TEST(QParamsTrapTest, Float16HasNoSixteenBits) {
   EXPECT_THAT(Repaired(exact.notes), ElementsAre(QParamsTrap::kLevelsOverflow));
 }
 
-TEST(QParamsTrapTest, TheTopOfADtypeHasNoPowerOfTwoAbove) {
+TEST(QParamsTrapTest, MxScaleOverflowsNearTheGreatestFloat16) {
   const ElementRange top = RangeOf(Dtype::kF16, {0}, {60000});
   const QParams reference = Calculated(top, WeightsOf("MXFP4"), In(Arithmetic::kReference));
   EXPECT_EQ(reference.scale.elements[0], kInf);
@@ -450,7 +450,7 @@ TEST(QParamsTrapTest, TheTopOfADtypeHasNoPowerOfTwoAbove) {
   EXPECT_THAT(Repaired(exact.notes), ElementsAre(QParamsTrap::kMxOverflow));
 }
 
-TEST(QParamsTrapTest, MxScalesThatAreNumbersHaveNoMeaning) {
+TEST(QParamsTrapTest, ExactArithmeticRefusesMxScalesThatAreNotExponents) {
   QuantizationArgs args = WeightsOf("MXFP8");
   args.symmetric = false;
   args.zp_dtype = Dtype::kF8E4M3;
@@ -505,7 +505,7 @@ TEST(QParamsTrapTest, NanAndTinyRangesHaveAGlobalScaleOfOne) {
 
 // The refusals.
 
-TEST(QParamsRefusalTest, WhatGivesNoQParamsInTheReference) {
+TEST(QParamsRefusalTest, ReferenceArithmeticRefusesUnsupportedArgs) {
   const ElementRange range = RangeOf(Dtype::kF16, {-1}, {1});
   const auto refusal = [&range](const QuantizationArgs& args) {
     return Refusal(Calculate(range, args, In(Arithmetic::kReference)).status(),

@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(Floats, NarrowCastTest,
                          ::testing::Values(Dtype::kBF16, Dtype::kF16, Dtype::kF8E4M3,
                                            Dtype::kF8E5M2));
 
-TEST(TorchCastTest, GoesByWayOfFloat32) {
+TEST(TorchCastTest, RoundsThroughFloat32) {
   // The value is just above the midpoint of two neighbours. In float32 it becomes the midpoint,
   // which rounds to even.
   EXPECT_EQ(TorchCast(Dtype::kBF16, 1 + 0x1p-8 + 0x1p-40), 1);
@@ -74,7 +74,7 @@ TEST(TorchCastTest, GoesByWayOfFloat32) {
   EXPECT_EQ(TorchCast(Dtype::kF64, 1 + 0x1p-40), 1 + 0x1p-40);
 }
 
-TEST(TorchCastTest, IntegersWrapAsX86Has) {
+TEST(TorchCastTest, IntegersWrapLikeX86) {
   EXPECT_EQ(TorchCast(Dtype::kI8, -128), -128);
   EXPECT_EQ(TorchCast(Dtype::kI8, kNan), 0);
   EXPECT_EQ(TorchCast(Dtype::kU8, kNan), 0);
@@ -88,7 +88,7 @@ TEST(TorchCastTest, IntegersWrapAsX86Has) {
   EXPECT_EQ(TorchCast(Dtype::kI64, 0x1p62), 0x1p62);
 }
 
-TEST(PromoteTest, TheWiderOrTheNextThatHoldsBoth) {
+TEST(PromoteTest, GivesTheNarrowestDtypeThatHoldsBoth) {
   EXPECT_EQ(Promote(Dtype::kBF16, Dtype::kBF16), Dtype::kBF16);
   EXPECT_EQ(Promote(Dtype::kBF16, Dtype::kF16), Dtype::kF32);
   EXPECT_EQ(Promote(Dtype::kF16, Dtype::kF32), Dtype::kF32);

@@ -327,7 +327,7 @@ TEST_P(AccumulatorsTest, AnElementOfTheOtherSignIsSeenWhereverItStands) {
   }
 }
 
-TEST_P(AccumulatorsTest, EveryPatternOfTheNarrowFloatsAlone) {
+TEST_P(AccumulatorsTest, SingleNarrowFloatsGiveTheExpectedRange) {
   for (Dtype dtype : {Dtype::kF16, Dtype::kBF16, Dtype::kF8E4M3, Dtype::kF8E5M2}) {
     const unsigned patterns = 1U << (8 * ByteSize(dtype));
     for (unsigned bits = 0; bits < patterns; ++bits) {

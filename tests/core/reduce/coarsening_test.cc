@@ -125,7 +125,7 @@ TEST(CoarseningTest, ARecordWithoutElementsStaysAsItIs) {
   }
 }
 
-TEST(CoarseningTest, WhatCannotBeGivenSaysWhatCould) {
+TEST(CoarseningTest, ImpossibleCoarseningNamesSufficientStrategies) {
   struct Bad {
     BaseName base_name;
     QuantizationArgs from;

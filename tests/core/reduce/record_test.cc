@@ -37,7 +37,7 @@ TEST(RecordTest, HoldsWhatItWasMadeFrom) {
   EXPECT_FALSE(record->saw_inf());
 }
 
-TEST(RecordTest, AnEmptyOneHasNoValues) {
+TEST(RecordTest, EmptyRecordHasNoValues) {
   const Record record = Record::Empty(Dtype::kF32, 0);
   EXPECT_TRUE(record.empty());
   EXPECT_EQ(record.num_params(), 0U);
@@ -80,7 +80,7 @@ TEST(RecordTest, EqualityIsOfEverything) {
   EXPECT_EQ(*Make({kNan}, {kNan}, kNan, kNan), *Make({kNan}, {kNan}, kNan, kNan));
 }
 
-TEST(RecordTest, BadOnesAreRefused) {
+TEST(RecordTest, InvalidRecordsAreRefused) {
   EXPECT_THAT(Make({2}, {1}, 1, 2),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));
   EXPECT_THAT(Make({1}, {2}, 2, 1), StatusIs(absl::StatusCode::kInvalidArgument,
@@ -113,7 +113,7 @@ TEST(RecordTest, NanHidesAnInfinityOfItsParameterAlone) {
   EXPECT_TRUE(Make({kNan, -kInf}, {kNan, 1}, kNan, kNan)->saw_inf());
 }
 
-TEST(RecordTest, OrderIsThatOfElements) {
+TEST(RecordTest, EndsAreOrderedLikeElements) {
   EXPECT_OK(Make({-0.0}, {0.0}, -0.0, 0.0));
   EXPECT_THAT(Make({0.0}, {-0.0}, 0.0, 0.0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("min is above max")));

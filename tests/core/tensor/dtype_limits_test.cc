@@ -24,7 +24,7 @@ bool IsNormal(Dtype dtype, double value) {
          2 * Stored(dtype, value * (1 + LimitsOf(dtype).epsilon));
 }
 
-TEST(DtypeLimitsTest, EveryPatternOfTheNarrowOnesIsWithin) {
+TEST(DtypeLimitsTest, LimitsMatchEveryPatternOfNarrowDtypes) {
   for (const Dtype dtype : kAllDtypes) {
     if (ByteSize(dtype) > 2) continue;
     DtypeLimits found{.lowest = 1, .greatest = -1, .least_positive = HUGE_VAL};
@@ -71,7 +71,7 @@ TEST(DtypeLimitsTest, TheLeastNormalIsTheFirstWithAWholeMantissa) {
   }
 }
 
-TEST(DtypeLimitsTest, WideOnesAreTheLanguages) {
+TEST(DtypeLimitsTest, WideDtypesHaveTheLimitsOfTheLanguage) {
   EXPECT_EQ(LimitsOf(Dtype::kF32).greatest, 0x1.FFFFFEp127);
   EXPECT_EQ(LimitsOf(Dtype::kF64).greatest, 0x1.FFFFFFFFFFFFFp1023);
   EXPECT_EQ(LimitsOf(Dtype::kF32).lowest, -0x1.FFFFFEp127);

@@ -27,11 +27,11 @@ void ForFloatsNearMidpoints(Check check) {
   }
 }
 
-TEST(RoundTest, F16AsTheCompiler) {
+TEST(RoundTest, F16RoundsLikeTheCompiler) {
   ForFloatsNearMidpoints([](float x) { ExpectSameFloat(RoundToF16(x), SlowF16(x), x); });
 }
 
-TEST(RoundTest, BF16AsTheNearest) {
+TEST(RoundTest, BF16RoundsToTheNearest) {
   ForFloatsNearMidpoints([](float x) { ExpectSameFloat(RoundToBF16(x), SlowBF16(x), x); });
 }
 

@@ -17,7 +17,7 @@ TEST(TorchDtypeTest, NamesComeBackWithAndWithoutTorch) {
   }
 }
 
-TEST(TorchDtypeTest, SecondNamesAreKnown) {
+TEST(TorchDtypeTest, AliasesAreAccepted) {
   const std::pair<const char*, Dtype> names[] = {
       {"double", Dtype::kF64}, {"torch.float", Dtype::kF32}, {"half", Dtype::kF16},
       {"short", Dtype::kI16},  {"torch.int", Dtype::kI32},   {"long", Dtype::kI64}};
@@ -26,7 +26,7 @@ TEST(TorchDtypeTest, SecondNamesAreKnown) {
   }
 }
 
-TEST(TorchDtypeTest, OthersAreRefusedByField) {
+TEST(TorchDtypeTest, UnknownNamesAreRefusedByField) {
   for (const char* name : {"", "torch.", "torch.torch.int8", "INT8", "complex64", "F32"}) {
     EXPECT_FALSE(ParseTorchDtype("zp_dtype", name).ok()) << name;
   }

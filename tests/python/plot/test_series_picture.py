@@ -235,7 +235,7 @@ def test_indices_are_whole(client, count):
     assert all(tick.is_integer() for tick in ticks)
 
 
-def test_ends_of_what_numbers_can_be(client, tmp_path):
+def test_extreme_float64_values(client, tmp_path):
     greatest = np.finfo(np.float64).max
     batches = [np.array([[-greatest, greatest]]), np.array([[0.0, 5e-324]])]
     observed(client, dict(enumerate(batches))).plot(tmp_path / "x.svg")

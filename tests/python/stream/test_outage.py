@@ -22,7 +22,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return set_to
 
 
-def test_one_that_lasts_is_told_after_two_seconds_and_every_thirty(at, caplog):
+def test_a_long_outage_is_logged_after_two_seconds_and_every_thirty(at, caplog):
     told = Outage()
     told.call_begins()
     times = [0.0, 1.9, 2.1, 10.0, 32.0, 32.2, 60.0, 62.3]
@@ -37,7 +37,7 @@ def test_one_that_lasts_is_told_after_two_seconds_and_every_thirty(at, caplog):
     ]
 
 
-def test_an_acknowledgement_ends_it(at, caplog):
+def test_an_acknowledgement_ends_an_outage(at, caplog):
     told = Outage()
     with caplog.at_level("INFO", "calipers"):
         for seconds in (0.0, 100.0, 200.0):

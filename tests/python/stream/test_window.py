@@ -79,12 +79,12 @@ def test_records_of_one_index_go_together_once_the_next_index_comes():
     assert take(window, window.open_call()) == [0, 0, 0, 1]
 
 
-def test_records_wait_for_company_only_so_long():
+def test_a_batch_is_sent_after_the_linger_time():
     window = filled(Window(PROMPT), reduced(0), reduced(0))
     assert take(window, window.open_call()) == [0, 0]
 
 
-def test_a_flush_waits_for_no_company():
+def test_a_flush_does_not_wait_for_a_full_batch():
     window = filled(Window(PATIENT), reduced(0))
     call = window.open_call()
     flush = Background(lambda: window.flush(20))
@@ -191,7 +191,7 @@ def test_observing_waits_while_the_window_is_full(options):
     assert take(window, call) == [2]
 
 
-def test_records_that_fill_the_window_wait_for_no_company():
+def test_a_full_window_does_not_wait_for_a_full_batch():
     window = filled(Window(WindowOptions(observations=2, linger_seconds=3600)), reduced(0))
     window.put(reduced(0))
     call = window.open_call()

@@ -118,6 +118,6 @@ def test_bars_of_each_package(client, capsys, monkeypatch, progress, sized, show
     assert "%" in written if sized and progress == "tqdm" else "%" not in written
 
 
-def test_a_bar_that_is_none(client):
+def test_an_invalid_bar(client):
     with pytest.raises(calipers.InvalidArgumentError, match="progress is 'dots'"):
         calipers.torch.calibrate(model(), BATCHES, client, progress="dots", **OPTIONS)

@@ -185,7 +185,7 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_tensors_are_those_that_a_module_holds(client, dtype):
+def test_results_load_into_the_state_dict_of_the_model(client, dtype):
     model, batches = make_model(dtype), make_batches(3)
     found = calipers.torch.calibrate(
         model, batches, client, scheme="FP8", ignore="re:.*experts", arithmetic="reference"
@@ -347,7 +347,7 @@ def test_weights_are_dealt_to_the_ranks(client):
     assert client.totals.observed == linear
 
 
-def test_what_is_complete_needs_no_time(client):
+def test_complete_sessions_need_no_waiting_time(client):
     model = nn.Sequential(nn.Linear(4, 4))
     options = {"scheme": "FP8", "observe": "input"}
     first = calipers.torch.calibrate(model, [torch.ones(1, 4)], client, **options)
@@ -355,7 +355,7 @@ def test_what_is_complete_needs_no_time(client):
     assert same_bits(first["0.input_scale"], again["0.input_scale"])
 
 
-def test_the_finest_of_a_row_that_groups_do_not_divide(client):
+def test_finest_granularity_is_channel_if_groups_do_not_divide_a_row(client):
     model = nn.Sequential(nn.Linear(20, 4))
     options = {"observe": "weight", "granularity": "finest"}
     found = calipers.torch.calibrate(model, (), client, scheme="W8A8", **options)

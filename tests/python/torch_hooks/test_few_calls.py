@@ -44,7 +44,7 @@ def test_answers_are_in_the_order_of_what_is_observed(client):
     assert list(found.answers) == ["0/input", "1/input", "0/weight", "1/weight"]
 
 
-def test_args_that_can_never_be_right_are_said_as_they_are(client):
+def test_invalid_args_raise_their_own_error(client):
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     calipers.torch.calibrate(model, (), client)
     with pytest.raises(calipers.InvalidArgumentError, match="group_size") as error:
@@ -81,7 +81,7 @@ def test_a_seal_that_takes_too_long_at_once_is_made_one_by_one(client, calls, mo
     assert calls["SealSession"] == 2
 
 
-def test_what_is_not_complete_in_time_seals_nothing(client):
+def test_a_timeout_seals_no_session(client):
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     for module in (0, 1):
         args = {"num_bits": 8, "type": "float", "observer": "static_minmax"}
@@ -93,7 +93,7 @@ def test_what_is_not_complete_in_time_seals_nothing(client):
     assert {row.sealed for row in client.sessions()} == {None}
 
 
-def test_resuming_knows_what_this_client_has_under_way(client):
+def test_resuming_counts_records_in_flight(client):
     model, window = nn.Sequential(nn.Linear(4, 4)), []
     args = {"num_bits": 8, "type": "float", "observer": "static_minmax"}
     client.session("0/input", args=args).observe(ONES, index=0)

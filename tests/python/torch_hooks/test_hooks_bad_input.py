@@ -48,14 +48,14 @@ def model() -> nn.Sequential:
         ({"arithmetic": "fast"}, "arithmetic is 'fast'"),
     ],
 )
-def test_arguments_that_cannot_be(client, options, message):
+def test_invalid_arguments(client, options, message):
     given = {"scheme": "FP8", **options}
     with pytest.raises(calipers.InvalidArgumentError, match=message):
         calipers.torch.calibrate(model(), ONE, client, **given)
 
 
 @pytest.mark.parametrize("variable", ["RANK", "WORLD_SIZE"])
-def test_an_environment_that_cannot_be(client, monkeypatch, variable):
+def test_an_invalid_environment(client, monkeypatch, variable):
     monkeypatch.setenv(variable, "two")
     with pytest.raises(calipers.InvalidArgumentError, match=rf"\${variable} is 'two'"):
         calipers.torch.calibrate(model(), ONE, client)

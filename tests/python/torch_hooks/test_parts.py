@@ -185,7 +185,7 @@ class LateClient:
         return []
 
 
-def test_what_came_as_the_wait_ended_is_there():
+def test_records_that_arrive_at_the_timeout_count():
     client, session = LateClient(), LateSession()
     complete(client, [(session, 3)], "seal", 0.0)  # type: ignore[arg-type, list-item]
     assert session.sealed == 3

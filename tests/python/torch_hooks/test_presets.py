@@ -19,7 +19,7 @@ def plain(args: dict) -> dict:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("base_name", ["weight", "input", "output"])
-def test_args_are_the_servers(client, preset, base_name):
+def test_args_equal_those_of_the_server(client, preset, base_name):
     fine = {"strategy": "group", "group_size": 16} if base_name == "weight" else {}
     session = client.session(f"m/{base_name}", args=fine, observer="static_minmax")
     session.observe(np.ones((256, 256), np.float32), index=0)
@@ -35,7 +35,7 @@ def test_args_are_the_servers(client, preset, base_name):
         assert own.args["observer"] == wanted["observer"]
 
 
-def test_all_are_here(client):
+def test_every_preset_of_the_server_is_listed(client):
     session = client.session("m/weight", args={})
     session.observe(np.ones((2, 2), np.float32), index=0)
     with pytest.raises(calipers.InvalidArgumentError) as error:

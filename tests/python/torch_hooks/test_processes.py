@@ -165,7 +165,7 @@ def test_one_that_starts_over_without_resuming_brings_duplicates(workers, whole)
     assert same(found, whole)
 
 
-def test_one_that_ended_is_waited_for_and_named(server, workers):
+def test_missing_batches_of_a_dead_rank_are_named_after_the_wait(server, workers):
     dying = workers.start("gone", 1, 2, total=TOTAL, die=3)
     assert dying.wait(60) == -signal.SIGKILL
     with (
@@ -184,7 +184,7 @@ def test_one_that_ended_is_waited_for_and_named(server, workers):
     assert "resume=True" in str(e.value)
 
 
-def test_unequal_shares_without_anyone_to_say_so(workers):
+def test_a_rank_that_does_not_know_the_total_is_refused(workers):
     process = workers.start("unknown", 1, 2)
     _, errors = process.communicate(timeout=60)
     assert "rank 1 of 2 does not know how many batches the other ranks have" in errors
@@ -222,7 +222,7 @@ def test_a_rank_that_was_killed_is_not_waited_for_forever(workers, tmp_path):
     assert f"DeadlineExceededError: {message}" in error
 
 
-def test_a_rank_that_takes_the_store_with_it(workers):
+def test_a_dead_rank_that_held_the_store_is_reported(workers):
     options = {"init": f"tcp://{fixed_address()}"}
     holder = workers.start("holder", 0, 2, **options, die=3)
     other = workers.start("holder", 1, 2, **options)

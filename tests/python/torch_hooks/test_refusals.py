@@ -48,7 +48,7 @@ def must_not_run(*_: object) -> None:
 
 
 @pytest.mark.parametrize("finish", ["seal", "wait"])
-def test_other_batches_end_it_once_that_is_known(server, client, finish):
+def test_other_batches_end_calibration_at_the_first_conflict(server, client, finish):
     calipers.torch.calibrate(model(), BATCHES, client, finish=finish, **OPTIONS)
     forward, changed = Forward(), model()
     with (
@@ -63,7 +63,7 @@ def test_other_batches_end_it_once_that_is_known(server, client, finish):
 
 @pytest.mark.parametrize("count", [5, 7])
 @pytest.mark.parametrize("known", ["length", "total"])
-def test_it_is_sealed_at_another_number_of_batches(client, count, known):
+def test_a_run_sealed_at_another_number_of_batches_is_refused(client, count, known):
     calipers.torch.calibrate(model(), BATCHES[:6], client, **OPTIONS)
     dataloader, total = BATCHES[:count], None
     if known == "total":
@@ -75,7 +75,7 @@ def test_it_is_sealed_at_another_number_of_batches(client, count, known):
         )
 
 
-def test_nobody_knew_that_there_are_more_batches_than_it_is_sealed_at(client):
+def test_a_batch_behind_the_sealed_count_is_refused(client):
     calipers.torch.calibrate(model(), BATCHES[:6], client, **OPTIONS)
     yielded = []
 
@@ -107,7 +107,7 @@ def test_other_weights_are_refused_before_the_model_runs(client):
         calipers.torch.calibrate(changed, BATCHES, client, scheme="FP8", forward=must_not_run)
 
 
-def test_what_was_refused_and_told_before_changes_nothing(client):
+def test_refusals_reported_before_do_not_end_calibration(client):
     calipers.torch.calibrate(model(), BATCHES[:1], client, finish="wait", **OPTIONS)
     session = client.session("0/input")
     session.observe(BATCHES[1], index=0)

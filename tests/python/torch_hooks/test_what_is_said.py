@@ -28,7 +28,7 @@ def said(caplog) -> list[tuple[int, str]]:
     ]
 
 
-def test_a_base_name_that_was_named_and_is_not_observed(client, caplog):
+def test_a_requested_base_name_that_is_not_observed_is_a_warning(client, caplog):
     caplog.set_level(logging.INFO, "calipers")
     calipers.torch.calibrate(model(), ONE, client, observe=("input", "output", "weight"))
     ((level, message),) = said(caplog)
@@ -41,7 +41,7 @@ def test_a_base_name_that_was_named_and_is_not_observed(client, caplog):
     assert message.endswith("a mapping with input_activations, output_activations")
 
 
-def test_what_the_default_has_more_is_said_lower(client, caplog):
+def test_a_default_base_name_that_is_not_observed_is_logged_as_info(client, caplog):
     caplog.set_level(logging.INFO, "calipers")
     calipers.torch.calibrate(model(), ONE, client, scheme="FP8")
     ((level, message),) = said(caplog)
@@ -63,7 +63,7 @@ def test_what_is_observed_as_named_is_not_talked_of(client, caplog, options):
     assert said(caplog) == []
 
 
-def test_an_expert_that_saw_nothing_says_what_to_do_without_running_again(client):
+def test_the_error_for_an_unseen_expert_suggests_peers_behind(client):
     moe, batches = make_model(), make_batches(3)
     options = {"scheme": "FP8", "observe": "input"}
     hint = r'load_qparams\(client, scheme, peers_behind=\["experts"\]\)'

@@ -23,7 +23,7 @@ std::vector<std::int64_t> Ordinals(const std::vector<Ack>& acks) {
   return ordinals;
 }
 
-TEST(AckQueueTest, KeepsTheOrderOfObservationsThoughOthersAreKnownFirst) {
+TEST(AckQueueTest, KeepsTheOrderOfObservationsIfLaterResultsComeFirst) {
   AckQueue queue;
   int told = 0;
   queue.NotifyReady([&told] { ++told; });
@@ -43,7 +43,7 @@ TEST(AckQueueTest, KeepsTheOrderOfObservationsThoughOthersAreKnownFirst) {
   EXPECT_EQ(queue.size(), 0U);
 }
 
-TEST(AckQueueTest, SlotsHoldWhatWasTakenMeanwhile) {
+TEST(AckQueueTest, SlotStaysValidWhileOtherAcksAreDrained) {
   AckQueue queue;
   queue.Push(Numbered(0));
   const AckQueue::Slot slot = queue.Reserve();

@@ -28,7 +28,7 @@ TEST(InflightBudgetTest, LeasesComeBack) {
   EXPECT_EQ(budget.used(), 0);
 }
 
-TEST(InflightBudgetTest, WhatCanNeverFitSaysSo) {
+TEST(InflightBudgetTest, ReservationAboveTheBudgetAsksToRaiseTheLimit) {
   InflightBudget budget(100);
   EXPECT_THAT(budget.Reserve(std::numeric_limits<std::int64_t>::max()),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("raise the limit")));

@@ -102,7 +102,7 @@ TEST_F(IngestTest, AcknowledgesEachObservationInOrder) {
   EXPECT_EQ(acks[2].outcome, Outcome::kDuplicate);
 }
 
-TEST_F(IngestTest, BadHeadersAreRejectedByNameAndHarmNoNeighbour) {
+TEST_F(IngestTest, InvalidHeadersAreRejectedWithoutAffectingOthers) {
   const auto invalid = absl::StatusCode::kInvalidArgument;
   ExpectRejected(Header("runs/r/sessions/none/input", 0, {1, 2}), absl::StatusCode::kNotFound,
                  "none/input");
@@ -159,7 +159,7 @@ TEST_F(IngestTest, TooManyBytesRejectTheObservation) {
   EXPECT_EQ((*table_.Find(kInput))->Snapshot().progress.count, 0);
 }
 
-TEST_F(IngestTest, TooManyBytesAreTooManyEvenIfTheFirstSliceFits) {
+TEST_F(IngestTest, TooManyBytesAreRejectedEvenIfTheFirstSliceFits) {
   ingest_.Begin(Header(kInput, 0, {1, 2}));
   ingest_.ExpectData(12);
   Data(8);
@@ -181,7 +181,7 @@ TEST_F(IngestTest, ResetIsABarrierForTensorsUnderWay) {
   EXPECT_EQ((*table_.Find(kInput))->Snapshot().progress.count, 0);
 }
 
-TEST_F(IngestTest, DataAfterTheEndBelongToNothing) {
+TEST_F(IngestTest, DataAfterTheEndOfATensorIsRejected) {
   ingest_.Begin(Header(kInput, 0, {1, 2}));
   Data(8);
   EXPECT_EQ(Only().outcome, Outcome::kStored);
@@ -194,7 +194,7 @@ TEST_F(IngestTest, DataAfterTheEndBelongToNothing) {
   EXPECT_TRUE(ingest_.DrainAcks().empty());
 }
 
-TEST_F(IngestTest, AnUnreadableMessageTakesTheTensorInProgressWithIt) {
+TEST_F(IngestTest, UnreadableMessageRejectsTheTensorInProgress) {
   ingest_.Begin(Header(kInput, 0, {1, 2}));
   ingest_.Unreadable(absl::InvalidArgumentError("unreadable"));
   const std::vector<Ack> acks = ingest_.DrainAcks();
@@ -319,7 +319,7 @@ class SlowStore final : public crash::StoreWrapper {
   std::atomic<std::thread::id> watched_{};
 };
 
-TEST(ObservationIngestTest, AStreamsThreadWaitsForNoDevice) {
+TEST(ObservationIngestTest, StreamThreadNeverWaitsForTheStore) {
   auto memory = std::make_unique<MemoryStore>(1 << 20);
   {
     // A session of an earlier server.

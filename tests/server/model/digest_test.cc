@@ -32,7 +32,7 @@ TEST(DigestTest, EqualRecordsHaveEqualDigests) {
   EXPECT_EQ(DigestOf(*MakeRecord(-1, 2, 3)), DigestOf(*MakeRecord(-1, 2, 3)));
 }
 
-TEST(DigestTest, WhateverDiffersShows) {
+TEST(DigestTest, DifferentRecordsHaveDifferentDigests) {
   const std::vector<std::byte> zero(4);
   std::set<Digest> digests;
   digests.insert(DigestOf(*MakeRecord(-1, 2, 3)));

@@ -43,7 +43,7 @@ TEST(IndexSetTest, AgreesWithAPlainSet) {
   }
 }
 
-TEST(IndexSetTest, AnEmptyOneLacksNothing) {
+TEST(IndexSetTest, EmptySetHasNoMissingRanges) {
   const IndexSet set;
   EXPECT_EQ(set.End(), 0);
   EXPECT_EQ(set.ContiguousPrefix(), 0);

@@ -15,7 +15,7 @@ bool Matches(const std::string& parent, const std::string& glob, const std::stri
   return filter->Matches(*SessionName::Parse(name));
 }
 
-TEST(NameFilterTest, KeepsToTheRun) {
+TEST(NameFilterTest, MatchesOnlySessionsOfItsRun) {
   EXPECT_TRUE(Matches("runs/a", "", "runs/a/sessions/m/input"));
   EXPECT_FALSE(Matches("runs/a", "", "runs/ab/sessions/m/input"));
   EXPECT_TRUE(Matches("runs/-", "", "runs/ab/sessions/m/input"));
@@ -48,7 +48,7 @@ TEST(NameFilterTest, ManyStarsCostNoTime) {
       Matches("runs/a", glob + "b", "runs/a/sessions/" + std::string(500, 'a') + "/input"));
 }
 
-TEST(NameFilterTest, BadOnesAreRefused) {
+TEST(NameFilterTest, InvalidFiltersAreRefused) {
   EXPECT_FALSE(NameFilter::Make("a", "").ok());
   EXPECT_FALSE(NameFilter::Make("", "").ok());
   EXPECT_FALSE(NameFilter::Make("runs/a", std::string(513, '*')).ok());

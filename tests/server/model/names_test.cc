@@ -12,7 +12,7 @@ namespace {
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-TEST(SessionNameTest, FallsIntoItsParts) {
+TEST(SessionNameTest, ParsesIntoItsParts) {
   const auto name = SessionName::Parse("runs/r-1/sessions/model.layers.0.mlp/experts/7/input");
   ASSERT_OK(name);
   EXPECT_EQ(name->run(), "runs/r-1");
@@ -24,7 +24,7 @@ TEST(SessionNameTest, FallsIntoItsParts) {
   EXPECT_EQ(SessionName::Make(*run, name->session_id())->full(), name->full());
 }
 
-TEST(SessionNameTest, BadOnesAreRefusedAndShown) {
+TEST(SessionNameTest, InvalidNamesAreRefused) {
   const std::string long_module(513, 'm');
   for (const std::string& name :
        {std::string(), std::string("runs/r"), std::string("runs/r/sessions/"),
@@ -42,7 +42,7 @@ TEST(SessionNameTest, BadOnesAreRefusedAndShown) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("weight")));
 }
 
-TEST(RunNameTest, HasItsLimits) {
+TEST(RunNameTest, InvalidOrTooLongNamesAreRefused) {
   EXPECT_OK(RunName::Parse("runs/" + std::string(128, 'r')));
   EXPECT_FALSE(RunName::Parse("runs/" + std::string(129, 'r')).ok());
   for (const char* name : {"", "runs/", "runs/-", "runs/a/b", "run/a", "runs/\x01"}) {

@@ -39,7 +39,7 @@ class PeersTest : public ::testing::Test {
   SessionTable table_{&store_, 10'000};
 };
 
-TEST_F(PeersTest, AreThoseThatDifferInThePartBehindTheName) {
+TEST_F(PeersTest, PeersDifferOnlyInThePartBehindTheName) {
   for (const char* const id :
        {"l.0.mlp.experts.0.up/input", "l.0.mlp.experts.1.up/input", "l.0.mlp.experts.10.up/input",
         "l.0.mlp.experts.1.down/input", "l.0.mlp.experts.1.up/output",
@@ -79,7 +79,7 @@ TEST_F(PeersTest, ARunMayHaveThePartInItsName) {
   EXPECT_EQ(found[0]->name().session_id(), "m.experts.1.up/input");
 }
 
-TEST_F(PeersTest, TheFirstNameThatTheModuleHasCounts) {
+TEST_F(PeersTest, FirstNameFoundInTheModuleIsUsed) {
   Create("layers.0.experts.1.up/input");
   Create("layers.1.experts.0.up/input");
   EXPECT_THAT(Of("layers.0.experts.0.up/input", {"none", "layers", "experts"}),

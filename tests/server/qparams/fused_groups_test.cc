@@ -40,7 +40,7 @@ TEST(FusionTest, FindsTheKnownGroupsByTheLastPartOfTheModule) {
   EXPECT_THAT(GroupOf(fusion, "mlp.up_proj/input"), IsEmpty());
 }
 
-TEST(FusionTest, ADeclaredGroupTakesThePlaceOfTheKnownThatSharesAName) {
+TEST(FusionTest, DeclaredGroupReplacesKnownGroupsWithACommonName) {
   const FusedGroups fusion =
       *FusedGroups::Make(FusedGroups::Mode::kKnown, {{"query", "key"}, {"q_proj", "k_proj"}});
   EXPECT_THAT(GroupOf(fusion, "a.key/weight"),
@@ -51,7 +51,7 @@ TEST(FusionTest, ADeclaredGroupTakesThePlaceOfTheKnownThatSharesAName) {
   EXPECT_EQ(GroupOf(fusion, "a.w1/weight").size(), 2U);
 }
 
-TEST(FusionTest, TheModeSaysWhichGroupsThereAre) {
+TEST(FusionTest, ModeSelectsTheGroups) {
   const FusedGroups declared = *FusedGroups::Make(FusedGroups::Mode::kDeclared, {{"query", "key"}});
   EXPECT_EQ(GroupOf(declared, "a.query/weight").size(), 2U);
   EXPECT_THAT(GroupOf(declared, "a.w1/weight"), IsEmpty());
@@ -59,7 +59,7 @@ TEST(FusionTest, TheModeSaysWhichGroupsThereAre) {
   EXPECT_THAT(GroupOf(none, "a.query/weight"), IsEmpty());
 }
 
-TEST(FusionTest, RefusesWhatIsNoGroup) {
+TEST(FusionTest, RefusesInvalidGroups) {
   const auto refused = [](const std::vector<FusedGroups::Group>& groups, const char* why) {
     EXPECT_THAT(FusedGroups::Make(FusedGroups::Mode::kKnown, groups).status(),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));

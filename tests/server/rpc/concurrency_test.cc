@@ -53,7 +53,7 @@ class TableConcurrencyTest : public ::testing::Test {
 
 // Answers during concurrent puts match a state in between. The last answer is equal to that of a
 // series without concurrency.
-TEST_F(TableConcurrencyTest, AddingAndAskingGiveTheBitsOfTheQuietSeries) {
+TEST_F(TableConcurrencyTest, QueriesDuringPutsDoNotChangeTheAnswer) {
   constexpr int kRecords = 300;
   const auto record = [](int i) { return MakeRecord(-i, (i * 37) % 101); };
   const auto quiet = *table_.Create(Name(0), {});
@@ -112,7 +112,7 @@ TEST_F(TableConcurrencyTest, AppendedRecordsHaveIndicesOfTheirOwn) {
   EXPECT_EQ(progress.contiguous_prefix, 3 * kEach);
 }
 
-TEST_F(TableConcurrencyTest, OfManyCreatorsAllHaveTheSameSession) {
+TEST_F(TableConcurrencyTest, ConcurrentCreatesReturnTheSameSession) {
   constexpr int kNames = 100;
   std::vector<std::vector<std::shared_ptr<Session>>> created(3);
   const auto create = [&](std::size_t who) {
@@ -125,7 +125,7 @@ TEST_F(TableConcurrencyTest, OfManyCreatorsAllHaveTheSameSession) {
 
 // Sessions are created and deleted while records are added. The store must keep no series of a
 // deleted session.
-TEST_F(TableConcurrencyTest, NothingIsLeftOfWhatWasDeletedInTheMidstOfUse) {
+TEST_F(TableConcurrencyTest, SessionsDeletedDuringUseLeaveNoSeries) {
   constexpr int kRounds = 300;
   constexpr int kNames = 4;
   const auto create_and_add = [this](int seed) {
@@ -281,7 +281,7 @@ TEST_F(ServiceConcurrencyTest, EveryCallAtOnceThenStop) {
 
 // Streams are open, opening or cancelled while the server stops. Each stream ends, and every record
 // acknowledged as stored is complete.
-TEST_F(ServiceConcurrencyTest, StreamsOfEveryAgeWhileTheServerStops) {
+TEST_F(ServiceConcurrencyTest, StopEndsStreamsInEveryState) {
   for (int round = 0; round < 10; ++round) {
     server_ = *Server::Start(DefaultConfig());
     const auto channel = NewChannel();

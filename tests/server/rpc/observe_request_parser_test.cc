@@ -87,7 +87,7 @@ std::string RandomField(std::mt19937& random) {
   return request.SerializeAsString();
 }
 
-TEST(ObserveRequestTest, FieldsInAnyOrderAndNumberAsProtobufHasIt) {
+TEST(ObserveRequestTest, FieldsInAnyOrderAndNumberParseLikeProtobuf) {
   std::mt19937 random(21);
   for (int round = 0; round < 3000; ++round) {
     std::string bytes;
@@ -96,7 +96,7 @@ TEST(ObserveRequestTest, FieldsInAnyOrderAndNumberAsProtobufHasIt) {
   }
 }
 
-TEST(ObserveRequestTest, DamagedMessagesAsProtobufHasIt) {
+TEST(ObserveRequestTest, DamagedMessagesParseLikeProtobuf) {
   std::mt19937 random(22);
   int unreadable = 0;
   for (int round = 0; round < 20'000; ++round) {
@@ -116,12 +116,12 @@ TEST(ObserveRequestTest, DamagedMessagesAsProtobufHasIt) {
 }
 
 // Found by the fuzzer: a tag of more than five bytes.
-TEST(ObserveRequestTest, OverlongTagsAsProtobufHasIt) {
+TEST(ObserveRequestTest, OverlongTagsParseLikeProtobuf) {
   std::mt19937 random(24);
   ExpectLikeTheGeneratedParser("\xc0\xc0\xc0\xc0\xc0\x29L", random);
 }
 
-TEST(ObserveRequestTest, SaysWhatItIsNot) {
+TEST(ObserveRequestTest, SaysThatTheMessageIsMalformed) {
   std::mt19937 random(23);
   EXPECT_THAT(
       ObserveRequest::Parse(Sliced("\xff", random)),
@@ -129,7 +129,7 @@ TEST(ObserveRequestTest, SaysWhatItIsNot) {
 }
 
 // Each statistic has two bytes on the wire. They are counted over all observations.
-TEST(ObserveRequestTest, TooManyStatisticsAreNotMade) {
+TEST(ObserveRequestTest, TooManyStatisticsAreRefused) {
   v1::ObserveRequest message;
   for (int i = 0; i < kMaxReducedStatistics; ++i) {
     if (i % 10'000 == 0) message.mutable_reduced()->add_observations();
@@ -192,7 +192,7 @@ TEST(ObserveRequestTest, UnknownFieldsAreNotKept) {
   }
 }
 
-TEST(ObserveRequestTest, DataIsHandedOverWhereItLies) {
+TEST(ObserveRequestTest, DataIsPassedOnWithoutACopy) {
   v1::ObserveRequest message;
   message.set_data(std::string(100'000, 'd'));
   const grpc::Slice slice(message.SerializeAsString());

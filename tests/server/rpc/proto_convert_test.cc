@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 
 constexpr int kUnknown = 99;
 
-TEST(SpecFromProtoTest, NothingGivenIsTheDefault) {
+TEST(SpecFromProtoTest, EmptySessionGivesTheDefaultSpec) {
   const auto spec = SpecFromProto({});
   ASSERT_OK(spec);
   EXPECT_EQ(*spec, SessionSpec());
@@ -71,7 +71,7 @@ TEST(SpecFromProtoTest, BadMembersAreNamed) {
 }
 
 // From the session that a client reads, the client can create an equal session.
-TEST(ConvertTest, ASessionsSpecGoesBothWays) {
+TEST(ConvertTest, SpecRoundTripsThroughProto) {
   MemoryStore store(1 << 20);
   SessionTable table(&store, 1000);
   int created = 0;
@@ -115,7 +115,7 @@ TEST(ConvertTest, ASessionsSpecGoesBothWays) {
   }
 }
 
-TEST(ConvertTest, ASessionShowsWhatItHolds) {
+TEST(ConvertTest, SessionProtoShowsDtypeShapeAndProgress) {
   MemoryStore store(1 << 20);
   ChangeFeed feed;
   const absl::Time created = absl::FromUnixNanos(1'600'000'000'123'456'789);
@@ -168,7 +168,7 @@ class ReadMaskTest : public ::testing::Test {
   Session session_{{identity_, *store_.CreateSession(identity_)}, &store_, &feed_};
 };
 
-TEST_F(ReadMaskTest, EachPathGivesItsMemberAlone) {
+TEST_F(ReadMaskTest, EachPathSelectsOnlyItsMember) {
   const v1::MinMax all = Answer({});
   const std::vector<std::string> members = {"range",          "current",         "global",
                                             "current_global", "global_of_range", "progress"};

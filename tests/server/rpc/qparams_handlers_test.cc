@@ -49,7 +49,7 @@ class QParamsCallsTest : public ::testing::Test {
   SessionTable table_{&store_, 50};
 };
 
-TEST_F(QParamsCallsTest, SpecsThatFindNoRoomSaySo) {
+TEST_F(QParamsCallsTest, SpecsWithoutRoomGetAnError) {
   v1::GetQParamsRequest request;
   request.set_name("runs/r/sessions/a/input");
   for (int i = 0; i < 3; ++i) request.add_specs()->set_scheme("W8A8");
@@ -62,7 +62,7 @@ TEST_F(QParamsCallsTest, SpecsThatFindNoRoomSaySo) {
   EXPECT_EQ(Full(GetQParams(table_, request, NoWait, one + 1)->results()), 1);
 }
 
-TEST_F(QParamsCallsTest, SessionsThatFindNoRoomSaySo) {
+TEST_F(QParamsCallsTest, SessionsWithoutRoomGetAnError) {
   v1::BatchGetQParamsRequest request;
   request.set_parent("runs/r");
   request.add_names("runs/r/sessions/a/input");
@@ -76,7 +76,7 @@ TEST_F(QParamsCallsTest, SessionsThatFindNoRoomSaySo) {
   EXPECT_EQ(Full(BatchGetQParams(table_, request, NoWait, 2 * one)->results()), 2);
 }
 
-TEST_F(QParamsCallsTest, WhatIsSharedIsOneWhateverComesInMeanwhile) {
+TEST_F(QParamsCallsTest, FusedGroupSharesOneGlobalScaleDuringPuts) {
   SessionSpec spec;
   spec.args.strategy = Strategy::kTensorGroup;
   spec.args.group_size = 16;

@@ -73,7 +73,7 @@ class ServiceObserveTest : public calipers::testing::ServerTest {
   }
 };
 
-TEST_F(ServiceObserveTest, ATensorInPiecesIsTheTensorInOne) {
+TEST_F(ServiceObserveTest, TensorInPiecesEqualsTheWholeTensor) {
   const std::string data = Floats({3, -7, 5, 1});
   for (std::size_t cut : {1, 3, 4, 5, 16}) {
     ObserveCall call(stub_);
@@ -119,7 +119,7 @@ TEST_F(ServiceObserveTest, EachObservationIsAcknowledgedInOrder) {
 
 // Issue 2, point 4: each bad observation gets its code and a helpful message, and the following
 // observations on the stream are stored.
-TEST_F(ServiceObserveTest, BadObservationsAreRefusedAndHarmNoNeighbour) {
+TEST_F(ServiceObserveTest, InvalidObservationsAreRefusedWithoutAffectingOthers) {
   using grpc::StatusCode;
   constexpr std::int64_t kHuge = std::int64_t{1} << 40;
   struct Case {
@@ -173,7 +173,7 @@ TEST_F(ServiceObserveTest, BadObservationsAreRefusedAndHarmNoNeighbour) {
   EXPECT_OK(call.Finish());
 }
 
-TEST_F(ServiceObserveTest, ReducedOnesAreEachAcknowledged) {
+TEST_F(ServiceObserveTest, EachReducedObservationIsAcknowledged) {
   v1::ObserveRequest request;
   for (std::int64_t i = 0; i < 4; ++i) {
     v1::ReducedObservation& reduced = *request.mutable_reduced()->add_observations();
@@ -245,7 +245,7 @@ TEST_F(ServiceObserveTest, ATensorWithASurplusIsRejectedWhereverItIsCut) {
   }
 }
 
-TEST_F(ServiceObserveTest, AStrangeNameInAHeaderLeavesTheAnswerReadable) {
+TEST_F(ServiceObserveTest, NonAsciiNameInAHeaderLeavesTheAnswerReadable) {
   std::string strange;
   while (strange.size() < 1500) strange += "\xe4\xbd\xa0";
   ObserveCall call(stub_);

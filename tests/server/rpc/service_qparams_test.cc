@@ -136,7 +136,7 @@ TEST_F(ServiceQParamsTest, ArgsSchemesAndJsonAreAnsweredByTheSameCall) {
   EXPECT_EQ(OnlyFloat(GetMinMax(kInput)->range().max()), 2);
 }
 
-TEST_F(ServiceQParamsTest, WithoutSpecsTheSessionsOwnArgsHold) {
+TEST_F(ServiceQParamsTest, RequestWithoutSpecsUsesTheSessionsArgs) {
   v1::Session spec;
   spec.mutable_args()->set_num_bits(4);
   spec.mutable_args()->set_symmetric(false);
@@ -211,7 +211,7 @@ TEST_F(ServiceQParamsTest, WaitsUntilTheRecordsAreThere) {
 }
 
 // A session that is observed finely gives the same results as sessions that are observed coarsely.
-TEST_F(ServiceQParamsTest, CoarserStrategiesHaveTheBitsOfSessionsObservedSo) {
+TEST_F(ServiceQParamsTest, CoarserStrategiesEqualSessionsObservedWithThem) {
   const char* const strategies[] = {
       R"("strategy": "group", "group_size": 16)", R"("strategy": "group", "group_size": 64)",
       R"("strategy": "channel")", R"("strategy": "block", "block_structure": [4, 32])",
@@ -260,7 +260,7 @@ TEST_F(ServiceQParamsTest, CoarserStrategiesHaveTheBitsOfSessionsObservedSo) {
   }
 }
 
-TEST_F(ServiceQParamsTest, AStrategyThatCannotBeGivenNamesWhichCould) {
+TEST_F(ServiceQParamsTest, UnavailableStrategyErrorNamesSufficientStrategies) {
   v1::Session spec;
   spec.mutable_args()->set_strategy(v1::STRATEGY_CHANNEL);
   ASSERT_OK(Create("m/weight", spec));
@@ -271,7 +271,7 @@ TEST_F(ServiceQParamsTest, AStrategyThatCannotBeGivenNamesWhichCould) {
                              HasSubstr("groups whose size divides 128"))));
 }
 
-TEST_F(ServiceQParamsTest, WhatASchemeLeavesAloneHasNoArgs) {
+TEST_F(ServiceQParamsTest, SessionThatTheSchemeDoesNotQuantizeHasNoArgs) {
   ASSERT_OK(Create("m/input"));
   const v1::QParams qparams = One(ByScheme("m/input", "W4A16"));
   EXPECT_EQ(qparams.session(), kInput);
@@ -366,7 +366,7 @@ TEST_F(ServiceQParamsTest, AMemberOfAGroupIsWaitedForToo) {
   EXPECT_EQ(OnlyFloat(qparams.global_scale()), 448.0F * 6 / 8);
 }
 
-TEST_F(ServiceQParamsTest, PeersStandForASessionThatSawNothing) {
+TEST_F(ServiceQParamsTest, PeersReplaceASessionWithoutRecords) {
   ObserveInput("experts.0.up/input", {-1, 2});
   ObserveInput("experts.1.up/input", {-3, 1});
   ASSERT_OK(Create("experts.2.up/input"));
@@ -386,7 +386,7 @@ TEST_F(ServiceQParamsTest, PeersStandForASessionThatSawNothing) {
   EXPECT_THAT(One(request).fallback_sessions(), IsEmpty());
 }
 
-TEST_F(ServiceQParamsTest, PeersThatSawNothingStandForNobody) {
+TEST_F(ServiceQParamsTest, PeersWithoutRecordsAreNotUsed) {
   ASSERT_OK(Create("experts.0.up/input"));
   ASSERT_OK(Create("experts.1.up/input"));
   v1::GetQParamsRequest request = ByScheme("experts.0.up/input", "FP8");
@@ -395,7 +395,7 @@ TEST_F(ServiceQParamsTest, PeersThatSawNothingStandForNobody) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("experts.0")));
 }
 
-TEST_F(ServiceQParamsTest, PeersOfAnotherShapeStandForNobody) {
+TEST_F(ServiceQParamsTest, PeersOfAnotherShapeAreNotUsed) {
   ObserveGroupsOf("experts.0.up/weight", 1, 2);
   CreateGroups("experts.1.up/weight");
   Observe(Full("experts.1.up/weight"), 0, std::vector<float>(16, 1.0F));
@@ -407,7 +407,7 @@ TEST_F(ServiceQParamsTest, PeersOfAnotherShapeStandForNobody) {
                                        AllOf(HasSubstr("experts.2"), HasSubstr("has no data"))));
 }
 
-TEST_F(ServiceQParamsTest, PeersStandForAMemberOfAGroup) {
+TEST_F(ServiceQParamsTest, PeersReplaceAGroupMemberWithoutRecords) {
   ObserveGroupsOf("experts.0.gate_proj/weight", 1, 1);
   ObserveGroupsOf("experts.0.up_proj/weight", 8, 1);
   ObserveGroupsOf("experts.1.gate_proj/weight", 2, 1);
@@ -446,7 +446,7 @@ TEST_F(ServiceQParamsTest, TrapsAreNoted) {
   EXPECT_FALSE(qparams.notes(0).text().empty());
 }
 
-TEST_F(ServiceQParamsTest, TheFoldIsTheSessionsUnlessTheArgsHaveAnother) {
+TEST_F(ServiceQParamsTest, ArgsMayOverrideTheFoldOfTheSession) {
   ObserveInput("m/input", {0, 1});
   Observe(kInput, 1, {0, 3});
   const auto greatest = [](const v1::QParams& qparams) {

@@ -69,7 +69,7 @@ TEST_F(ServiceQueryTest, AnswersEveryRange) {
   EXPECT_EQ(answer->progress().missing(0).end(), 2);
 }
 
-TEST_F(ServiceQueryTest, NothingSeenIsNeverANumber) {
+TEST_F(ServiceQueryTest, SessionWithoutValuesReturnsAnError) {
   ASSERT_OK(Create("m/input"));
   EXPECT_THAT(GetMinMax(kInput), StatusIs(absl::StatusCode::kFailedPrecondition,
                                           AllOf(HasSubstr(kInput), HasSubstr("no observation"))));
@@ -90,7 +90,7 @@ TEST_F(ServiceQueryTest, BadQueriesAreRefusedByField) {
                        AllOf(HasSubstr("read_mask"), HasSubstr("\"min\""))));
 }
 
-TEST_F(ServiceQueryTest, ABatchAnswersEachInItsPlace) {
+TEST_F(ServiceQueryTest, BatchResultsHaveTheOrderOfTheRequest) {
   for (const char* id : {"a/input", "b/input"}) ASSERT_OK(Create(id));
   ASSERT_OK(Create("a/input", {}, "runs/other"));
   Observe("runs/r/sessions/a/input", 0, {-1, 7});
@@ -125,7 +125,7 @@ TEST_F(ServiceQueryTest, ABatchHasItsLimits) {
 }
 
 // A name that is not ASCII is cut within a character. The whole answer must still be readable.
-TEST_F(ServiceQueryTest, AStrangeNameInABatchHarmsNoNeighbour) {
+TEST_F(ServiceQueryTest, NonAsciiNameInABatchDoesNotAffectOthers) {
   ASSERT_OK(Create("a/input"));
   Observe("runs/r/sessions/a/input", 0, {1});
   std::string strange = "runs/r/sessions/";
@@ -264,7 +264,7 @@ class WatchTest : public ServiceQueryTest {
   };
 };
 
-TEST_F(WatchTest, ShowsWhatIsThereThenEachChange) {
+TEST_F(WatchTest, ShowsCurrentSessionsThenEachChange) {
   ASSERT_OK(Create("m/input"));
   ASSERT_OK(Create("n/input"));
   ASSERT_OK(Create("m/input", {}, "runs/other"));
@@ -298,7 +298,7 @@ TEST_F(WatchTest, ShowsWhatIsThereThenEachChange) {
   EXPECT_EQ(watch.Finish().code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(WatchTest, ARefusedOneSaysWhy) {
+TEST_F(WatchTest, RefusedWatchGivesTheReason) {
   Watch watch(stub_, "r");
   EXPECT_THAT(watch.Finish(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("run name")));
 }

@@ -66,7 +66,7 @@ class ServiceSessionsTest : public calipers::testing::ServerTest {
   }
 };
 
-TEST_F(ServiceSessionsTest, CreatesOneOnceAndShowsWhatWasResolved) {
+TEST_F(ServiceSessionsTest, CreateIsIdempotentAndReturnsResolvedArgs) {
   v1::Session spec;
   spec.mutable_args()->set_group_size(4);
   spec.set_dtype("BF16");
@@ -136,7 +136,7 @@ TEST_F(ServiceSessionsTest, AnErrorAboutSomethingLongStillHasItsCode) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("block_structure")));
 }
 
-TEST_F(ServiceSessionsTest, WhatIsNotThereIsNotFoundByName) {
+TEST_F(ServiceSessionsTest, MissingSessionsAndRunsAreNotFoundByName) {
   const auto not_found = StatusIs(absl::StatusCode::kNotFound, HasSubstr(kInput));
   EXPECT_THAT(Get(kInput), not_found);
   EXPECT_THAT(Reset(kInput), not_found);
@@ -169,7 +169,7 @@ TEST_F(ServiceSessionsTest, ResetKeepsTheSpecAndDropsTheRecords) {
   EXPECT_EQ(Get(kInput)->observed_dtype(), "U8");
 }
 
-TEST_F(ServiceSessionsTest, DeletesOneOrARunAndNoOther) {
+TEST_F(ServiceSessionsTest, DeletesOnlyTheGivenSessionOrRun) {
   for (const char* run : {"runs/r", "runs/rr", "runs/s"}) {
     ASSERT_OK(Create("m/input", {}, run));
     ASSERT_OK(Create("n/input", {}, run));

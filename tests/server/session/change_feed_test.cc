@@ -23,7 +23,7 @@ std::unique_ptr<ChangeFeed::Subscription> Subscribe(ChangeFeed& feed, const std:
   return feed.Subscribe(*NameFilter::Make(parent, glob));
 }
 
-TEST(ChangeFeedTest, ChangesToOneSessionComeAsOneInNameOrder) {
+TEST(ChangeFeedTest, ChangesAreMergedBySessionAndSortedByName) {
   ChangeFeed feed;
   const auto subscription = Subscribe(feed, "runs/r");
   feed.Changed(Name("r", "n/input"));
@@ -53,7 +53,7 @@ TEST(ChangeFeedTest, EachSubscriberHasItsOwnFilterAndPlace) {
       (Names{"runs/r/sessions/m/input", "runs/r/sessions/m/weight", "runs/rr/sessions/m/weight"}));
 }
 
-TEST(ChangeFeedTest, AChangeEndsAWaitAndNothingComesAfterTheTimeout) {
+TEST(ChangeFeedTest, PollEndsAtAChangeOrAtTheTimeout) {
   ChangeFeed feed;
   const auto subscription = Subscribe(feed, "runs/r");
   EXPECT_EQ(subscription->Poll(absl::Milliseconds(1)), Names{});

@@ -22,7 +22,7 @@ TEST(CountWaiterTest, EndsWhenTheCountIsReached) {
   putting.join();
 }
 
-TEST(CountWaiterTest, WhatCameBetweenTheLookAndTheWaitEndsIt) {
+TEST(CountWaiterTest, CountReachedBeforeTheWaitEndsIt) {
   CountWaiter waiter;
   CountWaiter::Waiting waiting(&waiter);
   waiter.Reached(kSeries, 5);

@@ -34,7 +34,7 @@ class FoldCacheTest : public ::testing::Test {
   SessionTable table_{&store_, 100};
 };
 
-TEST_F(FoldCacheTest, ThoseUsedLastKeepTheirFolds) {
+TEST_F(FoldCacheTest, RecentlyUsedSessionsKeepTheirFolds) {
   const auto first = Asked(0);
   const std::size_t size = first->FoldBytes();
   ASSERT_GT(size, 0U);
@@ -51,7 +51,7 @@ TEST_F(FoldCacheTest, ThoseUsedLastKeepTheirFolds) {
   EXPECT_OK(sessions[1]->GetMinMax());
 }
 
-TEST_F(FoldCacheTest, TheLastOneStaysHoweverLarge) {
+TEST_F(FoldCacheTest, LastUsedSessionKeepsItsFoldAboveTheLimit) {
   const auto session = Asked(0);
   FoldCache cache(0);
   cache.Used(session);
@@ -61,7 +61,7 @@ TEST_F(FoldCacheTest, TheLastOneStaysHoweverLarge) {
   EXPECT_EQ(session->FoldBytes(), 0U);
 }
 
-TEST_F(FoldCacheTest, ASessionThatIsGoneLeavesRoom) {
+TEST_F(FoldCacheTest, DeletedSessionMakesRoom) {
   FoldCache cache(1);
   cache.Used(Asked(0));
   ASSERT_OK(table_.DeleteRun(*RunName::Parse("runs/r")));

@@ -81,7 +81,7 @@ void ExpectSameAnswer(const absl::StatusOr<MinMaxAnswer>& one,
   EXPECT_EQ(one->progress.count, two->progress.count);
 }
 
-TEST_F(SessionSeriesTest, AnswersForAnotherObserverAsASessionOfThatObserverWould) {
+TEST_F(SessionSeriesTest, FoldOfAnotherObserverEqualsThatOfItsSession) {
   const auto session = Create("m/input");
   AddAll(*session, 20);
   for (const std::string observer : {"static_minmax", "memoryless_minmax", "minmax"}) {
@@ -98,7 +98,7 @@ TEST_F(SessionSeriesTest, AnswersForAnotherObserverAsASessionOfThatObserverWould
   ExpectSameAnswer(session->GetMinMax(FoldRequest()), session->GetMinMax());
 }
 
-TEST_F(SessionSeriesTest, LeavesOutWhatIsExcluded) {
+TEST_F(SessionSeriesTest, ExcludedRecordsAreNotFolded) {
   const auto session = Create("m/input");
   const auto without = Create("n/input");
   for (BatchIndex i = 0; i < 12; ++i) {
@@ -122,7 +122,7 @@ TEST_F(SessionSeriesTest, LeavesOutWhatIsExcluded) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("exclude")));
 }
 
-TEST_F(SessionSeriesTest, RefusesAFoldThatIsNone) {
+TEST_F(SessionSeriesTest, RefusesInvalidFolds) {
   const auto session = Create("m/input");
   AddAll(*session, 2);
   FoldRequest fold;
@@ -186,7 +186,7 @@ TEST_F(SessionSeriesTest, ASealedSessionTakesNoMoreAndSaysSo) {
   Add(*session, 0);
 }
 
-TEST_F(SessionSeriesTest, WhatIsStoredAfterAWriteThatFailedIsCounted) {
+TEST_F(SessionSeriesTest, RecordsStoredAfterAFailedWriteAreCounted) {
   const auto session = Create("m/input");
   AddAll(*session, 10);
   ASSERT_OK(session->CheckpointNow());
@@ -226,7 +226,7 @@ TEST_F(SessionSeriesTest, AWaitOutlivesAWriteThatFails) {
 }
 
 // Another server puts the record, so this server receives no result of the put.
-TEST_F(SessionSeriesTest, AWaitSeesWhatNobodyToldItOf) {
+TEST_F(SessionSeriesTest, WaitNoticesRecordsOfOtherServers) {
   const auto session = Create("m/input");
   std::thread waiting([&] {
     EXPECT_OK(session->WaitForCount(1, absl::InfiniteFuture(), [] { return absl::OkStatus(); }));
@@ -241,7 +241,7 @@ INSTANTIATE_TEST_SUITE_P(Retentions, ReopenTest,
                          ::testing::Values(Retention::kSeries, Retention::kFolded));
 
 // Before and after checkpoints, with gaps, and with questions in between.
-TEST_P(ReopenTest, WhatComesBackFromTheStoreIsWhatWasThere) {
+TEST_P(ReopenTest, ReopenedSessionEqualsTheOriginal) {
   SessionSpec spec;
   spec.retention = GetParam();
   const auto quiet = Create("quiet/input");
@@ -313,7 +313,7 @@ TEST_F(SessionSeriesTest, AFoldedSeriesDropsValuesAndAnswersForItsOwnObserverAlo
   EXPECT_EQ(count, 200);
 }
 
-TEST_F(SessionSeriesTest, AForgottenFoldComesBack) {
+TEST_F(SessionSeriesTest, DroppedFoldIsRebuilt) {
   const auto session = Create("m/input");
   AddAll(*session, 50);
   const auto before = session->GetMinMax();

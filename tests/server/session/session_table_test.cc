@@ -40,14 +40,14 @@ class SessionTableTest : public ::testing::Test {
   SessionTable table_{&store_, 50};
 };
 
-TEST_F(SessionTableTest, CreatingAnEqualOneGivesTheOneThatIsThere) {
+TEST_F(SessionTableTest, CreatingAnEqualSessionReturnsTheExistingSession) {
   const auto first = Create("runs/a", "m/input");
   ASSERT_OK(first);
   EXPECT_EQ(*Create("runs/a", "m/input"), *first);
   EXPECT_EQ(*table_.Find("runs/a/sessions/m/input"), *first);
 }
 
-TEST_F(SessionTableTest, AnotherSpecIsNamedByItsDifference) {
+TEST_F(SessionTableTest, CreatingWithAnotherSpecNamesTheDifferences) {
   SessionSpec spec;
   spec.args.strategy = Strategy::kGroup;
   spec.args.group_size = 128;
@@ -60,7 +60,7 @@ TEST_F(SessionTableTest, AnotherSpecIsNamedByItsDifference) {
                                         HasSubstr("arithmetic is exact, given reference"))));
 }
 
-TEST_F(SessionTableTest, ASpecThatNothingFitsIsRefused) {
+TEST_F(SessionTableTest, ContradictorySpecIsRefused) {
   SessionSpec spec;
   spec.args.strategy = Strategy::kChannel;
   EXPECT_THAT(Create("runs/a", "m/input", spec),
@@ -92,7 +92,7 @@ TEST_F(SessionTableTest, PagesOfAnySizeShowEachSessionOnceInOrder) {
 
 // A page stops after it has checked many names, and the next page continues from there. So a filter
 // with few matches does not slow other callers.
-TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
+TEST_F(SessionTableTest, FilterWithFewMatchesTakesSeveralPagesAndFindsAll) {
   constexpr int kSessions = 45'000;
   SessionTable table(&store_, kSessions);
   for (int i = 0; i < kSessions; ++i) {
@@ -115,7 +115,7 @@ TEST_F(SessionTableTest, AFilterThatMatchesLittleTakesPagesAndMissesNothing) {
                                              "runs/a/sessions/m.144007/weight"}));
 }
 
-TEST_F(SessionTableTest, TakesInWhatTheStoreHas) {
+TEST_F(SessionTableTest, RestoresTheSessionsOfTheStore) {
   // In random order, and in more than one run.
   for (int i = 0; i < 40; ++i) {
     ASSERT_OK(Create(absl::StrCat("runs/", i % 3), absl::StrCat(i * 7 % 40, "/input")));
@@ -147,7 +147,7 @@ TEST_F(SessionTableTest, DeletesOneOrARun) {
   EXPECT_OK(table_.Find("runs/aa/sessions/m/input"));
 }
 
-TEST(SessionTableRunTest, ALargeRunGoesWholeAndAlone) {
+TEST(SessionTableRunTest, DeletesAllSessionsOfALargeRunAndNoOther) {
   MemoryStore store(1 << 20);
   SessionTable table(&store, 6000);
   const auto create = [&](const std::string& run, int i) {

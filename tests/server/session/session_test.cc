@@ -173,7 +173,7 @@ TEST_F(SessionTest, WithoutAnIndexItAppends) {
   EXPECT_EQ(progress.contiguous_prefix, 1);
 }
 
-TEST_F(SessionTest, IndicesHaveAnEnd) {
+TEST_F(SessionTest, AppendAfterTheLargestIndexIsRejected) {
   const auto session = Create();
   EXPECT_EQ(Add(*session, kMaxBatchIndex, 0, 1).outcome, Outcome::kStored);
   const Ack ack = Add(*session, std::nullopt, 0, 1);
@@ -229,7 +229,7 @@ TEST_F(SessionTest, AShownSessionNamesFewerMissingRangesThanItsAnswer) {
   EXPECT_EQ(session->GetMinMax()->progress.missing.size(), 300U);
 }
 
-TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
+TEST_F(SessionTest, OnlyTheDtypeOfTheSpecIsAccepted) {
   SessionSpec spec;
   spec.dtype = Dtype::kBF16;
   const auto session = Create(spec);
@@ -241,7 +241,7 @@ TEST_F(SessionTest, ADtypeInTheSpecIsTheOnlyOne) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("F8_E5M2")));
 }
 
-TEST_F(SessionTest, WithoutAnythingToFoldThereIsNoNumber) {
+TEST_F(SessionTest, SessionWithoutRecordsToFoldReturnsAnError) {
   SessionSpec spec;
   spec.non_finite_policy = NonFinitePolicy::kSkip;
   const auto session = Create(spec);
@@ -278,7 +278,7 @@ TEST_F(SessionTest, NonFiniteRecordsMeetThePolicy) {
   EXPECT_TRUE(std::isnan(propagating->GetMinMax()->folded.range.max[0]));
 }
 
-TEST_F(SessionTest, ResetBeginsAgain) {
+TEST_F(SessionTest, ResetRemovesAllRecords) {
   const auto session = Create();
   Add(*session, 0, -1, 1);
   ASSERT_OK(session->GetMinMax());
@@ -289,7 +289,7 @@ TEST_F(SessionTest, ResetBeginsAgain) {
   EXPECT_EQ(session->GetMinMax()->folded.range.max[0], 5);
 }
 
-TEST_F(SessionTest, ADeletedOneTakesNothing) {
+TEST_F(SessionTest, DeletedSessionRejectsRecords) {
   const auto session = Create();
   Add(*session, 0, -1, 1);
   ASSERT_OK(table_.Delete(session->name().full()));
@@ -302,7 +302,7 @@ TEST_F(SessionTest, ADeletedOneTakesNothing) {
 
 // A caller that found the session just before its deletion must not be told that the session was
 // reset, and must not create a series that nobody can delete.
-TEST_F(SessionTest, ADeletedOneCannotBeReset) {
+TEST_F(SessionTest, DeletedSessionCannotBeReset) {
   const auto session = Create();
   ASSERT_OK(table_.Delete(session->name().full()));
   const auto changes = table_.feed().Subscribe(*NameFilter::Make("runs/-", ""));

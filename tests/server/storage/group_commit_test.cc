@@ -84,7 +84,7 @@ std::vector<NewRecord> Records(SeriesId series, BatchIndex begin, BatchIndex end
   return records;
 }
 
-TEST(GroupCommitTest, WhatComesDuringAWriteGoesIntoTheNextTogether) {
+TEST(GroupCommitTest, PutsDuringAWriteShareTheNextWrite) {
   WaitingStore store;
   const SeriesId series = *store.CreateSession(Identity());
   std::vector<std::vector<PutResult>> results(20);

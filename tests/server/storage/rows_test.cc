@@ -56,7 +56,7 @@ TEST(RowsTest, ARecordComesBack) {
 }
 
 // Whichever bit of the values changes: reading fails, and never gives another record.
-TEST(RowsTest, ChangedValuesAreNoRecord) {
+TEST(RowsTest, ChangedValuesAreDataLoss) {
   storage::v1::ObservedRow row;
   const auto sample = Sample();
   ASSERT_TRUE(row.ParseFromString(Encode(*sample)));
@@ -181,7 +181,7 @@ TEST(RowsTest, AShapeWithoutDimensionsComesBack) {
   EXPECT_EQ(DecodeState(EncodeState(state))->qparam_shape, std::nullopt);
 }
 
-TEST(RowsTest, FactsThatDoNotAddUpAreNone) {
+TEST(RowsTest, InconsistentFactsAreDataLoss) {
   storage::v1::FactsRow row;
   ASSERT_TRUE(row.ParseFromString(EncodeFacts(SampleFacts())));
   const auto refused = [](const storage::v1::FactsRow& changed) {

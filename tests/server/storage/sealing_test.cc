@@ -41,7 +41,7 @@ TEST(SealingTest, RecordsBeyondTheCountKeepItOpen) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("reach to 3")));
 }
 
-TEST(SealingTest, NothingIsNotSealed) {
+TEST(SealingTest, EmptySeriesIsNotSealed) {
   EXPECT_THAT(CountToSealAt({}, std::nullopt, std::nullopt),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no observation")));
   EXPECT_THAT(CountToSealAt({}, std::nullopt, 0),

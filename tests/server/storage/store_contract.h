@@ -16,18 +16,18 @@ namespace calipers::server {
 
 REGISTER_TYPED_TEST_SUITE_P(
     StoreContract, HasTheSessionsThatWereCreated, ASeriesIdIsGreaterThanAnyBefore,
-    KeepsRecordsInIndexOrderAsTheyWere, KeepsWhateverRecordThereIs, TheFirstRecordStays,
-    ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd, ThereIsNoIndexBehindTheLast,
-    NoRecordsAreNone, OneThatIsRefusedTakesNoOtherAlong, SeriesAreApart,
-    AReaderHasTheMomentAtWhichItWasMade, AReaderGoesOnWhenItsSessionGoes,
-    ADeletedSessionIsGoneForGood, AResetSessionBeginsAgain, ALongSeriesGoesLikeAShortOne,
-    ADeletedRunIsGoneForGood, ARecordHasToFitTheOthers, WhatIsRefusedFixesNothing,
-    WhatIsRefusedEarlyWouldBeRefused, APutReturnsTheSeriesSummary, FactsAreWhatTheRecordsComeTo,
-    WhatOneServerPutsAnotherKnows, ASealClosesTheSeries, ManyAreSealedAtOnceAndEachByItself,
-    ASealedSeriesStillKnowsWhatItHolds, ACheckpointLeavesTheSeriesAsItIs,
-    ACheckpointMayStandForValues, NoCheckpointGoesWithValuesThatNothingElseHas,
-    OfManyWritersOneStores, OfManyWithoutAnIndexEachHasItsOwn, ManyCreateAtOnce,
-    WhatComesAfterASealIsRefused, ARunIsDeletedUnderItsWriters);
+    KeepsRecordsInIndexOrderAsTheyWere, KeepsUnusualRecordsUnchanged, TheFirstRecordStays,
+    ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd, IndexOutOfRangeIsRefused,
+    PutOfNoRecordsReturnsNoResults, RefusedRecordDoesNotAffectOthers, SeriesAreApart,
+    ReaderSeesTheSeriesAsOfItsCreation, ReaderContinuesAfterItsSessionIsDeleted,
+    ADeletedSessionIsGoneForGood, ResetSessionHasNoRecords, LongSeriesCanBeDeletedAndReset,
+    ADeletedRunIsGoneForGood, ARecordHasToFitTheOthers, RefusedRecordFixesNoDtypeOrShape,
+    CheckFitsRefusesOnlyRecordsThatAPutRefuses, APutReturnsTheSeriesSummary, FactsMatchTheRecords,
+    ServersSeeTheWritesOfEachOther, ASealClosesTheSeries, SealAllSealsEachSeriesByItself,
+    SealedSeriesStillDetectsDuplicates, ACheckpointLeavesTheSeriesAsItIs,
+    CheckpointMayReplaceValues, CheckpointBehindDroppedValuesIsRefused,
+    OnlyOneOfManyWritersStoresARecord, ConcurrentAppendsGetDistinctIndices,
+    ConcurrentCreatesGetDistinctSeries, WhatComesAfterASealIsRefused, RunCanBeDeletedDuringPuts);
 
 }  // namespace calipers::server
 

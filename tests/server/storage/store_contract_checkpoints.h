@@ -27,7 +27,7 @@ TYPED_TEST_P(StoreContract, ACheckpointLeavesTheSeriesAsItIs) {
   EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 5).index, 5);
 }
 
-TYPED_TEST_P(StoreContract, ACheckpointMayStandForValues) {
+TYPED_TEST_P(StoreContract, CheckpointMayReplaceValues) {
   const SeriesId series = this->Create();
   this->Fill(series, 5);
   const std::string state("any\0bytes\xff", 10);
@@ -51,7 +51,7 @@ TYPED_TEST_P(StoreContract, ACheckpointMayStandForValues) {
   EXPECT_EQ(*this->store().Seal(series, std::nullopt), 5);
 }
 
-TYPED_TEST_P(StoreContract, NoCheckpointGoesWithValuesThatNothingElseHas) {
+TYPED_TEST_P(StoreContract, CheckpointBehindDroppedValuesIsRefused) {
   const SeriesId series = this->Create();
   this->Fill(series, 5);
   EXPECT_OK(this->store().WriteCheckpoint(series, {4, "state"}, true));

@@ -10,7 +10,7 @@
 // The part of the store contract about calls of several threads. Include store_contract.h.
 namespace calipers::server {
 
-TYPED_TEST_P(StoreContract, OfManyWritersOneStores) {
+TYPED_TEST_P(StoreContract, OnlyOneOfManyWritersStoresARecord) {
   const SeriesId series = this->Create();
   constexpr int kWriters = 4;
   constexpr BatchIndex kRecords = 200;
@@ -33,7 +33,7 @@ TYPED_TEST_P(StoreContract, OfManyWritersOneStores) {
   EXPECT_EQ(testing::IndicesOf(this->store(), series).size(), std::size_t{kRecords});
 }
 
-TYPED_TEST_P(StoreContract, OfManyWithoutAnIndexEachHasItsOwn) {
+TYPED_TEST_P(StoreContract, ConcurrentAppendsGetDistinctIndices) {
   const SeriesId series = this->Create();
   constexpr int kWriters = 4;
   constexpr int kRecords = 100;
@@ -57,7 +57,7 @@ TYPED_TEST_P(StoreContract, OfManyWithoutAnIndexEachHasItsOwn) {
   EXPECT_EQ(*all.rbegin(), kWriters * kRecords - 1);
 }
 
-TYPED_TEST_P(StoreContract, ManyCreateAtOnce) {
+TYPED_TEST_P(StoreContract, ConcurrentCreatesGetDistinctSeries) {
   constexpr int kThreads = 4;
   constexpr int kSessions = 50;
   std::vector<std::thread> threads;
@@ -88,7 +88,7 @@ TYPED_TEST_P(StoreContract, WhatComesAfterASealIsRefused) {
   EXPECT_EQ(testing::IndicesOf(this->store(), series).size(), std::size_t(*sealed));
 }
 
-TYPED_TEST_P(StoreContract, ARunIsDeletedUnderItsWriters) {
+TYPED_TEST_P(StoreContract, RunCanBeDeletedDuringPuts) {
   const RunName run = *RunName::Parse("runs/r");
   for (int round = 0; round < 5; ++round) {
     const SeriesId series = this->Create();

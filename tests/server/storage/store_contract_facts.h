@@ -29,7 +29,7 @@ TYPED_TEST_P(StoreContract, ARecordHasToFitTheOthers) {
   EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF32)).outcome, PutResult::kStored);
 }
 
-TYPED_TEST_P(StoreContract, WhatIsRefusedFixesNothing) {
+TYPED_TEST_P(StoreContract, RefusedRecordFixesNoDtypeOrShape) {
   const SeriesId series = this->Create();
   EXPECT_EQ(this->Put(testing::MakeNew(series, -1, 1)).outcome, PutResult::kRefused);
   const auto other = this->OfTwoParameters(series, 0);
@@ -45,7 +45,7 @@ TYPED_TEST_P(StoreContract, WhatIsRefusedFixesNothing) {
   EXPECT_EQ(results[2].outcome, PutResult::kStored);
 }
 
-TYPED_TEST_P(StoreContract, WhatIsRefusedEarlyWouldBeRefused) {
+TYPED_TEST_P(StoreContract, CheckFitsRefusesOnlyRecordsThatAPutRefuses) {
   using testing::StatusIs;
   const SeriesId series = this->Create();
   const std::vector<std::int64_t> one = {1};
@@ -96,7 +96,7 @@ TYPED_TEST_P(StoreContract, APutReturnsTheSeriesSummary) {
   EXPECT_EQ(this->Put(testing::MakeNew(a, 0, 1)).summary.sealed_count, 4);
 }
 
-TYPED_TEST_P(StoreContract, FactsAreWhatTheRecordsComeTo) {
+TYPED_TEST_P(StoreContract, FactsMatchTheRecords) {
   const SeriesId series = this->Create();
   const SeriesFacts none = this->FactsOf(series);
   EXPECT_OK(none.problem);
@@ -125,7 +125,7 @@ TYPED_TEST_P(StoreContract, FactsAreWhatTheRecordsComeTo) {
   }
 }
 
-TYPED_TEST_P(StoreContract, WhatOneServerPutsAnotherKnows) {
+TYPED_TEST_P(StoreContract, ServersSeeTheWritesOfEachOther) {
   using testing::StatusIs;
   const SeriesId series = this->Create();
   Store& another = this->another();

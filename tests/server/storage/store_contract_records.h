@@ -61,7 +61,7 @@ TYPED_TEST_P(StoreContract, KeepsRecordsInIndexOrderAsTheyWere) {
   }
 }
 
-TYPED_TEST_P(StoreContract, KeepsWhateverRecordThereIs) {
+TYPED_TEST_P(StoreContract, KeepsUnusualRecordsUnchanged) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
   const auto worker = std::make_shared<const std::string>("a worker\xff with any name");
@@ -137,7 +137,7 @@ TYPED_TEST_P(StoreContract, ARecordWithoutAnIndexGoesToTheEnd) {
   EXPECT_EQ(testing::IndicesOf(this->store(), series), (std::vector<BatchIndex>{0, 1, 3, 7, 8, 9}));
 }
 
-TYPED_TEST_P(StoreContract, ThereIsNoIndexBehindTheLast) {
+TYPED_TEST_P(StoreContract, IndexOutOfRangeIsRefused) {
   const SeriesId series = this->Create();
   testing::PutOne(this->store(), series, kMaxBatchIndex, 1);
   for (const std::optional<BatchIndex> index :
@@ -151,11 +151,11 @@ TYPED_TEST_P(StoreContract, ThereIsNoIndexBehindTheLast) {
   EXPECT_EQ(testing::IndicesOf(this->store(), series), (std::vector<BatchIndex>{kMaxBatchIndex}));
 }
 
-TYPED_TEST_P(StoreContract, NoRecordsAreNone) {
+TYPED_TEST_P(StoreContract, PutOfNoRecordsReturnsNoResults) {
   EXPECT_TRUE(this->store().PutIfAbsent({}).empty());
 }
 
-TYPED_TEST_P(StoreContract, OneThatIsRefusedTakesNoOtherAlong) {
+TYPED_TEST_P(StoreContract, RefusedRecordDoesNotAffectOthers) {
   const SeriesId gone = this->Create("r", "gone/input");
   const SeriesId series = this->Create();
   EXPECT_OK(this->store().DeleteSession(gone));
@@ -180,7 +180,7 @@ TYPED_TEST_P(StoreContract, SeriesAreApart) {
   EXPECT_TRUE(testing::IndicesOf(this->store(), c).empty());
 }
 
-TYPED_TEST_P(StoreContract, AReaderHasTheMomentAtWhichItWasMade) {
+TYPED_TEST_P(StoreContract, ReaderSeesTheSeriesAsOfItsCreation) {
   const SeriesId series = this->Create();
   // More records than a reader may read ahead.
   for (BatchIndex i = 0; i < 3000; i += 3) testing::PutOne(this->store(), series, i, double(i));
@@ -192,7 +192,7 @@ TYPED_TEST_P(StoreContract, AReaderHasTheMomentAtWhichItWasMade) {
   for (const auto& [index, observed] : records) EXPECT_EQ(index % 3, 0);
 }
 
-TYPED_TEST_P(StoreContract, AReaderGoesOnWhenItsSessionGoes) {
+TYPED_TEST_P(StoreContract, ReaderContinuesAfterItsSessionIsDeleted) {
   for (const bool whole_run : {false, true}) {
     const SeriesId series = this->Create();
     this->Fill(series, 1000);

@@ -21,7 +21,7 @@ TYPED_TEST_P(StoreContract, ADeletedSessionIsGoneForGood) {
   this->ExpectGone(series);
 }
 
-TYPED_TEST_P(StoreContract, AResetSessionBeginsAgain) {
+TYPED_TEST_P(StoreContract, ResetSessionHasNoRecords) {
   const SeriesId series = this->Create();
   this->Fill(series, 3);
   EXPECT_OK(this->store().WriteCheckpoint(series, {2, "state"}, false));
@@ -38,7 +38,7 @@ TYPED_TEST_P(StoreContract, AResetSessionBeginsAgain) {
   EXPECT_EQ(testing::PutOne(this->store(), again, 0, 9).outcome, PutResult::kStored);
 }
 
-TYPED_TEST_P(StoreContract, ALongSeriesGoesLikeAShortOne) {
+TYPED_TEST_P(StoreContract, LongSeriesCanBeDeletedAndReset) {
   const SeriesId deleted = this->Create("r", "a/input");
   const SeriesId reset = this->Create("r", "b/input");
   const SeriesId kept = this->Create("r", "c/input");

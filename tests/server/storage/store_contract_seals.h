@@ -30,7 +30,7 @@ TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
   EXPECT_EQ(testing::SessionsOf(this->store()).begin()->second.sealed_count, 5);
 }
 
-TYPED_TEST_P(StoreContract, ManyAreSealedAtOnceAndEachByItself) {
+TYPED_TEST_P(StoreContract, SealAllSealsEachSeriesByItself) {
   using testing::StatusIs;
   const SeriesId whole = this->Create("r", "whole/input");
   const SeriesId torn = this->Create("r", "torn/input");
@@ -66,7 +66,7 @@ TYPED_TEST_P(StoreContract, ManyAreSealedAtOnceAndEachByItself) {
   EXPECT_TRUE(this->store().SealAll({}, 3).empty());
 }
 
-TYPED_TEST_P(StoreContract, ASealedSeriesStillKnowsWhatItHolds) {
+TYPED_TEST_P(StoreContract, SealedSeriesStillDetectsDuplicates) {
   const SeriesId series = this->Create();
   this->Fill(series, 2);
   ASSERT_OK(this->store().Seal(series, 2));

@@ -45,7 +45,7 @@ TEST_F(ProgressBarTest, ATerminalShowsBytesRateAndTimeLeft) {
             "\r\033[K[########################] 400.0 MiB of 400.0 MiB  50.0 MiB/s  8.0 s\n");
 }
 
-TEST_F(ProgressBarTest, ElsewhereThereIsOneLineAtTheEnd) {
+TEST_F(ProgressBarTest, LineModePrintsOneLineAtTheEnd) {
   ProgressBar bar = Bar(ProgressBar::Mode::kLine, 3 * kMiB);
   bar.Update(0);
   now_ += absl::Seconds(2);
@@ -62,7 +62,7 @@ TEST_F(ProgressBarTest, ATransferThatBrokeSaysHowFarItCame) {
   EXPECT_EQ(Written(), "sent 1.0 MiB of 4.0 MiB  1.0 MiB/s  3 s left\n");
 }
 
-TEST_F(ProgressBarTest, NothingToSendIsAllOfIt) {
+TEST_F(ProgressBarTest, EmptyTransferShowsAFullBar) {
   ProgressBar bar = Bar(ProgressBar::Mode::kTerminal, 0);
   bar.Done(0);
   EXPECT_EQ(Written(), "\r\033[K[########################] 0 B of 0 B  0 B/s  0.0 s\n");
@@ -97,7 +97,7 @@ TEST_F(ProgressBarTest, IsDrawnTenTimesASecondAtMost) {
   EXPECT_NE(Written(), "");
 }
 
-TEST_F(ProgressBarTest, SilentIsSilent) {
+TEST_F(ProgressBarTest, SilentModePrintsNothing) {
   ProgressBar bar = Bar(ProgressBar::Mode::kSilent, kMiB);
   bar.Update(kMiB);
   bar.Done(kMiB);

@@ -15,7 +15,9 @@ TEST(TableTest, LinesUpTextLeftAndNumbersRight) {
             "much longer  12345678\n");
 }
 
-TEST(TableTest, WithoutRowsItIsItsTitles) { EXPECT_EQ(Table({{"a"}, {"b"}}).ToString(), "a  b\n"); }
+TEST(TableTest, TableWithoutRowsShowsOnlyItsTitles) {
+  EXPECT_EQ(Table({{"a"}, {"b"}}).ToString(), "a  b\n");
+}
 
 }  // namespace
 }  // namespace calipers::client

@@ -53,7 +53,7 @@ TEST(StatisticsTest, AreFoundByName) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("it has zero_count")));
 }
 
-TEST(StatisticsTest, AreReducedWithTheRangeHoweverTheTensorIsCut) {
+TEST(StatisticsTest, PiecesOfAnySizeGiveTheSameStatistics) {
   const std::vector<double> values = {0, 1, -2, 0, -0.0, 4, 5, 0};
   const View view = ViewOf({2, 4});
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF64, Dtype::kI8}) {
@@ -70,7 +70,7 @@ TEST(StatisticsTest, AreReducedWithTheRangeHoweverTheTensorIsCut) {
   }
 }
 
-TEST(StatisticsTest, AnEmptyTensorHasNone) {
+TEST(StatisticsTest, EmptyTensorHasNoStatistics) {
   EXPECT_TRUE(Reduce(Dtype::kF32, ViewOf({0, 4}), {}, 1, {ZeroCount()}).statistics().empty());
 }
 
@@ -80,7 +80,7 @@ TEST(StatisticsTest, StateIsCounted) {
             Reducer::StateBytes(Dtype::kF32, view) + 8);
 }
 
-TEST(StatisticsTest, MergeIsTheValueOfTheWhole) {
+TEST(StatisticsTest, MergedValueEqualsThatOfTheWholeTensor) {
   std::mt19937 random(3);
   std::vector<double> values(64);
   for (double& value : values) value = static_cast<double>(random() % 3);
@@ -97,7 +97,7 @@ TEST(StatisticsTest, MergeIsTheValueOfTheWhole) {
   }
 }
 
-TEST(StatisticValuesTest, AreInTheOrderOfTheirNamesAndNoneTwice) {
+TEST(StatisticValuesTest, AreSortedByNameWithoutDuplicates) {
   const auto values = StatisticValues::Make({{"b", "2"}, {"a", "1"}});
   ASSERT_OK(values);
   EXPECT_EQ(values->values()[0].name, "a");

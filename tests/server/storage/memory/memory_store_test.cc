@@ -50,7 +50,7 @@ TEST(MemoryStoreTest, IsFullAtItsLimitAndEmptyAfterDeletion) {
   EXPECT_EQ(store.bytes(), 0);
 }
 
-TEST(MemoryStoreTest, ResetAndDeletedRunsGiveBackWhatTheyTook) {
+TEST(MemoryStoreTest, ResetAndDeletedRunsFreeTheirMemory) {
   MemoryStore store(std::int64_t{1} << 20);
   const SeriesId a = Create(store, "a/input");
   const SeriesId b = Create(store, "b/input");
@@ -65,7 +65,7 @@ TEST(MemoryStoreTest, ResetAndDeletedRunsGiveBackWhatTheyTook) {
   EXPECT_EQ(store.bytes(), 0);
 }
 
-TEST(MemoryStoreTest, DroppedValuesGiveBackWhatTheyTook) {
+TEST(MemoryStoreTest, DroppedValuesFreeTheirMemory) {
   MemoryStore store(std::int64_t{1} << 20);
   const SeriesId series = Create(store);
   for (BatchIndex i = 0; i < 10; ++i) PutOne(store, series, i, 1);

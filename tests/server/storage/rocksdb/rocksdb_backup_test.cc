@@ -79,7 +79,7 @@ TEST_F(BackupTest, IsLaidOutAsADataDirectory) {
   ExpectFilled(backup);
 }
 
-TEST_F(BackupTest, IsOfANameThatIsFree) {
+TEST_F(BackupTest, NameMustBeValidAndUnused) {
   Fill();
   ASSERT_OK(store_->CreateBackup("b"));
   EXPECT_THAT(store_->CreateBackup("b"),
@@ -95,7 +95,7 @@ TEST_F(BackupTest, IsOfANameThatIsFree) {
   EXPECT_EQ(NamesIn(path() + "/backups"), (std::set<std::string>{"b", "b2"}));
 }
 
-TEST_F(BackupTest, OneThatWasCutShortIsRemoved) {
+TEST_F(BackupTest, UnfinishedBackupIsRemovedAtStart) {
   Fill();
   std::filesystem::create_directories(path() + "/backups/b.part/db");
   Reopen();
@@ -131,7 +131,7 @@ TEST_F(BackupTest, IsMadeWhileOthersWrite) {
   }
 }
 
-TEST_F(BackupTest, IsRestoredIntoAnEmptyDirectoryAlone) {
+TEST_F(BackupTest, RestoreNeedsAnEmptyDirectory) {
   Fill();
   const std::string backup = store_->CreateBackup("b")->path;
   EXPECT_THAT(RestoreBackup(backup, path()),
@@ -154,7 +154,7 @@ TEST_F(BackupTest, OnlyABackupIsRestored) {
   EXPECT_FALSE(std::filesystem::exists(target_.path()));
 }
 
-TEST_F(BackupTest, ADamagedOneIsNotRestored) {
+TEST_F(BackupTest, DamagedBackupIsNotRestored) {
   Fill();
   const std::string backup = store_->CreateBackup("b")->path;
   for (const std::string& name : NamesIn(backup + "/db")) {

@@ -135,7 +135,7 @@ TEST_F(DamageTest, EachByteOfEachRowIsChecked) {
   EXPECT_EQ(AskEverything(), 0);
 }
 
-TEST_F(DamageTest, ARowsEndAndAnotherRowsValueAreSeen) {
+TEST_F(DamageTest, TruncatedAndSwappedRowsAreDetected) {
   Fill();
   const auto rows = Rows();
   for (const auto& [key, value] : rows) {
@@ -152,7 +152,7 @@ TEST_F(DamageTest, ARowsEndAndAnotherRowsValueAreSeen) {
   }
 }
 
-TEST_F(DamageTest, SaysWhichRecordOfWhichSessionItIs) {
+TEST_F(DamageTest, ErrorNamesTheSessionAndTheRecord) {
   Fill();
   const ObservedKey key = MakeObservedKey(RunId{NumberAt(Rows().rbegin()->first, 1)}, series_, 3);
   std::string found;
@@ -250,7 +250,7 @@ class ManyTablesTest : public DamageTest {
   }
 };
 
-TEST_F(ManyTablesTest, ATableThatCannotBeReadIsNoEnd) {
+TEST_F(ManyTablesTest, UnreadableTableIsReportedAsDataLoss) {
   const std::vector<std::string> tables = Tables();
   ASSERT_GT(tables.size(), 5U);
   int losses = 0;
@@ -351,7 +351,7 @@ class KilledTest : public DamageTest {
   std::vector<std::size_t> sizes_;
 };
 
-TEST_F(KilledTest, AWriteThatWasCutShortIsNotThereAndAllBeforeItIs) {
+TEST_F(KilledTest, TornWriteIsDroppedAndEarlierRecordsAreKept) {
   FillAndKill();
   const std::string log = testing::ReadFile(log_);
   ASSERT_EQ(log.size(), sizes_.back());

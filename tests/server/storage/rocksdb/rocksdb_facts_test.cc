@@ -130,7 +130,7 @@ TEST_F(FactsTest, RecordsInGapsOfTheirRowAreFound) {
   }
 }
 
-TEST_F(FactsTest, AreReadFromADirectoryWithoutRowsOfThem) {
+TEST_F(FactsTest, FactsAreComputedForADirectoryWithoutRowsOfFacts) {
   Open();
   const SeriesId plain = *store_->CreateSession(MakeIdentity("a"));
   const SeriesId folded = *store_->CreateSession(MakeIdentity("b"));

@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(Unsynced, LogFaultTest,
                                                               What::kFullDisk),
                                             kWhen));
 
-TEST_P(LogFaultTest, NothingAcknowledgedIsMissingAndNothingElseIsThere) {
+TEST_P(LogFaultTest, StoreHoldsExactlyTheAcknowledgedRecords) {
   const auto& [durability, what, after] = GetParam();
   options_.durability = durability;
   Open();
@@ -229,7 +229,7 @@ TEST_F(FaultTest, ACallThatFailsChangesNothing) {
   fails([&] { return store_->Seal(series, std::nullopt).status(); });
 }
 
-TEST_F(FaultTest, ARunWhoseFirstSessionFailedTakesAnother) {
+TEST_F(FaultTest, RunAcceptsASessionAfterItsFirstSessionFailed) {
   Open();
   const SeriesId other = *store_->CreateSession(MakeIdentity("q"));
   files_->Fail(What::kSync, ".log", 0, 1);
@@ -240,7 +240,7 @@ TEST_F(FaultTest, ARunWhoseFirstSessionFailedTakesAnother) {
   EXPECT_EQ(SessionsOf(*store_).size(), 2U);
 }
 
-TEST_F(FaultTest, ATableThatCannotBeWrittenStopsNothingForGood) {
+TEST_F(FaultTest, StoreRecoversFromAFailedTableWrite) {
   for (const What what : {What::kAppend, What::kFullDisk, What::kSync}) {
     Open();
     const SeriesId series =
@@ -256,7 +256,7 @@ TEST_F(FaultTest, ATableThatCannotBeWrittenStopsNothingForGood) {
   }
 }
 
-TEST_F(FaultTest, AReaderOfBeforeSaysThatItIsNoMore) {
+TEST_F(FaultTest, OldReaderReturnsUnavailableAfterReopening) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < 5; ++i) PutOne(*store_, series, i, double(i));

@@ -130,7 +130,7 @@ TEST_P(RemovalAtEveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
 }
 
 // A large run is deleted with its tables, so the amount of data read does not grow with the run.
-TEST_F(RemovalTest, TablesOfTheRunAloneGoAtOnce) {
+TEST_F(RemovalTest, DropTablesRemovesOnlyTablesInsideTheRange) {
   Open();
   PutMany(*store_->CreateSession(MakeIdentity("a")), kMany);
   store_.reset();
@@ -154,7 +154,7 @@ TEST_F(RemovalTest, TablesOfTheRunAloneGoAtOnce) {
 
 // If a table with the deletion of a session is dropped as a whole, a remaining table below it would
 // show the session again.
-TEST_F(RemovalTest, WhatADroppedTableHidGoesToo) {
+TEST_F(RemovalTest, RowsHiddenByADroppedTableStayDeleted) {
   Open();
   for (BatchIndex i = 0; i < kMany; ++i) {
     ASSERT_OK(store_->CreateSession(MakeIdentity("r", absl::StrCat("layer.", i, "/input"))));

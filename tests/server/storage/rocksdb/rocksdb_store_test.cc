@@ -169,7 +169,7 @@ TEST_F(RocksdbStoreTest, RefusesAnotherFormat) {
                        AllOf(HasSubstr("older Calipers"), HasSubstr("formats 2 to 3"))));
 }
 
-TEST_F(RocksdbStoreTest, RefusesWhatIsNoFormat) {
+TEST_F(RocksdbStoreTest, RefusesAMalformedFormatFile) {
   Open();
   store_.reset();
   for (const char* text : {"", "calipers\n", "calipers 3", "calipers 0\n", "calipers -1\n",
@@ -190,7 +190,7 @@ TEST_F(RocksdbStoreTest, RefusesADirectoryThatIsSomeoneElses) {
   EXPECT_EQ(testing::NamesIn(path()), (std::set<std::string>{"thesis.tex"}));
 }
 
-TEST_F(RocksdbStoreTest, TakesADirectoryThatAStartCutShortLeft) {
+TEST_F(RocksdbStoreTest, OpensADirectoryAfterAnInterruptedStart) {
   std::filesystem::create_directories(path() + "/lost+found");
   testing::WriteFile(path() + "/LOCK", "");
   testing::WriteFile(path() + "/FORMAT.tmp", "cali");
@@ -201,7 +201,7 @@ TEST_F(RocksdbStoreTest, TakesADirectoryThatAStartCutShortLeft) {
   Open();
 }
 
-TEST_F(RocksdbStoreTest, RefusesADatabaseWithoutItsBeginning) {
+TEST_F(RocksdbStoreTest, RefusesADatabaseWithoutCurrent) {
   Open();
   PutOne(*store_, *store_->CreateSession(MakeIdentity("r")), 0, 1);
   store_.reset();

@@ -133,12 +133,12 @@ class LogCheckTest : public ::testing::Test {
   rocksdb::Status opened_;
 };
 
-TEST_F(LogCheckTest, FindsNothingInWhatIsWhole) {
+TEST_F(LogCheckTest, IntactLogsPass) {
   EXPECT_TRUE(Check().ok());
   EXPECT_TRUE(CheckWals(*rocksdb::FileSystem::Default(), folder_ / "absent").ok());
 }
 
-TEST_F(LogCheckTest, TakesAWriteThatWasCutShortForThat) {
+TEST_F(LogCheckTest, TornLastWriteIsAccepted) {
   const std::string log = Read(Newest("", ".log"));
   ASSERT_GT(log.size(), 40'000U);
   for (std::size_t size = 0; size < log.size(); size += 13) {
