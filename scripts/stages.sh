@@ -13,7 +13,6 @@ sum_of() {
 
 # counted FORMAT FILE: "PASSED FAILED", the counts in the log FILE.
 #   whole    no counts: the stage counts as one test
-#   ctest    the summary of ctest
 #   pytest   the sum of all summaries of pytest
 #   closing  the last line "N passed, N failed"
 counted() {
@@ -21,13 +20,6 @@ counted() {
   summary=$(mktemp)
   case $1 in
     whole) echo '1 0' ;;
-    ctest)
-      read -r failed total < <(
-        sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$2" |
-          tail -n 1
-      ) || true
-      echo "$((${total:-0} - ${failed:-0})) ${failed:-0}"
-      ;;
     pytest)
       grep -E '^=* ?[0-9]+ [a-z]+.* in [0-9.]+s' "$2" >"$summary" || true
       echo "$(sum_of passed "$summary") $(($(sum_of failed "$summary") + $(sum_of 'errors?' "$summary")))"
@@ -39,11 +31,25 @@ counted() {
       ;;
     *)
       rm -f "$summary"
-      echo "stages: unknown format '$1' (allowed: whole, ctest, pytest, closing)" >&2
+      echo "stages: unknown format '$1' (allowed: whole, pytest, closing)" >&2
       return 2
       ;;
   esac
   rm -f "$summary"
+}
+
+# cpp_tests PRESET: runs the C++ tests of a preset that is built. Shows the output of the programs
+# that failed; the last line has the number of cases.
+cpp_tests() {
+  local log=build/$1/Testing/Temporary/LastTest.log status=0
+  ctest --preset "$1" || status=$?
+  printf '%d passed, %d failed\n' "$(sum_of_cases PASSED "$log")" "$(sum_of_cases FAILED "$log")"
+  return "$status"
+}
+
+# sum_of_cases RESULT LOG: the number of cases with RESULT (PASSED, FAILED), which GoogleTest printed.
+sum_of_cases() {
+  { grep -oE "^\[  $1  \] [0-9]+ tests?\b" "$2" || true; } | awk '{ sum += $4 } END { print sum + 0 }'
 }
 
 # stage NAME FORMAT COMMAND...: runs COMMAND, shows its output and adds its result to the totals.
