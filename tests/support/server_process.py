@@ -32,14 +32,18 @@ class ServerProcess:
         return self.process.wait(STOP_SECONDS)
 
 
-def start_server(folder: Path, *flags: str, listen: str = "127.0.0.1:0") -> ServerProcess:
-    """Starts a server with its files in `folder`, and waits until it serves."""
+def start_server(
+    folder: Path, *flags: str, listen: str = "127.0.0.1:0", launcher: tuple[str, ...] = ()
+) -> ServerProcess:
+    """Starts a server with its files in `folder`, and waits until it serves. `launcher` is a command
+    that gets the server's command line as arguments and replaces itself with the server."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     log = folder / "server.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
             [
+                *launcher,
                 BUILD / "server" / "calipers-server",
                 *("--listen", listen, "--port-file", port_file),
                 *("--data-dir", folder / "data"),

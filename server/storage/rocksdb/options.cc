@@ -8,6 +8,7 @@
 #include "rocksdb/convenience.h"
 #include "rocksdb/table.h"
 #include "server/storage/rocksdb/memtable_insert_hint.h"
+#include "server/storage/rocksdb/rocksdb_log.h"
 
 namespace calipers::server {
 namespace {
@@ -40,9 +41,6 @@ void BoundMemoryAndFiles(rocksdb::Options& options, std::size_t cache_bytes) {
   options.max_total_wal_size = std::size_t{256} << 20;
   options.max_open_files = 512;
   options.max_background_jobs = 2;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.max_log_file_size = std::size_t{1} << 20;
-  options.keep_log_file_num = 4;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
 }
@@ -53,6 +51,7 @@ rocksdb::Options MakeRocksdbOptions(rocksdb::Env* env, std::size_t cache_bytes,
                                     std::size_t table_bytes) {
   rocksdb::Options options;
   options.env = env;
+  options.info_log = std::make_shared<RocksdbLog>();
   CheckEverything(options);
   BoundMemoryAndFiles(options, cache_bytes);
   options.target_file_size_base = table_bytes;
