@@ -35,8 +35,9 @@ class ServerProcess:
 def start_server(
     folder: Path, *flags: str, listen: str = "127.0.0.1:0", launcher: tuple[str, ...] = ()
 ) -> ServerProcess:
-    """Starts a server with its files in `folder`, and waits until it serves. `launcher` is a command
-    that gets the server's command line as arguments and replaces itself with the server."""
+    """Starts a server with its files in `folder`, and waits until it serves. `launcher` is
+    a command that gets the server's command line as arguments and replaces itself with the
+    server."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     log = folder / "server.log"
