@@ -11,7 +11,8 @@
 namespace calipers::server {
 
 // The only place that converts between calipers.v1 messages of a session's spec and the server's
-// own types. The stores keep a session as a calipers.v1.Session; server/rpc sends and receives it.
+// own types; their enums are in proto_enums.h. The stores keep a session as a calipers.v1.Session;
+// server/rpc sends and receives it.
 
 /// INVALID_ARGUMENT names the field and the value.
 absl::StatusOr<QuantizationArgsInput> InputFromProto(const v1::QuantizationArgs& args);

@@ -17,7 +17,7 @@ namespace {
 // lock for a whole table.
 constexpr std::size_t kMaxLookedAt = 20'000;
 // Maximum number of sessions of a deleted run that are removed under one lock, for the same reason.
-constexpr std::size_t kMaxTaken = 2000;
+constexpr std::size_t kMaxDetached = 2000;
 
 absl::StatusOr<std::shared_ptr<Session>> SameOrError(const std::shared_ptr<Session>& session,
                                                      const SessionSpec& spec) {
@@ -148,7 +148,7 @@ std::vector<SessionTable::Entry> SessionTable::DetachSome(const RunName& run) {
   absl::MutexLock lock(&mu_);
   const auto begin = in_order_.lower_bound(run.SessionPrefix());
   auto end = begin;
-  for (; end != in_order_.end() && sessions.size() < kMaxTaken &&
+  for (; end != in_order_.end() && sessions.size() < kMaxDetached &&
          absl::StartsWith(NameOf(*end), run.SessionPrefix());
        ++end) {
     sessions.push_back(*end);

@@ -253,7 +253,7 @@ std::string EncodeFacts(const SeriesFacts& facts) {
 }
 
 absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view bytes) {
-  ASSIGN_OR_RETURN(const FactsRow row, Parse<FactsRow>(bytes, "account of a series"));
+  ASSIGN_OR_RETURN(const FactsRow row, Parse<FactsRow>(bytes, "facts of a series"));
   SeriesFacts facts;
   ASSIGN_OR_RETURN(facts.indices, IndicesIn(row));
   if (row.has_dtype()) {
@@ -264,7 +264,7 @@ absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view bytes) {
   std::int64_t indices = 0;
   for (const IndexRange& range : facts.indices.Ranges()) indices += range.end - range.start;
   if (facts.coverage.count != indices || facts.dtype.has_value() != (indices > 0)) {
-    return Damaged("account of a series does not add up");
+    return Damaged("facts of a series do not add up");
   }
   facts.checkpoint_end = row.checkpoint_end();
   return facts;

@@ -83,12 +83,13 @@ class SeriesReader {
 /// stored record never changes. Thread-safe.
 ///
 /// The store owns the facts of each series. It decides about a record in one step, when the record
-/// is put. All other classes ask the store, and none keeps a second account. Several servers may
+/// is put. All other classes ask the store. Several servers may
 /// share the stored data, each through its own Store object. Every promise holds for all of them,
 /// unless the comment names this object.
 ///
 /// When a changing call returns OK, the change is as durable as the store promises
-/// (docs/durability.md). A failed call changes nothing, and its status names the next step.
+/// (docs/durability.md). A failed call changes nothing, unless its comment says that the change is
+/// uncertain.
 class Store {
  public:
   virtual ~Store() = default;

@@ -135,7 +135,7 @@ TEST_F(FaultyFileSystemTest, ReportsThePointsThatItPasses) {
   db_.reset();
 }
 
-TEST_F(FaultyFileSystemTest, APowerCutTakesWhatWasNotSynced) {
+TEST_F(FaultyFileSystemTest, PowerCutTakesWhatWasNotSynced) {
   int lost = 0;
   for (std::uint64_t seed = 1; seed <= 16; ++seed) {
     std::filesystem::remove_all(folder_ / "data");

@@ -15,7 +15,7 @@ namespace {
 // gRPC's client sends at most one keepalive ping a second. By default, gRPC's server disconnects a
 // client at the third ping without a message in between.
 constexpr absl::Duration kKeepalive = absl::Milliseconds(1100);
-constexpr int kSignsOfLife = 5;
+constexpr int kKeepaliveTimes = 5;
 
 class KeepaliveTest : public testing::ServerTest {
  protected:
@@ -34,7 +34,7 @@ TEST_F(KeepaliveTest, IdleWatchSurvivesManyKeepalivePings) {
                               {.timeout = absl::Seconds(10), .keepalive_time = kKeepalive});
   ASSERT_OK(client);
   std::thread creates([this] {
-    absl::SleepFor(kSignsOfLife * kKeepalive);
+    absl::SleepFor(kKeepaliveTimes * kKeepalive);
     EXPECT_OK(Create("late/input"));
   });
   std::string seen;

@@ -200,7 +200,7 @@ TEST_F(StatisticsTest, AreFoldedAndKeptThroughARestart) {
   EXPECT_EQ(records[3].observation().statistics(0).value(), ZeroCountValue(2));
 }
 
-TEST_F(StatisticsTest, AFoldedSeriesKeepsTheFold) {
+TEST_F(StatisticsTest, FoldedSeriesKeepsTheFold) {
   ASSERT_OK(server_->Create("m/input", Spec(v1::RETENTION_FOLDED)));
   constexpr int kRecords = 200;  // more than a few checkpoints
   for (int i = 0; i < kRecords; ++i) {

@@ -59,7 +59,7 @@ void Race() {
   two.join();
 }
 
-TEST(TsanDeathTest, ARaceIsReported) {
+TEST(TsanDeathTest, RaceIsReported) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(Race(), "data race");
 }

@@ -33,6 +33,8 @@ void BoundMemoryAndFiles(rocksdb::Options& options, std::size_t cache_bytes) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(cache_bytes);
   table.block_size = std::size_t{16} << 10;
+  // The default of RocksDB 7.8 (Debian 12), which cannot read 6, the default of 9.10 (Debian 13).
+  table.format_version = 5;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

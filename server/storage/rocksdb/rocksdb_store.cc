@@ -59,8 +59,7 @@ absl::StatusOr<std::unique_ptr<Store>> RocksdbStore::Open(const RocksdbOptions& 
   ASSIGN_OR_RETURN(auto lock, DirectoryLock::Acquire(files, directory));
   ASSIGN_OR_RETURN(const std::optional<int> format, FormatOf(*files, directory));
   if (!format) RETURN_IF_ERROR(CheckNoRestoreUnfinished(*files, directory));
-  // Before the first row of this format is written, so that an older version refuses the directory.
-  if (format != kDataFormat) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
+  if (!format) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
   ASSIGN_OR_RETURN(auto database,
                    Database::Open({directory, options.durability, options.cache_bytes,
                                    options.table_bytes, files}));
@@ -73,6 +72,9 @@ absl::StatusOr<std::unique_ptr<Store>> RocksdbStore::Open(const RocksdbOptions& 
                                             " (check the disk, and restore a backup)"));
   }
   RETURN_IF_ERROR(loaded);
+  // Before the first row of this format is written, so that an older version refuses the directory;
+  // but not if this version cannot read it.
+  if (format && *format != kDataFormat) RETURN_IF_ERROR(MarkDataDirectory(*files, directory));
   return store;
 }
 

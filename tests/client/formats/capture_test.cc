@@ -14,7 +14,7 @@ namespace {
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
 
-TEST(CaptureNameTest, AWeightIsItsModulesAtIndexZero) {
+TEST(CaptureNameTest, WeightIsItsModulesAtIndexZero) {
   const auto name = ParseTensorName("model.layers.0.mlp.up_proj.weight");
   ASSERT_TRUE(name.has_value());
   EXPECT_EQ(name->session_id, "model.layers.0.mlp.up_proj/weight");
@@ -22,7 +22,7 @@ TEST(CaptureNameTest, AWeightIsItsModulesAtIndexZero) {
   EXPECT_EQ(name->index, 0);
 }
 
-TEST(CaptureNameTest, AnActivationNamesItsBatch) {
+TEST(CaptureNameTest, ActivationNamesItsBatch) {
   const auto name = ParseTensorName("a.b/output/17");
   ASSERT_TRUE(name.has_value());
   EXPECT_EQ(name->session_id, "a.b/output");

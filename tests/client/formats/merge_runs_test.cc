@@ -219,7 +219,7 @@ TEST_F(MergeRunsTest, RecordsOfOtherStatisticsAreInConflictIfTheirDigestsDiffer)
   }
 }
 
-TEST_F(MergeRunsTest, ASessionOfAnotherSpecIsLeftOutWhole) {
+TEST_F(MergeRunsTest, SessionOfAnotherSpecIsLeftOutWhole) {
   const auto expect_left_out = [&](const v1::Session& other, const std::string& said) {
     const Merged merged =
         Merge({{Session({Of(0, 1)})},
@@ -281,7 +281,7 @@ TEST_F(MergeRunsTest, LaterFileFixesTheQParamShape) {
   EXPECT_EQ(merged.sessions.at("m/input").observed_dtype(), "F32");
 }
 
-TEST_F(MergeRunsTest, ASealOfAnyFileHolds) {
+TEST_F(MergeRunsTest, SealOfAnyFileHolds) {
   v1::Session sealed;
   sealed.set_sealed_count(2);
   const Sessions closed = {Session({Of(0, 1), Of(1, 2)}, sealed)};
@@ -297,7 +297,7 @@ TEST_F(MergeRunsTest, ASealOfAnyFileHolds) {
   }
 }
 
-TEST_F(MergeRunsTest, ASealAtAnotherCountIsLeftOut) {
+TEST_F(MergeRunsTest, SealAtAnotherCountIsLeftOut) {
   v1::Session two;
   two.set_sealed_count(2);
   v1::Session three;

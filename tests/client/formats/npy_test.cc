@@ -76,7 +76,7 @@ TEST(NpyTest, WhatCannotBeObservedIsRefused) {
   }
 }
 
-TEST(NpyTest, ATruncatedFileIsRefusedAtEveryLength) {
+TEST(NpyTest, TruncatedFileIsRefusedAtEveryLength) {
   const Bytes whole = NpyFile(Dict("<f4", "(3,)"), 12);
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(ParseNpy(absl::MakeConstSpan(whole).first(size)).ok()) << size;

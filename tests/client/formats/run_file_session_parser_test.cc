@@ -187,7 +187,7 @@ TEST_F(RunFileSessionParserTest, HasValuesCountsTheRows) {
 }
 
 // The parser does not trust the row size in the file, so it does not reserve memory for it.
-TEST_F(RunFileSessionParserTest, ARowMustBeOfTheParametersShape) {
+TEST_F(RunFileSessionParserTest, RowMustBeOfTheParametersShape) {
   ExpectRefused(
       [](SafetensorsParts& parts) {
         parts.EditSession(kId, [](json& session) { session["session"]["qparam_shape"] = {4}; });
@@ -277,7 +277,7 @@ TEST_F(RunFileSessionParserTest, WorkerNameAboveTheServerLimitIsRefused) {
 }
 
 // A server must be able to create the session from the file. The name is made from the id.
-TEST_F(RunFileSessionParserTest, ANameProgressAndProblemInTheMetadataAreDropped) {
+TEST_F(RunFileSessionParserTest, NameProgressAndProblemInTheMetadataAreDropped) {
   SafetensorsParts parts(whole_);
   parts.EditSession(kId, [](json& whole) {
     whole["session"]["name"] = "runs/other/sessions/x/q";

@@ -150,7 +150,7 @@ TEST_F(RunFileTest, DroppedValuesAlone) {
   ExpectRoundTrip({folded});
 }
 
-TEST_F(RunFileTest, AnEmptyObservationIsNotADroppedOne) {
+TEST_F(RunFileTest, EmptyObservationIsNotADroppedOne) {
   const auto has_dropped = [this](std::vector<v1::SeriesRecord> records) {
     testing::WriteRunFile(path_, {{"m/input", {}, std::move(records), {1}}});
     return RunFile::Open(path_)->sessions()[0].HasDropped();
@@ -165,7 +165,7 @@ TEST_F(RunFileTest, AnEmptyObservationIsNotADroppedOne) {
   EXPECT_TRUE(has_dropped({dropped}));
 }
 
-TEST_F(RunFileTest, AFileThatMovedInMemoryStaysMapped) {
+TEST_F(RunFileTest, FileThatMovedInMemoryStaysMapped) {
   testing::WriteRunFile(path_, EverySort());
   std::vector<RunFile> files;
   for (int i = 0; i < 10; ++i) files.push_back(*RunFile::Open(path_));
@@ -174,7 +174,7 @@ TEST_F(RunFileTest, AFileThatMovedInMemoryStaysMapped) {
   for (const RunFile& file : files) ExpectSession(file.sessions()[0], EverySort()[0]);
 }
 
-TEST_F(RunFileTest, AnErrorNamesTheFile) {
+TEST_F(RunFileTest, ErrorNamesTheFile) {
   WriteFile(path_, "no run file");
   EXPECT_THAT(RunFile::Open(path_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path_)));
   EXPECT_THAT(RunFile::Open(path_ + ".none"),
@@ -205,7 +205,7 @@ TEST_F(RunFileTest, AnotherFormatOrVersionIsRefused) {
 }
 
 // Session ids are printed on terminals.
-TEST_F(RunFileTest, ASessionIdThatCannotBePrintedIsRefusedAndNotRepeated) {
+TEST_F(RunFileTest, SessionIdThatCannotBePrintedIsRefusedAndNotRepeated) {
   for (const char* id : {"a\x1b[31m/input", "a b/input", "a/in\nput", "\xC3\xBC/input", "a\"/q"}) {
     SafetensorsParts parts(WholeFile());
     parts.metadata()[id] = parts.metadata()["a.b/input"];
@@ -245,7 +245,7 @@ std::size_t WalkAll(const std::string& bytes, bool& accepted) {
   return walked;
 }
 
-TEST_F(RunFileTest, ATruncatedFileIsRefusedAtEveryLength) {
+TEST_F(RunFileTest, TruncatedFileIsRefusedAtEveryLength) {
   const std::string whole = WholeFile();
   bool accepted = false;
   EXPECT_EQ(WalkAll(whole, accepted), 6U);

@@ -118,7 +118,7 @@ v1::Session WithObserver(const std::string& observer) {
   return session;
 }
 
-TEST_F(RunFileWriterTest, AMovingAverageInFloat64RoundedOnce) {
+TEST_F(RunFileWriterTest, MovingAverageInFloat64RoundedOnce) {
   v1::Session session = WithObserver("minmax");
   session.mutable_args()->mutable_observer_kwargs()->set_averaging_constant(0.3);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF64, Dtype::kI32, Dtype::kF8E4M3}) {
@@ -245,7 +245,7 @@ TEST_F(RunFileWriterTest, PresentValuesAreFoldedWithoutTheServersAnswer) {
   EXPECT_EQ(parts.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {1})));
 }
 
-TEST_F(RunFileWriterTest, ASpecThatNoSessionHasIsRefused) {
+TEST_F(RunFileWriterTest, SpecThatNoSessionHasIsRefused) {
   const auto writer = RunFileWriter::Create(path_, "r");
   ASSERT_OK(writer);
   EXPECT_THAT((*writer)->BeginSession("m/k", WithObserver("mean")),
@@ -256,7 +256,7 @@ TEST_F(RunFileWriterTest, ASpecThatNoSessionHasIsRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("averaging_constant is 2")));
 }
 
-TEST_F(RunFileWriterTest, ARecordThatDoesNotFitIsRefusedByName) {
+TEST_F(RunFileWriterTest, RecordThatDoesNotFitIsRefusedByName) {
   const auto add = [this](const v1::SeriesRecord& second, const v1::Session& session = {}) {
     const auto writer = RunFileWriter::Create(path_, "r");
     EXPECT_OK(writer);

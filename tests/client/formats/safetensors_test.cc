@@ -47,13 +47,13 @@ TEST(SafetensorsTest, ReadsTensorsByName) {
   EXPECT_TRUE((*tensors)[3].data.empty());
 }
 
-TEST(SafetensorsTest, AFileWithoutTensorsIsEmpty) {
+TEST(SafetensorsTest, FileWithoutTensorsIsEmpty) {
   const auto tensors = Parse("{}", 0);
   ASSERT_OK(tensors);
   EXPECT_TRUE(tensors->empty());
 }
 
-TEST(SafetensorsTest, ADtypeThatIsNotKnownIsNoError) {
+TEST(SafetensorsTest, DtypeThatIsNotKnownIsNoError) {
   const auto tensors = Parse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                              R"("b":{"dtype":"F8_E5M2FNUZ","shape":[3],"data_offsets":[4,7]}})",
                              7);
@@ -100,7 +100,7 @@ TEST(SafetensorsTest, DamagedHeadersAreRefusedByName) {
   }
 }
 
-TEST(SafetensorsTest, ATruncatedFileIsRefusedAtEveryLength) {
+TEST(SafetensorsTest, TruncatedFileIsRefusedAtEveryLength) {
   const Bytes whole = File(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(ParseSafetensors(absl::MakeConstSpan(whole).first(size)).ok()) << size;
@@ -108,7 +108,7 @@ TEST(SafetensorsTest, ATruncatedFileIsRefusedAtEveryLength) {
   EXPECT_OK(ParseSafetensors(whole));
 }
 
-TEST(SafetensorsTest, AHugeHeaderLengthTakesNoMemory) {
+TEST(SafetensorsTest, HugeHeaderLengthTakesNoMemory) {
   Bytes file(100);
   const std::uint64_t length = ~std::uint64_t{0};
   std::memcpy(file.data(), &length, 8);

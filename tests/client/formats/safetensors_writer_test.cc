@@ -182,7 +182,7 @@ TEST_F(SafetensorsWriterTest, TensorsLargerThanAnyBufferAndWithoutElements) {
   ExpectFile(written, {});
 }
 
-TEST_F(SafetensorsWriterTest, AFileWithoutTensors) {
+TEST_F(SafetensorsWriterTest, FileWithoutTensors) {
   ASSERT_OK(Create()->Finish({{"a", "b"}}));
   ExpectFile({}, {{"a", "b"}});
 }
@@ -223,7 +223,7 @@ TEST_F(SafetensorsWriterTest, NothingButTheFileIsThereAfterwards) {
   EXPECT_THAT(NamesIn(directory_.path()), UnorderedElementsAre("file.safetensors"));
 }
 
-TEST_F(SafetensorsWriterTest, AFileThatIsThereIsReplacedByFinishAlone) {
+TEST_F(SafetensorsWriterTest, FileThatIsThereIsReplacedByFinishAlone) {
   WriteFile(path_, "what was there");
   auto writer = Create();
   ASSERT_OK(Write(*writer, "a", Dtype::kU8, {4000}, RandomBytes(4000)));
@@ -237,7 +237,7 @@ TEST_F(SafetensorsWriterTest, AFileThatIsThereIsReplacedByFinishAlone) {
   EXPECT_THAT(NamesIn(directory_.path()), UnorderedElementsAre("file.safetensors"));
 }
 
-TEST_F(SafetensorsWriterTest, APlaceWhereNothingCanBeWrittenIsNamed) {
+TEST_F(SafetensorsWriterTest, PlaceWhereNothingCanBeWrittenIsNamed) {
   const std::string missing = directory_.path() + "/missing/file";
   EXPECT_THAT(SafetensorsWriter::Create(missing),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(missing)));
@@ -259,7 +259,7 @@ TEST_F(SafetensorsWriterTest, FailedRenameLeavesNoFile) {
   EXPECT_THAT(NamesIn(path_), UnorderedElementsAre("full"));
 }
 
-TEST_F(SafetensorsWriterTest, AHeaderLongerThanTheFormatAllowsIsRefused) {
+TEST_F(SafetensorsWriterTest, HeaderLongerThanTheFormatAllowsIsRefused) {
   EXPECT_THAT(Create()->Finish({{"long", std::string(100'000'000, 'x')}}),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("100000000")));
   EXPECT_THAT(NamesIn(directory_.path()), IsEmpty());

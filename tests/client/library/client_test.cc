@@ -108,7 +108,7 @@ TEST_F(BatchTest, SessionsWithoutRoomAreRequestedAgain) {
   EXPECT_THAT(service_.members, ElementsAre("global", "progress"));
 }
 
-TEST_F(BatchTest, ARoundWithoutAnAnswerIsTheLast) {
+TEST_F(BatchTest, RoundWithoutAnAnswerIsTheLast) {
   service_.room = 4;
   service_.never = {"s1", "s2"};
   const auto results = client_->BatchGetMinMax("runs/r", Names(7));
@@ -220,13 +220,13 @@ class FrozenServerTest : public ::testing::Test {
   const absl::Time start_ = absl::Now();
 };
 
-TEST_F(FrozenServerTest, AWatchEnds) {
+TEST_F(FrozenServerTest, WatchEnds) {
   EXPECT_THAT(client_->WatchSessions("runs/r", "", [](const auto&) { return true; }),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("")));
   EXPECT_LT(absl::Now() - start_, kBound);
 }
 
-TEST_F(FrozenServerTest, AStreamGivesUpThoughItsPipeIsFull) {
+TEST_F(FrozenServerTest, StreamGivesUpThoughItsPipeIsFull) {
   StreamOptions options;
   options.max_attempts = 2;
   options.backoff = absl::Milliseconds(1);

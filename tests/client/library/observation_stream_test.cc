@@ -229,7 +229,7 @@ TEST_F(ObservationStreamTest, SendsInPiecesAndCountsWhatWasStored) {
   ExpectAllStored(20);
 }
 
-TEST_F(ObservationStreamTest, ABrokenCallLosesNothingAndDoublesNothing) {
+TEST_F(ObservationStreamTest, BrokenCallLosesNothingAndDoublesNothing) {
   for (int after = 0; after < 5; ++after) {
     Serve({.break_calls = 2, .after_observations = after});
     const auto stream = Open();
@@ -298,7 +298,7 @@ TEST_F(ObservationStreamTest, StreamThatGaveUpKeepsItsError) {
   EXPECT_EQ(service_->calls(), 3);
 }
 
-TEST_F(ObservationStreamTest, AFinalErrorIsNotTriedAgain) {
+TEST_F(ObservationStreamTest, FinalErrorIsNotTriedAgain) {
   Serve({.refuse_all = {grpc::StatusCode::PERMISSION_DENIED, "not you"}});
   const auto stream = Open();
   absl::Status status = Send(*stream, 0);
@@ -307,7 +307,7 @@ TEST_F(ObservationStreamTest, AFinalErrorIsNotTriedAgain) {
   EXPECT_EQ(service_->calls(), 1);
 }
 
-TEST_F(ObservationStreamTest, ARejectedObservationEndsNothingElse) {
+TEST_F(ObservationStreamTest, RejectedObservationEndsNothingElse) {
   Serve({});
   const auto stream = Open();
   ASSERT_OK(Send(*stream, 0));
@@ -329,7 +329,7 @@ TEST_F(ObservationStreamTest, ObservationsWithoutRoomAreSentAgain) {
   ExpectAllStored(6);
 }
 
-TEST_F(ObservationStreamTest, AServerThatNeverHasRoomIsReported) {
+TEST_F(ObservationStreamTest, ServerThatNeverHasRoomIsReported) {
   Serve({.no_room = 1000});
   const auto stream = Open();
   ASSERT_OK(Send(*stream, 0));
@@ -350,7 +350,7 @@ TEST_F(ObservationStreamTest, ObservationsThatTheDiskRefusedAreSentAgain) {
   ExpectAllStored(12);
 }
 
-TEST_F(ObservationStreamTest, ADiskThatNeverTakesAnythingIsReported) {
+TEST_F(ObservationStreamTest, DiskThatNeverTakesAnythingIsReported) {
   Serve({.no_room = 1000, .no_room_is = grpc::StatusCode::UNAVAILABLE});
   const auto stream = Open();
   ASSERT_OK(Send(*stream, 0));
@@ -372,7 +372,7 @@ TEST_F(ObservationStreamTest, ReducedObservationsShareMessages) {
   EXPECT_EQ(service_->reduced_messages[2].first, 500);
 }
 
-TEST_F(ObservationStreamTest, AMessageOfReducedObservationsIsBounded) {
+TEST_F(ObservationStreamTest, MessageOfReducedObservationsIsBounded) {
   Serve({});
   const auto stream = Open(/*window=*/5000);
   constexpr std::size_t kBytes = 20 << 10;
@@ -392,7 +392,7 @@ TEST_F(ObservationStreamTest, AMessageOfReducedObservationsIsBounded) {
   EXPECT_LE(service_->reduced_messages.size(), 25U);
 }
 
-TEST_F(ObservationStreamTest, AWindowSmallerThanABatchHoldsNothingUp) {
+TEST_F(ObservationStreamTest, WindowSmallerThanABatchHoldsNothingUp) {
   for (const std::size_t window : {0, 1, 3, 100}) {
     Serve({});
     const auto stream = Open(window);
@@ -449,7 +449,7 @@ TEST_F(ObservationStreamTest, TemporarilyRefusedObservationsStayInTheWindow) {
 
 // The call may break within a message or between two messages, and the observation that breaks it
 // may be stored or not.
-TEST_F(ObservationStreamTest, ABreakLosesAndDoublesNoReducedObservation) {
+TEST_F(ObservationStreamTest, BreakLosesAndDoublesNoReducedObservation) {
   for (int after = 0; after < 30; ++after) {
     for (const std::size_t window : {4, 1000}) {
       Serve({.break_calls = 2, .after_observations = after});
@@ -499,7 +499,7 @@ TEST_F(ObservationStreamTest, BatchWithAMissingIndexIsNotSent) {
 }
 
 // The server would refuse the whole message, and send no acknowledgements for its observations.
-TEST_F(ObservationStreamTest, AWorkersNameThatNoServerTakesIsRefused) {
+TEST_F(ObservationStreamTest, WorkersNameThatNoServerTakesIsRefused) {
   Serve({});
   const auto stream = Open();
   ASSERT_OK(stream->ObserveReduced(Batch(0, 1), std::string(256, 'w')));
@@ -514,7 +514,7 @@ TEST_F(ObservationStreamTest, AWorkersNameThatNoServerTakesIsRefused) {
   EXPECT_THAT(Send(named, 1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("257")));
 }
 
-TEST_F(ObservationStreamTest, AMessageThatCannotBeReadEndsTheStream) {
+TEST_F(ObservationStreamTest, MessageThatCannotBeReadEndsTheStream) {
   Serve({.unreadable = true});
   const auto stream = Open(/*window=*/100);
   absl::Status status = stream->ObserveReduced(Batch(0, 50));
@@ -525,7 +525,7 @@ TEST_F(ObservationStreamTest, AMessageThatCannotBeReadEndsTheStream) {
   EXPECT_EQ(service_->calls(), 1);
 }
 
-TEST_F(ObservationStreamTest, AMessageThatStaysTooLargeIsNotSentAgain) {
+TEST_F(ObservationStreamTest, MessageThatStaysTooLargeIsNotSentAgain) {
   Serve({.refuse_all = {grpc::StatusCode::RESOURCE_EXHAUSTED,
                         "Received message larger than max (20000000 vs. 16777216)"}});
   const auto stream = Open();
@@ -535,7 +535,7 @@ TEST_F(ObservationStreamTest, AMessageThatStaysTooLargeIsNotSentAgain) {
   EXPECT_EQ(service_->calls(), 1);
 }
 
-TEST_F(ObservationStreamTest, AServerWithTooManyStreamsIsTriedAgain) {
+TEST_F(ObservationStreamTest, ServerWithTooManyStreamsIsTriedAgain) {
   Serve({.refuse_all = {grpc::StatusCode::RESOURCE_EXHAUSTED, "64 Observe streams are open"}});
   const auto stream = Open();
   absl::Status status = stream->ObserveReduced(Batch(0, 1));
@@ -544,7 +544,7 @@ TEST_F(ObservationStreamTest, AServerWithTooManyStreamsIsTriedAgain) {
   EXPECT_EQ(service_->calls(), 3);
 }
 
-TEST_F(ObservationStreamTest, AnObservationWithoutIndexIsRefused) {
+TEST_F(ObservationStreamTest, ObservationWithoutIndexIsRefused) {
   Serve({});
   const auto stream = Open();
   EXPECT_THAT(stream->Observe({}, {}),
@@ -563,7 +563,7 @@ TEST_F(ObservationStreamTest, PiecesHaveAByteAtLeast) {
   ExpectAllStored(1);
 }
 
-TEST_F(ObservationStreamTest, AStreamThatSentNothingFinishes) {
+TEST_F(ObservationStreamTest, StreamThatSentNothingFinishes) {
   Serve({});
   EXPECT_OK(Open()->Finish());
 }

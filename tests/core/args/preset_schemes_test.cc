@@ -48,7 +48,7 @@ TEST(PresetSchemesTest, ArgsOfEachPresetRoundTripThroughJson) {
   }
 }
 
-TEST(PresetSchemesTest, ANameOfIntegersSaysItsBits) {
+TEST(PresetSchemesTest, NameOfIntegersSaysItsBits) {
   for (const absl::string_view name : PresetSchemeNames()) {
     const bool integers = name[0] == 'W' && name[2] == 'A' && absl::ascii_isdigit(name[3]);
     if (!integers || name == "W8A8") continue;

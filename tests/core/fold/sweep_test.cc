@@ -430,7 +430,7 @@ TEST(SweepTest, WeightOneForgetsTheAverageOfEarlierChunks) {
 }
 
 // After so many records, the weight of the first record is smaller than any float64.
-TEST(SweepTest, AnInfinityOutlastsWeightsThatUnderflow) {
+TEST(SweepTest, InfinityOutlastsWeightsThatUnderflow) {
   for (const double constant : {0.999999, 1.0 - 0x1p-53}) {
     ASSERT_EQ(std::pow(1 - constant, 64), 0.0);
     for (const int length : {65, 129, 200}) {

@@ -106,7 +106,7 @@ ElementRange Ordinary(Dtype dtype, std::mt19937& random, std::size_t count) {
   return RangeOf(dtype, min, max);
 }
 
-TEST(QParamsPropertyTest, ARangeIsCoveredFromEndToEnd) {
+TEST(QParamsPropertyTest, RangeIsCoveredFromEndToEnd) {
   std::mt19937 random(1);
   for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kF64}) {
@@ -153,7 +153,7 @@ TEST(QParamsPropertyTest, TheArithmeticsAgreeWhereNothingIsLost) {
   }
 }
 
-TEST(QParamsPropertyTest, AFactorOfTwoChangesTheScaleAlone) {
+TEST(QParamsPropertyTest, FactorOfTwoChangesTheScaleAlone) {
   std::mt19937 random(3);
   const ElementRange range = Ordinary(Dtype::kBF16, random, 100);
   std::vector<double> min;
@@ -214,7 +214,7 @@ TEST(QParamsTest, ReferenceArithmeticHasTheBitsOfPyTorch) {
   EXPECT_THAT(Unpacked(nine.scale.elements), ElementsAre(0.0078125, 0.00390625));
 }
 
-TEST(QParamsTest, AGlobalScalePromotes) {
+TEST(QParamsTest, GlobalScalePromotes) {
   const QuantizationArgs args = WeightsOf("NVFP4");
   const auto scale = [&args](Dtype dtype, const Shape& shape) {
     const ElementRange range = RangeOf(dtype, {-1.3}, {2.7});
@@ -240,7 +240,7 @@ TEST(QParamsTest, AsStoredIsOfTheModulesDtypeAndShape) {
   EXPECT_EQ(stored.zero_point.elements.dtype, Dtype::kF8E4M3);
 }
 
-TEST(QParamsTest, AModulesScaleIsAFloatThatPyTorchComputesWith) {
+TEST(QParamsTest, ModulesScaleIsAFloatThatPyTorchComputesWith) {
   for (const Dtype dtype : kFloats) EXPECT_EQ(ModuleScaleDtype(dtype), dtype);
   for (const Dtype dtype : {Dtype::kF8E4M3, Dtype::kI8, Dtype::kI64}) {
     EXPECT_EQ(ModuleScaleDtype(dtype), Dtype::kF16);
@@ -299,7 +299,7 @@ TEST(FuseRangesTest, NanWinsAndDtypesPromote) {
             "a range to fuse has no elements");
 }
 
-TEST(DeriveQParamsTest, AGlobalScaleBelongsToTensorGroups) {
+TEST(DeriveQParamsTest, GlobalScaleBelongsToTensorGroups) {
   const ElementRange range = RangeOf(Dtype::kF32, {-1, -2}, {3, 1});
   const ElementRange global = RangeOf(Dtype::kF32, {-2}, {3});
   const Shape shape = {1, 2};
@@ -316,7 +316,7 @@ TEST(DeriveQParamsTest, AGlobalScaleBelongsToTensorGroups) {
 
 // The traps: first in reference arithmetic, then in exact arithmetic.
 
-TEST(QParamsTrapTest, AZeroRangeHasAnEpsilonByTheScalesDtype) {
+TEST(QParamsTrapTest, ZeroRangeHasAnEpsilonByTheScalesDtype) {
   const auto scale = [](QuantizationArgs args, std::optional<Dtype> scale_dtype, Dtype dtype,
                         Arithmetic arithmetic) {
     args.scale_dtype = scale_dtype;
@@ -353,7 +353,7 @@ TEST(QParamsTrapTest, ScaleAboveItsDtypeSaturates) {
   }
 }
 
-TEST(QParamsTrapTest, AScaleThatRoundsToTheGreatestOfItsDtypeMetNoTrap) {
+TEST(QParamsTrapTest, ScaleThatRoundsToTheGreatestOfItsDtypeMetNoTrap) {
   QuantizationArgs args = Float(4);
   args.scale_dtype = Dtype::kF8E4M3;
   // Halfway from 448 to the number that would be next in E4M3, and the first float32 above it.
@@ -383,7 +383,7 @@ TEST(QParamsTrapTest, LargestGroupOfAnNvfp4TensorMeetsNoTrap) {
   }
 }
 
-TEST(QParamsTrapTest, AScaleAboveTheGreatestInt32Wraps) {
+TEST(QParamsTrapTest, ScaleAboveTheGreatestInt32Wraps) {
   QuantizationArgs args = Int(8, true);
   args.scale_dtype = Dtype::kI32;
   // In float32, 2^31 - 1 becomes 2^31. PyTorch clamps to this value before the cast.
@@ -468,7 +468,7 @@ TEST(QParamsTrapTest, ExactArithmeticRefusesMxScalesThatAreNotExponents) {
             "which are exponents");
 }
 
-TEST(QParamsTrapTest, AnInfiniteRangeHasAGlobalScaleOfZero) {
+TEST(QParamsTrapTest, InfiniteRangeHasAGlobalScaleOfZero) {
   const ElementRange range = RangeOf(Dtype::kF32, {-kInf}, {1});
   const GlobalScale reference = *GenerateGparam(range, In(Arithmetic::kReference));
   EXPECT_EQ(reference.value, 0);

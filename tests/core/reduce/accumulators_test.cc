@@ -282,7 +282,7 @@ TEST_P(AccumulatorsTest, RowsThatShareTheirParametersAreTakenTogether) {
 
 // The code guesses the signs. Here the guess is wrong once, anywhere in a long run or among many
 // short runs, and also where a stretch of the loop begins or ends.
-TEST_P(AccumulatorsTest, AnElementOfTheOtherSignIsSeenWhereverItStands) {
+TEST_P(AccumulatorsTest, ElementOfTheOtherSignIsSeenWhereverItStands) {
   std::mt19937_64 random(37);
   for (Dtype dtype : kAllDtypes) {
     if (!IsFloat(dtype)) continue;

@@ -116,7 +116,7 @@ TEST(CoarseningTest, GivesTheRecordOfTheCoarserStrategy) {
   }
 }
 
-TEST(CoarseningTest, ARecordWithoutElementsStaysAsItIs) {
+TEST(CoarseningTest, RecordWithoutElementsStaysAsItIs) {
   const Record empty = Record::Empty(Dtype::kF32, 0);
   for (const QuantizationArgs& to : {Spec(Strategy::kTensor), Spec(Strategy::kGroup, 8)}) {
     EXPECT_EQ((*Coarsening::Make(BaseName::kInput, Spec(Strategy::kGroup, 4),

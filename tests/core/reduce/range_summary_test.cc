@@ -28,7 +28,7 @@ TEST(RangeSummaryTest, FindsTheLeastAndTheGreatestEachInItsPlace) {
   }
 }
 
-TEST(RangeSummaryTest, ANanAtEitherEndHidesItsParameterAlone) {
+TEST(RangeSummaryTest, NanAtEitherEndHidesItsParameterAlone) {
   const RangeSummary low = Summarize(Dtype::kF32, Packed(Dtype::kF32, {kNan, 1}).bytes,
                                      Packed(Dtype::kF32, {kInf, 2}).bytes);
   EXPECT_TRUE(low.saw_nan);

@@ -152,7 +152,7 @@ TEST_P(TargetTest, RandomViewsInRandomPieces) {
   }
 }
 
-TEST(ReducerTest, ARecordMadeByAWorkerEqualsTheReducedOne) {
+TEST(ReducerTest, RecordMadeByAWorkerEqualsTheReducedOne) {
   std::mt19937_64 random(17);
   for (int round = 0; round < 200; ++round) {
     const Dtype dtype = kAllDtypes[random() % kAllDtypes.size()];
@@ -261,7 +261,7 @@ TEST(ReducerTest, PaddingIsAPositiveZeroOfAnyDtype) {
   EXPECT_TRUE(std::isnan(At(Dtype::kF16, ReduceValues(Dtype::kF16, {kNan}, view).min())));
 }
 
-TEST(ReducerTest, AnEmptyPieceChangesNothing) {
+TEST(ReducerTest, EmptyPieceChangesNothing) {
   const Bytes tensor(8, std::byte{0x3F});
   const absl::Span<const std::byte> all = tensor;
   Reducer whole(Dtype::kF32, MakeTestView(1, 2, 1, 2), 1);
@@ -295,7 +295,7 @@ TEST(ReducerTest, TooFewBytesAreRefusedWithTheirCount) {
                        HasSubstr("the tensor has 8 bytes by its dtype and shape; 7 came")));
 }
 
-TEST(ReducerTest, ATensorWithoutElementsIsAnEmptyRecord) {
+TEST(ReducerTest, TensorWithoutElementsIsAnEmptyRecord) {
   Reducer reducer(Dtype::kBF16, MakeTestView(0, 16, 1, 4), 0);
   EXPECT_EQ(reducer.remaining_bytes(), 0);
   const auto record = std::move(reducer).Finish();

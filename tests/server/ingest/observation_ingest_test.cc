@@ -130,7 +130,7 @@ TEST_F(IngestTest, InvalidHeadersAreRejectedWithoutAffectingOthers) {
   ExpectRejected(bad_dtype, invalid, "dtype is BF16");
 }
 
-TEST_F(IngestTest, AnUnfinishedTensorIsRejectedByTheNextHeader) {
+TEST_F(IngestTest, UnfinishedTensorIsRejectedByTheNextHeader) {
   ingest_.Begin(Header(kInput, 3, {1, 2}));
   Data(5);
   ingest_.Begin(Header(kInput, 4, {1, 2}));
@@ -141,7 +141,7 @@ TEST_F(IngestTest, AnUnfinishedTensorIsRejectedByTheNextHeader) {
   EXPECT_EQ(Only().outcome, Outcome::kStored);
 }
 
-TEST_F(IngestTest, AnUnfinishedTensorIsRejectedByTheStreamsEnd) {
+TEST_F(IngestTest, UnfinishedTensorIsRejectedByTheStreamsEnd) {
   ingest_.Begin(Header(kInput, 3, {1, 2}));
   ingest_.End();
   EXPECT_THAT(Only().status,
@@ -203,7 +203,7 @@ TEST_F(IngestTest, UnreadableMessageRejectsTheTensorInProgress) {
   EXPECT_EQ(acks[1].ordinal, -1);
 }
 
-TEST_F(IngestTest, AnEmptyTensorNeedsNoData) {
+TEST_F(IngestTest, EmptyTensorNeedsNoData) {
   ingest_.Begin(Header(kInput, 0, {0, 7}));
   EXPECT_EQ(Only().outcome, Outcome::kStored);
   EXPECT_EQ((*table_.Find(kInput))->Coverage().empty_batches, 1);
@@ -215,7 +215,7 @@ std::string Floats(const std::vector<float>& values) {
   return bytes;
 }
 
-TEST_F(IngestTest, AReducedObservationEqualsTheTensorItWasReducedFrom) {
+TEST_F(IngestTest, ReducedObservationEqualsTheTensorItWasReducedFrom) {
   ingest_.Begin(Header(kGrouped, 0, {1, 8}));
   const std::string tensor = Floats({9, -2, 3, 4, 5, 6, 7, -8});
   ingest_.Data({reinterpret_cast<const std::byte*>(tensor.data()), tensor.size()});
@@ -257,7 +257,7 @@ TEST_F(IngestTest, BadReducedObservationsAreRejected) {
   EXPECT_EQ(Only().outcome, Outcome::kStored);
 }
 
-TEST_F(IngestTest, AReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
+TEST_F(IngestTest, ReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
   SessionSpec blocks;
   blocks.args.strategy = Strategy::kBlock;
   blocks.args.block_structure = {{2, 2}};

@@ -33,7 +33,7 @@ TEST(SeriesFactsTest, WithoutRecordsThereIsNoForm) {
   EXPECT_FALSE(facts.Form().qparam_shape);
 }
 
-TEST(SeriesFactsTest, ARecordIsAddedToIndicesFormAndCounts) {
+TEST(SeriesFactsTest, RecordIsAddedToIndicesFormAndCounts) {
   SeriesFacts facts;
   facts.Add({}, 7, *Observed(*MakeRecord(0, 1, 5)), kTwoParameters);
   EXPECT_EQ(facts.indices.Ranges(), (std::vector<IndexRange>{{7, 8}}));
@@ -44,7 +44,7 @@ TEST(SeriesFactsTest, ARecordIsAddedToIndicesFormAndCounts) {
   EXPECT_EQ(facts.coverage.workers.at("w").batches, 1);
 }
 
-TEST(SeriesFactsTest, AnEmptyRecordFixesTheDtypeAndNoShape) {
+TEST(SeriesFactsTest, EmptyRecordFixesTheDtypeAndNoShape) {
   SeriesFacts facts;
   const auto empty = Observed(Record::Empty(Dtype::kF32, 1));
   facts.Add({}, 0, *empty, kThreeParameters);
@@ -55,7 +55,7 @@ TEST(SeriesFactsTest, AnEmptyRecordFixesTheDtypeAndNoShape) {
   EXPECT_EQ(facts.qparam_shape, kTwoParameters);
 }
 
-TEST(SeriesFactsTest, AShapeWithoutDimensionsIsAShape) {
+TEST(SeriesFactsTest, ShapeWithoutDimensionsIsAShape) {
   SeriesFacts facts;
   facts.Add({}, 0, *Observed(*MakeRecord(0, 1)), {});
   ASSERT_TRUE(facts.Form().qparam_shape);
@@ -100,7 +100,7 @@ absl::Status FitsInto(const SeriesForm& series, const RecordForm& record) {
   return CheckFits(*SessionName::Parse("runs/r/sessions/m/input"), series, record);
 }
 
-TEST(CheckFitsTest, ASeriesWithoutAFormAcceptsEveryRecord) {
+TEST(CheckFitsTest, SeriesWithoutAFormAcceptsEveryRecord) {
   EXPECT_OK(FitsInto({}, {Dtype::kBF16, false, kTwoParameters}));
   EXPECT_OK(FitsInto({Dtype::kF32, {}}, {Dtype::kF32, false, kTwoParameters}));
 }

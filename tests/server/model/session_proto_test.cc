@@ -52,7 +52,7 @@ std::vector<std::string> SetFields(const google::protobuf::Message& message) {
   return names;
 }
 
-TEST(IdentityProtoTest, AnIdentityComesBack) {
+TEST(IdentityProtoTest, IdentityComesBack) {
   const SessionIdentity group = GroupIdentity();
   SessionIdentity block = group;
   block.spec.args = QuantizationArgs();
@@ -75,7 +75,7 @@ TEST(IdentityProtoTest, HoldsTheFieldsThatNeverChangeAlone) {
   EXPECT_EQ(proto.create_time().nanos(), 123);
 }
 
-TEST(IdentityProtoTest, ABadNameOrSpecIsRefused) {
+TEST(IdentityProtoTest, BadNameOrSpecIsRefused) {
   v1::Session proto = ToProto(GroupIdentity());
   proto.set_name("m/weight");
   EXPECT_THAT(IdentityFromProto(proto),
@@ -99,7 +99,7 @@ TEST(ArgsProtoTest, WhatIsAbsentStaysAbsent) {
   EXPECT_EQ(input->observer, "");
 }
 
-TEST(ArgsProtoTest, AZeroThatIsGivenIsTaken) {
+TEST(ArgsProtoTest, ZeroThatIsGivenIsTaken) {
   v1::QuantizationArgs proto;
   proto.set_num_bits(0);
   proto.set_symmetric(false);

@@ -73,7 +73,7 @@ TEST(SessionSpecTest, ConstantsThatDifferNeverLookTheSame) {
             "averaging_constant is 0.01, given 0.010000000000000002");
 }
 
-TEST(SessionSpecTest, AStrategyThatTheBaseNameCannotHaveIsRefused) {
+TEST(SessionSpecTest, StrategyThatTheBaseNameCannotHaveIsRefused) {
   EXPECT_OK(CheckSpec(BaseName::kWeight, Block({2, 2})));
   EXPECT_THAT(CheckSpec(BaseName::kInput, Block({2, 2})),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("block")));

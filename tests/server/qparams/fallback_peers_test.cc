@@ -66,7 +66,7 @@ TEST_F(PeersTest, ThePartMayBeginOrEndTheModule) {
   EXPECT_THAT(Of("experts.0/input"), ElementsAre("experts.1/input"));
 }
 
-TEST_F(PeersTest, ARunMayHaveThePartInItsName) {
+TEST_F(PeersTest, RunMayHaveThePartInItsName) {
   const std::string run = "runs/.experts.x";
   for (const char* const id :
        {"m.experts.0.up/input", "m.experts.1.up/input", "n.experts.0.up/input"}) {

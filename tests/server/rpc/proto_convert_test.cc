@@ -247,7 +247,7 @@ TEST(ConvertTest, MessagesAreShortAndAlwaysText) {
   EXPECT_GT(large.message().size(), 1000U);
 }
 
-TEST(ConvertTest, AHeadersAbsentFieldsStayAbsent) {
+TEST(ConvertTest, HeadersAbsentFieldsStayAbsent) {
   v1::ObservationHeader proto;
   EXPECT_FALSE(FromProto(proto).index);
   EXPECT_FALSE(FromProto(proto).num_observations);

@@ -115,7 +115,7 @@ TEST_F(LifecycleTest, TheInProcessChannelServesTheSame) {
   EXPECT_EQ(CountOf(kInput), 1);
 }
 
-TEST_F(LifecycleTest, AnAddressThatIsTakenIsUnavailable) {
+TEST_F(LifecycleTest, AddressThatIsTakenIsUnavailable) {
   Config config = DefaultConfig();
   config.listen = absl::StrCat("127.0.0.1:", server_->port());
   EXPECT_THAT(Server::Start(config).status(),
@@ -149,7 +149,7 @@ TEST_F(LifecycleTest, TooManyStreamsAreRefusedUntilOneEnds) {
   EXPECT_TRUE(opened);
 }
 
-TEST_F(LifecycleTest, AFullStoreRefusesRecordsAndKeepsAnswering) {
+TEST_F(LifecycleTest, FullStoreRefusesRecordsAndKeepsAnswering) {
   ObserveCall call(stub_);
   std::int64_t stored = 0;
   v1::ObservationAck ack;
@@ -230,7 +230,7 @@ class ShortDrainTest : public LifecycleTest {
 };
 
 // A worker that stalls within a tensor delays the server only up to the drain limit.
-TEST_F(ShortDrainTest, AStalledTensorIsCutOffAtTheDeadline) {
+TEST_F(ShortDrainTest, StalledTensorIsCutOffAtTheDeadline) {
   v1::Calibration::Stub stub(channel_);
   v1::CreateSessionRequest request;
   request.set_parent("runs/r");

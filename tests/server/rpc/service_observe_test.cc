@@ -233,7 +233,7 @@ TEST_F(ServiceObserveTest, TooManyReducedObservationsInOneMessageAreRefusedToget
 }
 
 // The surplus gives the message many slices, and a slice may end at the end of the tensor.
-TEST_F(ServiceObserveTest, ATensorWithASurplusIsRejectedWhereverItIsCut) {
+TEST_F(ServiceObserveTest, TensorWithASurplusIsRejectedWhereverItIsCut) {
   ObserveCall call(stub_);
   v1::ObserveRequest request = Tensor(kInput, 0, {1, 2});
   for (std::size_t surplus : {std::size_t{1}, std::size_t{20'000}, std::size_t{300'000}}) {
@@ -279,7 +279,7 @@ TEST_F(ServiceObserveTest, ClaimedTokensDoNotOverflow) {
   EXPECT_EQ(coverage->workers(0).tokens(), kMax);
 }
 
-TEST_F(ServiceObserveTest, AnUnreadableMessageHasItsAcknowledgementAndTheStreamGoesOn) {
+TEST_F(ServiceObserveTest, UnreadableMessageHasItsAcknowledgementAndTheStreamGoesOn) {
   RawCall call(channel_, kObserve);
   const auto next_acks = [&call] {
     v1::ObserveResponse response;
@@ -311,7 +311,7 @@ TEST_F(ServiceObserveTest, AnUnreadableMessageHasItsAcknowledgementAndTheStreamG
   ExpectStored(next_acks().acks(0), 1, 3);
 }
 
-TEST_F(ServiceObserveTest, AnOverlongWorkerNameIsRefused) {
+TEST_F(ServiceObserveTest, OverlongWorkerNameIsRefused) {
   ObserveCall call(stub_);
   v1::ObserveRequest request;
   request.set_worker(std::string(257, 'w'));
@@ -321,7 +321,7 @@ TEST_F(ServiceObserveTest, AnOverlongWorkerNameIsRefused) {
   ExpectStored(call.NextAck(), 0, 0);
 }
 
-TEST_F(ServiceObserveTest, AMessageOverTheLimitEndsItsStreamAloneWithResourceExhausted) {
+TEST_F(ServiceObserveTest, MessageOverTheLimitEndsItsStreamAloneWithResourceExhausted) {
   ObserveCall neighbour(stub_);
   ASSERT_TRUE(neighbour.Send(Tensor(kInput, 0, {1})));
   ExpectStored(neighbour.NextAck(), 0, 0);
@@ -338,7 +338,7 @@ TEST_F(ServiceObserveTest, AMessageOverTheLimitEndsItsStreamAloneWithResourceExh
 }
 
 // A message that is small on the wire may be large after decompression.
-TEST_F(ServiceObserveTest, ACompressedMessageIsHeldToTheSameLimit) {
+TEST_F(ServiceObserveTest, CompressedMessageIsHeldToTheSameLimit) {
   ObserveCall call(stub_);
   grpc::ClientContext context;
   context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
@@ -352,7 +352,7 @@ TEST_F(ServiceObserveTest, ACompressedMessageIsHeldToTheSameLimit) {
   EXPECT_EQ(CountOf(kInput), 0);
 }
 
-TEST_F(ServiceObserveTest, AStreamCutInATensorStoresNothing) {
+TEST_F(ServiceObserveTest, StreamCutInATensorStoresNothing) {
   for (int round = 0; round < 20; ++round) {
     ObserveCall call(stub_);
     v1::ObserveRequest request = Tensor(kInput, round, std::vector<float>(1000, 1));

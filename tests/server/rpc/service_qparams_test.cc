@@ -148,7 +148,7 @@ TEST_F(ServiceQParamsTest, RequestWithoutSpecsUsesTheSessionsArgs) {
   EXPECT_EQ(qparams.zero_point().data(), std::string(1, static_cast<char>(-8 + 5)));
 }
 
-TEST_F(ServiceQParamsTest, ABadSpecDoesNotTouchTheOthers) {
+TEST_F(ServiceQParamsTest, BadSpecDoesNotTouchTheOthers) {
   ObserveInput("m/input", {-1, 2});
   v1::GetQParamsRequest request = Request("m/input");
   request.add_specs()->set_scheme("W8A9");
@@ -173,7 +173,7 @@ TEST_F(ServiceQParamsTest, ABadSpecDoesNotTouchTheOthers) {
   EXPECT_EQ(OnlyFloat(response->results(9).qparams().scale()), static_cast<float>(2.0 / 448));
 }
 
-TEST_F(ServiceQParamsTest, ABadRequestHasNoAnswer) {
+TEST_F(ServiceQParamsTest, BadRequestHasNoAnswer) {
   ObserveInput("m/input", {-1, 2});
   const auto invalid = absl::StatusCode::kInvalidArgument;
   EXPECT_THAT(Ask(Request("n/input")), StatusIs(absl::StatusCode::kNotFound, HasSubstr("n/input")));
@@ -336,7 +336,7 @@ TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
   EXPECT_THAT(One(ByScheme("a.q_proj/weight", "W8A8")).fused_sessions(), IsEmpty());
 }
 
-TEST_F(ServiceQParamsTest, AMemberThatIsMissingIsNamed) {
+TEST_F(ServiceQParamsTest, MemberThatIsMissingIsNamed) {
   ObserveGroupsOf("a.q_proj/weight", 1, 2);
   // A single session is not a group.
   EXPECT_THAT(One(ByScheme("a.q_proj/weight", "NVFP4")).fused_sessions(), IsEmpty());
@@ -353,7 +353,7 @@ TEST_F(ServiceQParamsTest, AMemberThatIsMissingIsNamed) {
   EXPECT_OK(AskOne(ByScheme("a.q_proj/weight", "NVFP4")));
 }
 
-TEST_F(ServiceQParamsTest, AMemberOfAGroupIsWaitedForToo) {
+TEST_F(ServiceQParamsTest, MemberOfAGroupIsWaitedForToo) {
   CreateGroups("a.w1/weight");
   CreateGroups("a.w3/weight");
   v1::GetQParamsRequest request = ByScheme("a.w1/weight", "NVFP4");
@@ -419,7 +419,7 @@ TEST_F(ServiceQParamsTest, PeersReplaceAGroupMemberWithoutRecords) {
   EXPECT_THAT(qparams.fallback_sessions(), ElementsAre(Full("experts.0.up_proj/weight")));
 }
 
-TEST_F(ServiceQParamsTest, ARangeThatIsNoNumberIsRefusedUnlessExcluded) {
+TEST_F(ServiceQParamsTest, RangeThatIsNoNumberIsRefusedUnlessExcluded) {
   ObserveInput("m/input", {-1, 2});
   Observe(kInput, 1, {kNaN, 3});
   v1::GetQParamsRequest request = ByScheme("m/input", "FP8");
@@ -472,7 +472,7 @@ TEST_F(ServiceQParamsTest, ArgsMayOverrideTheFoldOfTheSession) {
   EXPECT_EQ(One(request).SerializeAsString(), own.SerializeAsString());
 }
 
-TEST_F(ServiceQParamsTest, AFoldedSessionAnswersByItsOwnFoldAlone) {
+TEST_F(ServiceQParamsTest, FoldedSessionAnswersByItsOwnFoldAlone) {
   v1::Session spec;
   spec.set_retention(v1::RETENTION_FOLDED);
   spec.mutable_args()->mutable_observer_kwargs()->set_averaging_constant(0.5);
@@ -487,7 +487,7 @@ TEST_F(ServiceQParamsTest, AFoldedSessionAnswersByItsOwnFoldAlone) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("FOLDED")));
 }
 
-TEST_F(ServiceQParamsTest, ABatchAnswersInTheOrderOfNamesAndSpecs) {
+TEST_F(ServiceQParamsTest, BatchAnswersInTheOrderOfNamesAndSpecs) {
   ObserveInput("m/input", {-1, 2});
   ObserveInput("n/input", {-4, 2});
   v1::BatchGetQParamsRequest request;
@@ -519,7 +519,7 @@ TEST_F(ServiceQParamsTest, ABatchAnswersInTheOrderOfNamesAndSpecs) {
   }
 }
 
-TEST_F(ServiceQParamsTest, ABatchOfAGroupSharesItsGlobalScaleWithEachMember) {
+TEST_F(ServiceQParamsTest, BatchOfAGroupSharesItsGlobalScaleWithEachMember) {
   ObserveGroupsOf("a.w1/weight", 1, 2);
   ObserveGroupsOf("a.w3/weight", 8, 2);
   v1::BatchGetQParamsRequest request;
@@ -536,7 +536,7 @@ TEST_F(ServiceQParamsTest, ABatchOfAGroupSharesItsGlobalScaleWithEachMember) {
   }
 }
 
-TEST_F(ServiceQParamsTest, ABadBatchHasNoAnswer) {
+TEST_F(ServiceQParamsTest, BadBatchHasNoAnswer) {
   const auto invalid = absl::StatusCode::kInvalidArgument;
   v1::BatchGetQParamsRequest request;
   request.set_parent("runs/r");

@@ -112,7 +112,7 @@ TEST_F(ServiceQueryTest, BatchResultsHaveTheOrderOfTheRequest) {
   EXPECT_EQ(response->results(5).status().code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(ServiceQueryTest, ABatchHasItsLimits) {
+TEST_F(ServiceQueryTest, BatchHasItsLimits) {
   const auto invalid = absl::StatusCode::kInvalidArgument;
   EXPECT_THAT(Call(&Stub::BatchGetMinMax, BatchRequest({})),
               StatusIs(invalid, HasSubstr("names has 0 entries")));
@@ -141,7 +141,7 @@ TEST_F(ServiceQueryTest, NonAsciiNameInABatchDoesNotAffectOthers) {
   }
 }
 
-TEST_F(ServiceQueryTest, AWaitEndsOnceTheCountIsThere) {
+TEST_F(ServiceQueryTest, WaitEndsOnceTheCountIsThere) {
   ASSERT_OK(Create("m/input"));
   Observe(kInput, 0, {1});
   std::thread waiter([this] {
@@ -154,7 +154,7 @@ TEST_F(ServiceQueryTest, AWaitEndsOnceTheCountIsThere) {
   EXPECT_OK(GetMinMax(kInput, 4));
 }
 
-TEST_F(ServiceQueryTest, AWaitEndsAtItsDeadline) {
+TEST_F(ServiceQueryTest, WaitEndsAtItsDeadline) {
   ASSERT_OK(Create("m/input"));
   Observe(kInput, 0, {1});
   // The message comes from the server, not from the client's own deadline.
@@ -163,7 +163,7 @@ TEST_F(ServiceQueryTest, AWaitEndsAtItsDeadline) {
   EXPECT_OK(GetMinMax(kInput, 1));
 }
 
-TEST_F(ServiceQueryTest, ABatchThatWaitsForOneStillAnswersForTheOthers) {
+TEST_F(ServiceQueryTest, BatchThatWaitsForOneStillAnswersForTheOthers) {
   ASSERT_OK(Create("m/input"));
   ASSERT_OK(Create("n/input"));
   Observe(kInput, 0, {1});
@@ -212,7 +212,7 @@ TEST_F(FewCallsTest, CallsThatWaitLeaveRoomForTheOthers) {
   for (std::thread& waiter : waiters) waiter.join();
 }
 
-TEST_F(ServiceQueryTest, ADeletionEndsAWait) {
+TEST_F(ServiceQueryTest, DeletionEndsAWait) {
   ASSERT_OK(Create("m/input"));
   std::thread waiter([this] {
     EXPECT_THAT(GetMinMax(kInput, 1), StatusIs(absl::StatusCode::kNotFound, HasSubstr(kInput)));

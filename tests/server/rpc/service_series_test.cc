@@ -115,7 +115,7 @@ TEST_F(SeriesCallsTest, GivesItsRecordsAsTheyCouldBeSentAgain) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("x/input")));
 }
 
-TEST_F(SeriesCallsTest, ALongSeriesComesInManyMessages) {
+TEST_F(SeriesCallsTest, LongSeriesComesInManyMessages) {
   calipers::testing::ObserveCall call(stub_);
   constexpr int kRecords = 2500;
   for (int i = 0; i < kRecords; ++i) {
@@ -180,7 +180,7 @@ TEST_F(SeriesCallsTest, SweepsConstants) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("averaging_constants")));
 }
 
-TEST_F(SeriesCallsTest, AServerWithoutADiskMakesNoBackup) {
+TEST_F(SeriesCallsTest, ServerWithoutADiskMakesNoBackup) {
   v1::CreateBackupRequest request;
   request.set_backup_id("friday");
   EXPECT_THAT(Call(&Stub::CreateBackup, request),

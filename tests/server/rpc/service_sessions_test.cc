@@ -121,7 +121,7 @@ TEST_F(ServiceSessionsTest, BadCreationsAreRefusedByField) {
 }
 
 // gRPC has room for only a few KiB of message. The caller must still receive the code.
-TEST_F(ServiceSessionsTest, AnErrorAboutSomethingLongStillHasItsCode) {
+TEST_F(ServiceSessionsTest, ErrorAboutSomethingLongStillHasItsCode) {
   const std::string longer(50'000, 'x');
   v1::Session spec;
   spec.mutable_args()->set_observer(longer);

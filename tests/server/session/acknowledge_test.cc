@@ -32,7 +32,7 @@ TEST(AcknowledgeTest, StoredRecordsAndDuplicatesHaveAnIndexAndNoReason) {
   EXPECT_OK(duplicate.status);
 }
 
-TEST(AcknowledgeTest, AConflictNamesTheIndexAndTheSession) {
+TEST(AcknowledgeTest, ConflictNamesTheIndexAndTheSession) {
   const Ack ack = AckOf({PutResult::kConflict, 7});
   EXPECT_EQ(ack.outcome, Outcome::kConflict);
   EXPECT_EQ(ack.index, 7);

@@ -135,7 +135,7 @@ TEST_F(SessionSeriesTest, RefusesInvalidFolds) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("averaging_constant")));
 }
 
-TEST_F(SessionSeriesTest, ASweepAgreesWithTheFoldOfEachConstant) {
+TEST_F(SessionSeriesTest, SweepAgreesWithTheFoldOfEachConstant) {
   SessionSpec spec;
   spec.non_finite_policy = NonFinitePolicy::kSkip;
   spec.weighting = Weighting::kNumObservations;
@@ -163,7 +163,7 @@ TEST_F(SessionSeriesTest, ASweepAgreesWithTheFoldOfEachConstant) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("averaging_constants")));
 }
 
-TEST_F(SessionSeriesTest, ASealedSessionTakesNoMoreAndSaysSo) {
+TEST_F(SessionSeriesTest, SealedSessionTakesNoMoreAndSaysSo) {
   const auto session = Create("m/input");
   Add(*session, 0);
   Add(*session, 2);
@@ -201,7 +201,7 @@ TEST_F(SessionSeriesTest, RecordsStoredAfterAFailedWriteAreCounted) {
 }
 
 // A seal and an answer include every record in the store, also before its acknowledgement.
-TEST_F(SessionSeriesTest, ASealWaitsForNoAcknowledgement) {
+TEST_F(SessionSeriesTest, SealWaitsForNoAcknowledgement) {
   const auto session = Create("m/input");
   const SeriesId series = *session->CurrentSeries();
   const PutResult stored = Store(*session, 0);
@@ -213,7 +213,7 @@ TEST_F(SessionSeriesTest, ASealWaitsForNoAcknowledgement) {
   EXPECT_EQ(session->Snapshot().progress.count, 1);
 }
 
-TEST_F(SessionSeriesTest, AWaitOutlivesAWriteThatFails) {
+TEST_F(SessionSeriesTest, WaitOutlivesAWriteThatFails) {
   const auto session = Create("m/input");
   const SeriesId series = *session->CurrentSeries();
   std::thread waiting([&] {
@@ -288,7 +288,7 @@ TEST_P(ReopenTest, ReopenedSessionEqualsTheOriginal) {
             Outcome::kConflict);
 }
 
-TEST_F(SessionSeriesTest, AFoldedSeriesDropsValuesAndAnswersForItsOwnObserverAlone) {
+TEST_F(SessionSeriesTest, FoldedSeriesDropsValuesAndAnswersForItsOwnObserverAlone) {
   SessionSpec spec;
   spec.retention = Retention::kFolded;
   const auto session = Create("m/input", spec);

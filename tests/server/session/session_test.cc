@@ -197,7 +197,7 @@ TEST_F(SessionTest, TheFirstRecordFixesDtypeAndShape) {
   EXPECT_OK(CheckFits(*tokens, Dtype::kF32, {1, 0, 2}));
 }
 
-TEST_F(SessionTest, AnEmptyRecordFixesTheDtypeToo) {
+TEST_F(SessionTest, EmptyRecordFixesTheDtypeToo) {
   for (const bool empty_first : {true, false}) {
     const auto session = Create({}, empty_first ? "a/input" : "b/input");
     const auto add_empty = [&] {
@@ -221,7 +221,7 @@ TEST_F(SessionTest, WorkersBeyondAnyCountAreTalliedTogether) {
   EXPECT_EQ(coverage.workers.at("(others)").batches, 5000 - 4096);
 }
 
-TEST_F(SessionTest, AShownSessionNamesFewerMissingRangesThanItsAnswer) {
+TEST_F(SessionTest, ShownSessionNamesFewerMissingRangesThanItsAnswer) {
   const auto session = Create();
   for (int i = 0; i < 300; ++i) Add(*session, 2 * i + 1, 0, 1);
   EXPECT_EQ(session->Snapshot().progress.missing.size(), 100U);

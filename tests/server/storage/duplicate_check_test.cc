@@ -59,7 +59,7 @@ TEST_F(DuplicateCheckTest, WithoutAnIndexARecordGoesToTheEnd) {
   EXPECT_EQ(Decide(std::nullopt).index, 10);
 }
 
-TEST_F(DuplicateCheckTest, AStoredRecordTakesItsIndexAndIsNotPending) {
+TEST_F(DuplicateCheckTest, StoredRecordTakesItsIndexAndIsNotPending) {
   AddStored(4);
   const DuplicateCheck::Decision taken = Decide(4);
   EXPECT_EQ(taken.place, Place::kTaken);
@@ -68,7 +68,7 @@ TEST_F(DuplicateCheckTest, AStoredRecordTakesItsIndexAndIsNotPending) {
   EXPECT_EQ(Decide(std::nullopt).index, 5);
 }
 
-TEST_F(DuplicateCheckTest, APendingRecordTakesItsIndexAndIsFound) {
+TEST_F(DuplicateCheckTest, PendingRecordTakesItsIndexAndIsFound) {
   for (const BatchIndex index : {2, 0, 1}) {
     EXPECT_EQ(check_.Find(index), nullptr);
     EXPECT_EQ(Decide(index).place, Place::kFree);
@@ -106,7 +106,7 @@ TEST_F(DuplicateCheckTest, ConflictsAreCountedAndDuplicatesAreNot) {
   EXPECT_EQ(facts_.conflict_count, 12);
 }
 
-TEST_F(DuplicateCheckTest, AnIndexBeyondTheLimitsIsRefused) {
+TEST_F(DuplicateCheckTest, IndexBeyondTheLimitsIsRefused) {
   EXPECT_EQ(Decide(kMaxBatchIndex).place, Place::kFree);
   EXPECT_EQ(Decide(-1).status.code(), absl::StatusCode::kOutOfRange);
   EXPECT_EQ(Decide(kMaxBatchIndex + 1).status.code(), absl::StatusCode::kOutOfRange);
@@ -114,7 +114,7 @@ TEST_F(DuplicateCheckTest, AnIndexBeyondTheLimitsIsRefused) {
   EXPECT_EQ(check_.pending().size(), 1U);
 }
 
-TEST_F(DuplicateCheckTest, ASealedSeriesRefusesOnlyWhatItDoesNotHold) {
+TEST_F(DuplicateCheckTest, SealedSeriesRefusesOnlyWhatItDoesNotHold) {
   AddStored(0);
   facts_.sealed_count = 1;
   EXPECT_EQ(Decide(0).place, Place::kTaken);
@@ -122,12 +122,12 @@ TEST_F(DuplicateCheckTest, ASealedSeriesRefusesOnlyWhatItDoesNotHold) {
   EXPECT_TRUE(check_.pending().empty());
 }
 
-TEST_F(DuplicateCheckTest, AStoredRecordFixesTheForm) {
+TEST_F(DuplicateCheckTest, StoredRecordFixesTheForm) {
   AddStored(0);
   ExpectOtherFormsRefused();
 }
 
-TEST_F(DuplicateCheckTest, APendingRecordFixesTheFormAndARefusedOneDoesNot) {
+TEST_F(DuplicateCheckTest, PendingRecordFixesTheFormAndARefusedOneDoesNot) {
   EXPECT_EQ(Decide(-1, Empty(Dtype::kBF16)).place, Place::kRefused);
   EXPECT_EQ(Decide(0, Empty(Dtype::kF32), {2}).place, Place::kFree);
   EXPECT_EQ(Decide(1).place, Place::kFree);

@@ -111,7 +111,7 @@ TEST(GroupCommitTest, PutsDuringAWriteShareTheNextWrite) {
   }
 }
 
-TEST(GroupCommitTest, AnImmediateStoreAnswersBeforePutReturns) {
+TEST(GroupCommitTest, ImmediateStoreAnswersBeforePutReturns) {
   MemoryStore store(1 << 20);
   const SeriesId series = *store.CreateSession(Identity());
   GroupCommit commit(&store);

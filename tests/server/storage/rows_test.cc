@@ -43,7 +43,7 @@ void ExpectEqual(const SeriesRecord& one, const SeriesRecord& two) {
   EXPECT_EQ(one.dropped, two.dropped);
 }
 
-TEST(RowsTest, ARecordComesBack) {
+TEST(RowsTest, RecordComesBack) {
   const auto observed = Sample();
   const auto empty = SeriesRecord::Make(Record::Empty(Dtype::kBF16, 4), {0, 5},
                                         std::make_shared<const std::string>());
@@ -82,7 +82,7 @@ TEST(RowsTest, NoCutRowIsTakenForAnother) {
   }
 }
 
-TEST(RowsTest, ASessionComesBack) {
+TEST(RowsTest, SessionComesBack) {
   SessionSpec spec;
   spec.args.strategy = Strategy::kGroup;
   spec.args.group_size = 64;
@@ -108,7 +108,7 @@ TEST(RowsTest, ASessionComesBack) {
   EXPECT_TRUE(absl::IsDataLoss(DecodeSession("").status()));
 }
 
-TEST(RowsTest, AStateComesBack) {
+TEST(RowsTest, StateComesBack) {
   SeriesState state;
   state.observer_state = "bytes";
   state.last = Sample();
@@ -163,7 +163,7 @@ TEST(RowsTest, FactsComeBack) {
 }
 
 // No dimensions are a shape, unless every record is empty.
-TEST(RowsTest, AShapeWithoutDimensionsComesBack) {
+TEST(RowsTest, ShapeWithoutDimensionsComesBack) {
   SeriesFacts facts = SampleFacts();
   facts.qparam_shape = std::vector<std::int64_t>();
   EXPECT_EQ(DecodeFacts(EncodeFacts(facts))->qparam_shape, facts.qparam_shape);

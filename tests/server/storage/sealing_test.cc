@@ -19,7 +19,7 @@ IndexSet Of(std::initializer_list<BatchIndex> indices) {
   return set;
 }
 
-TEST(SealingTest, AWholeSeriesIsSealedAtItsCount) {
+TEST(SealingTest, WholeSeriesIsSealedAtItsCount) {
   EXPECT_EQ(*CountToSealAt(Of({0, 1, 2}), std::nullopt, std::nullopt), 3);
   EXPECT_EQ(*CountToSealAt(Of({2, 0, 1}), std::nullopt, 3), 3);
 }
@@ -48,7 +48,7 @@ TEST(SealingTest, EmptySeriesIsNotSealed) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("count is 0")));
 }
 
-TEST(SealingTest, ASealIsForGood) {
+TEST(SealingTest, SealIsForGood) {
   EXPECT_EQ(*CountToSealAt(Of({0, 1}), 2, std::nullopt), 2);
   EXPECT_EQ(*CountToSealAt(Of({0, 1}), 2, 2), 2);
   EXPECT_THAT(CountToSealAt(Of({0, 1}), 2, 1),

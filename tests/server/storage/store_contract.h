@@ -15,19 +15,19 @@
 namespace calipers::server {
 
 REGISTER_TYPED_TEST_SUITE_P(
-    StoreContract, HasTheSessionsThatWereCreated, ASeriesIdIsGreaterThanAnyBefore,
+    StoreContract, HasTheSessionsThatWereCreated, SeriesIdIsGreaterThanAnyBefore,
     KeepsRecordsInIndexOrderAsTheyWere, KeepsUnusualRecordsUnchanged, TheFirstRecordStays,
-    ABatchMayHoldAnIndexTwice, ARecordWithoutAnIndexGoesToTheEnd, IndexOutOfRangeIsRefused,
+    BatchMayHoldAnIndexTwice, RecordWithoutAnIndexGoesToTheEnd, IndexOutOfRangeIsRefused,
     PutOfNoRecordsReturnsNoResults, RefusedRecordDoesNotAffectOthers, SeriesAreApart,
     ReaderSeesTheSeriesAsOfItsCreation, ReaderContinuesAfterItsSessionIsDeleted,
-    ADeletedSessionIsGoneForGood, ResetSessionHasNoRecords, LongSeriesCanBeDeletedAndReset,
-    ADeletedRunIsGoneForGood, ARecordHasToFitTheOthers, RefusedRecordFixesNoDtypeOrShape,
-    CheckFitsRefusesOnlyRecordsThatAPutRefuses, APutReturnsTheSeriesSummary, FactsMatchTheRecords,
-    ServersSeeTheWritesOfEachOther, ASealClosesTheSeries, SealAllSealsEachSeriesByItself,
-    SealedSeriesStillDetectsDuplicates, ACheckpointLeavesTheSeriesAsItIs,
-    CheckpointMayReplaceValues, CheckpointBehindDroppedValuesIsRefused,
-    OnlyOneOfManyWritersStoresARecord, ConcurrentAppendsGetDistinctIndices,
-    ConcurrentCreatesGetDistinctSeries, WhatComesAfterASealIsRefused, RunCanBeDeletedDuringPuts);
+    DeletedSessionIsGoneForGood, ResetSessionHasNoRecords, LongSeriesCanBeDeletedAndReset,
+    DeletedRunIsGoneForGood, RecordHasToFitTheOthers, RefusedRecordFixesNoDtypeOrShape,
+    CheckFitsRefusesOnlyRecordsThatAPutRefuses, PutReturnsTheSeriesSummary, FactsMatchTheRecords,
+    ServersSeeTheWritesOfEachOther, SealClosesTheSeries, SealAllSealsEachSeriesByItself,
+    SealedSeriesStillDetectsDuplicates, CheckpointLeavesTheSeriesAsItIs, CheckpointMayReplaceValues,
+    CheckpointBehindDroppedValuesIsRefused, OnlyOneOfManyWritersStoresARecord,
+    ConcurrentAppendsGetDistinctIndices, ConcurrentCreatesGetDistinctSeries,
+    WhatComesAfterASealIsRefused, RunCanBeDeletedDuringPuts);
 
 }  // namespace calipers::server
 

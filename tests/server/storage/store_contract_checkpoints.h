@@ -6,7 +6,7 @@
 // The part of the store contract about checkpoints. Include store_contract.h.
 namespace calipers::server {
 
-TYPED_TEST_P(StoreContract, ACheckpointLeavesTheSeriesAsItIs) {
+TYPED_TEST_P(StoreContract, CheckpointLeavesTheSeriesAsItIs) {
   const SeriesId series = this->Create();
   this->Fill(series, 5);
   EXPECT_EQ(*this->store().ReadCheckpoint(series), std::nullopt);

@@ -7,7 +7,7 @@
 // store_contract.h.
 namespace calipers::server {
 
-TYPED_TEST_P(StoreContract, ARecordHasToFitTheOthers) {
+TYPED_TEST_P(StoreContract, RecordHasToFitTheOthers) {
   using testing::StatusIs;
   const SeriesId series = this->Create();
   const auto refused = [&](const NewRecord& record, const std::string& why) {
@@ -66,7 +66,7 @@ TYPED_TEST_P(StoreContract, CheckFitsRefusesOnlyRecordsThatAPutRefuses) {
   }
 }
 
-TYPED_TEST_P(StoreContract, APutReturnsTheSeriesSummary) {
+TYPED_TEST_P(StoreContract, PutReturnsTheSeriesSummary) {
   const SeriesId a = this->Create("r", "a/input");
   const SeriesId b = this->Create("r", "b/input");
   const std::vector<NewRecord> records = {testing::MakeNew(a, 0, 1), testing::MakeNew(b, 5, 1),

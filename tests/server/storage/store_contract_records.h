@@ -32,7 +32,7 @@ TYPED_TEST_P(StoreContract, HasTheSessionsThatWereCreated) {
   EXPECT_EQ(sessions.at("runs/other/sessions/layer/input").series, b);
 }
 
-TYPED_TEST_P(StoreContract, ASeriesIdIsGreaterThanAnyBefore) {
+TYPED_TEST_P(StoreContract, SeriesIdIsGreaterThanAnyBefore) {
   SeriesId last = this->Create("r", "m0/input");
   for (int i = 1; i < 20; ++i) {
     const SeriesId series = this->Create("r" + std::to_string(i % 3), std::to_string(i) + "/input");
@@ -102,7 +102,7 @@ TYPED_TEST_P(StoreContract, TheFirstRecordStays) {
   EXPECT_TRUE(testing::Same(*kept.at(3), *testing::MakeObserved(1)));
 }
 
-TYPED_TEST_P(StoreContract, ABatchMayHoldAnIndexTwice) {
+TYPED_TEST_P(StoreContract, BatchMayHoldAnIndexTwice) {
   const SeriesId a = this->Create("r", "a/input");
   const SeriesId b = this->Create("r", "b/input");
   const std::vector<NewRecord> records = {testing::MakeNew(a, 4, 1), testing::MakeNew(b, 4, 2),
@@ -121,7 +121,7 @@ TYPED_TEST_P(StoreContract, ABatchMayHoldAnIndexTwice) {
   EXPECT_EQ(testing::IndicesOf(this->store(), b), (std::vector<BatchIndex>{0, 4}));
 }
 
-TYPED_TEST_P(StoreContract, ARecordWithoutAnIndexGoesToTheEnd) {
+TYPED_TEST_P(StoreContract, RecordWithoutAnIndexGoesToTheEnd) {
   const SeriesId series = this->Create();
   EXPECT_EQ(testing::PutOne(this->store(), series, std::nullopt, 0).index, 0);
   const std::vector<NewRecord> records = {

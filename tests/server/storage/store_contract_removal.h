@@ -7,7 +7,7 @@
 // store_contract.h.
 namespace calipers::server {
 
-TYPED_TEST_P(StoreContract, ADeletedSessionIsGoneForGood) {
+TYPED_TEST_P(StoreContract, DeletedSessionIsGoneForGood) {
   const SeriesId series = this->Create();
   this->Fill(series, 3);
   EXPECT_OK(this->store().WriteCheckpoint(series, {2, "state"}, false));
@@ -49,7 +49,7 @@ TYPED_TEST_P(StoreContract, LongSeriesCanBeDeletedAndReset) {
   EXPECT_EQ(testing::IndicesOf(this->store(), kept).size(), 3000U);
 }
 
-TYPED_TEST_P(StoreContract, ADeletedRunIsGoneForGood) {
+TYPED_TEST_P(StoreContract, DeletedRunIsGoneForGood) {
   const SeriesId a = this->Create("r", "a/input");
   const SeriesId b = this->Create("r", "b/input");
   const SeriesId others = this->Create("r2", "a/input");

@@ -6,7 +6,7 @@
 // The part of the store contract about seals. Include store_contract.h.
 namespace calipers::server {
 
-TYPED_TEST_P(StoreContract, ASealClosesTheSeries) {
+TYPED_TEST_P(StoreContract, SealClosesTheSeries) {
   using testing::StatusIs;
   const SeriesId series = this->Create();
   EXPECT_THAT(this->store().Seal(series, std::nullopt),

@@ -26,7 +26,7 @@ class ProgressBarTest : public ::testing::Test {
   absl::Time now_ = absl::FromUnixSeconds(1'000'000'000);
 };
 
-TEST_F(ProgressBarTest, ATerminalShowsBytesRateAndTimeLeft) {
+TEST_F(ProgressBarTest, TerminalShowsBytesRateAndTimeLeft) {
   ProgressBar bar = Bar(ProgressBar::Mode::kTerminal, 400 * kMiB);
   EXPECT_EQ(Written(), "");
   bar.Update(0);
@@ -55,7 +55,7 @@ TEST_F(ProgressBarTest, LineModePrintsOneLineAtTheEnd) {
   EXPECT_EQ(Written(), "sent 3.0 MiB of 3.0 MiB  1.5 MiB/s  2.0 s\n");
 }
 
-TEST_F(ProgressBarTest, ATransferThatBrokeSaysHowFarItCame) {
+TEST_F(ProgressBarTest, TransferThatBrokeSaysHowFarItCame) {
   ProgressBar bar = Bar(ProgressBar::Mode::kLine, 4 * kMiB);
   now_ += absl::Seconds(1);
   bar.Done(kMiB);

@@ -54,7 +54,7 @@ class BackupDurabilityTest : public BackupTest, public ::testing::WithParamInter
 INSTANTIATE_TEST_SUITE_P(All, BackupDurabilityTest,
                          ::testing::Values(Durability::kSync, Durability::kOs, Durability::kNone));
 
-TEST_P(BackupDurabilityTest, ARestoredBackupHasAllThatWasThere) {
+TEST_P(BackupDurabilityTest, RestoredBackupHasAllThatWasThere) {
   options_.durability = GetParam();
   Fill();
   const auto backup = store_->CreateBackup("b-1.0_x");
@@ -174,7 +174,7 @@ TEST_F(BackupTest, DamagedBackupIsNotRestored) {
   ExpectFilled(target_.path());
 }
 
-TEST_F(BackupTest, ARestoreThatWasCutShortIsBegunAgain) {
+TEST_F(BackupTest, RestoreThatWasCutShortIsBegunAgain) {
   Fill();
   const std::string backup = store_->CreateBackup("b")->path;
   std::filesystem::create_directories(target_.path() + "/db.part");

@@ -275,7 +275,7 @@ TEST_F(ManyTablesTest, UnreadableTableIsReportedAsDataLoss) {
 
 // Whatever a merge meets, undamaged sessions accept records. The damaged session reports the damage
 // when its records are read, until it is reset.
-TEST_F(ManyTablesTest, AMergeThatMeetsDamageStopsNobodyElse) {
+TEST_F(ManyTablesTest, MergeThatMeetsDamageStopsNobodyElse) {
   const std::string table = path() + Tables()[1];
   std::string content = testing::ReadFile(table);
   content[100] = static_cast<char>(content[100] ^ 4);

@@ -98,7 +98,7 @@ TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
 }
 
 // Reference arithmetic gives a 2-D input one parameter with the shape ().
-TEST_F(FactsTest, AShapeWithoutDimensionsIsKept) {
+TEST_F(FactsTest, ShapeWithoutDimensionsIsKept) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < 64; ++i) {
@@ -174,7 +174,7 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 5")));
 }
 
-TEST_F(FactsTest, ADamagedRowGivesDataLossAndKeepsTheSeal) {
+TEST_F(FactsTest, DamagedRowGivesDataLossAndKeepsTheSeal) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < 64; ++i) Put(series, i);
@@ -199,7 +199,7 @@ TEST_F(FactsTest, ADamagedRowGivesDataLossAndKeepsTheSeal) {
   EXPECT_EQ(PutOne(*store_, *store_->ResetSession(series), 1, 1).outcome, PutResult::kStored);
 }
 
-TEST_F(FactsTest, AWriteThatFailedChangesNoneOfThem) {
+TEST_F(FactsTest, WriteThatFailedChangesNoneOfThem) {
   const auto files = std::make_shared<FaultyFiles>();
   options_.file_system = files;
   Open();

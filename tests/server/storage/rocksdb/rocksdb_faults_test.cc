@@ -142,7 +142,7 @@ TEST_P(LogFaultTest, StoreHoldsExactlyTheAcknowledgedRecords) {
   EXPECT_EQ(Holds(*store_, series), acknowledged);
 }
 
-TEST_P(LogFaultTest, ARefusedRecordIsGoneIfNobodySendsItAgain) {
+TEST_P(LogFaultTest, RefusedRecordIsGoneIfNobodySendsItAgain) {
   const auto& [durability, what, after] = GetParam();
   options_.durability = durability;
   Open();
@@ -184,7 +184,7 @@ TEST_F(FaultTest, AnswersThatRestOnAFailedBatchAreRefused) {
   EXPECT_EQ(again[5].index, 10);
 }
 
-TEST_F(FaultTest, ADiskThatStaysFullIsReadAndSaysWhatToDo) {
+TEST_F(FaultTest, DiskThatStaysFullIsReadAndSaysWhatToDo) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   PutOne(*store_, series, 0, 0);
@@ -204,7 +204,7 @@ TEST_F(FaultTest, ADiskThatStaysFullIsReadAndSaysWhatToDo) {
   EXPECT_EQ(Holds(*store_, series), (std::set<BatchIndex>{0, 1}));
 }
 
-TEST_F(FaultTest, ACallThatFailsChangesNothing) {
+TEST_F(FaultTest, CallThatFailsChangesNothing) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   PutOne(*store_, series, 0, 0);

@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(All, RemovalAtEveryDurability,
 // More records than are deleted at once.
 constexpr BatchIndex kMany = 10'000;
 
-TEST_P(RemovalAtEveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
+TEST_P(RemovalAtEveryDurability, LongSeriesThatIsResetOrDeletedLeavesNoRows) {
   Open();
   const SeriesId reset = *store_->CreateSession(MakeIdentity("r", "reset/input"));
   const SeriesId deleted = *store_->CreateSession(MakeIdentity("r", "deleted/input"));
@@ -99,7 +99,7 @@ TEST_P(RemovalAtEveryDurability, ALongSeriesThatIsResetOrDeletedLeavesNoRows) {
   EXPECT_EQ(Count(RowKind::kRemoval), 0U);
 }
 
-TEST_P(RemovalAtEveryDurability, ADeletedRunLeavesNoRowsAndTouchesNoOther) {
+TEST_P(RemovalAtEveryDurability, DeletedRunLeavesNoRowsAndTouchesNoOther) {
   Open();
   const SeriesId kept = *store_->CreateSession(MakeIdentity("a"));
   const SeriesId deleted = *store_->CreateSession(MakeIdentity("b"));
@@ -187,7 +187,7 @@ TEST_F(RemovalTest, RowsHiddenByADroppedTableStayDeleted) {
   EXPECT_TRUE(AllRows().empty());
 }
 
-TEST_F(RemovalTest, ADeletionOfARunThatACrashCutShortIsFinished) {
+TEST_F(RemovalTest, DeletionOfARunThatACrashCutShortIsFinished) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   PutMany(series, 10);
@@ -215,7 +215,7 @@ TEST_F(RemovalTest, ADeletionOfARunThatACrashCutShortIsFinished) {
   EXPECT_EQ(Count(RowKind::kSession), 1U);
 }
 
-TEST_F(RemovalTest, AResetThatACrashCutShortIsFinished) {
+TEST_F(RemovalTest, ResetThatACrashCutShortIsFinished) {
   Open();
   const SeriesId old = *store_->CreateSession(MakeIdentity("r"));
   PutMany(old, 10);

@@ -100,7 +100,7 @@ TEST_P(EveryDurability, IdsAreNeverUsedAgain) {
   }
 }
 
-TEST_P(EveryDurability, ARunThatIsCreatedAgainHasNothingOfTheOneBefore) {
+TEST_P(EveryDurability, RunThatIsCreatedAgainHasNothingOfTheOneBefore) {
   for (int life = 0; life < 3; ++life) {
     Reopen();
     const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
@@ -122,7 +122,7 @@ TEST_F(RocksdbStoreTest, WaitsForItsDevice) {
   EXPECT_FALSE(store_->IsImmediate());
 }
 
-TEST_F(RocksdbStoreTest, AResetSeriesIsResetAfterReopening) {
+TEST_F(RocksdbStoreTest, ResetSeriesIsResetAfterReopening) {
   Open();
   const SeriesId first = *store_->CreateSession(MakeIdentity("r"));
   PutOne(*store_, first, 0, 1);
@@ -143,7 +143,7 @@ TEST_F(RocksdbStoreTest, SaysWhatFormatTheDirectoryHas) {
   EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 3\n");
 }
 
-TEST_F(RocksdbStoreTest, AnOlderFormatBecomesTheNewOne) {
+TEST_F(RocksdbStoreTest, OlderFormatBecomesTheNewOne) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   PutOne(*store_, series, 0, 1);
@@ -153,6 +153,15 @@ TEST_F(RocksdbStoreTest, AnOlderFormatBecomesTheNewOne) {
   EXPECT_EQ(IndicesOf(*store_, series), (std::vector<BatchIndex>{0}));
   store_.reset();
   EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 3\n");
+}
+
+TEST_F(RocksdbStoreTest, OlderFormatStaysIfTheDatabaseCannotBeRead) {
+  Open();
+  store_.reset();
+  testing::WriteFile(path() + "/FORMAT", "calipers 2\n");
+  testing::WriteFile(path() + "/db/CURRENT", "no manifest\n");
+  EXPECT_FALSE(RocksdbStore::Open(options_).ok());
+  EXPECT_EQ(testing::ReadFile(path() + "/FORMAT"), "calipers 2\n");
 }
 
 TEST_F(RocksdbStoreTest, RefusesAnotherFormat) {

@@ -56,9 +56,9 @@ std::size_t LastRecord(const std::string& log) {
 }
 
 // A database that was closed with records in its log, and that also has a table.
-class LogCheckTest : public ::testing::Test {
+class WalCheckTest : public ::testing::Test {
  protected:
-  LogCheckTest()
+  WalCheckTest()
       : folder_(std::filesystem::path(::testing::TempDir()) /
                 ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(folder_);
@@ -68,7 +68,7 @@ class LogCheckTest : public ::testing::Test {
     Put(*db, "log");
     EXPECT_TRUE(db->Close().ok());
   }
-  ~LogCheckTest() override { std::filesystem::remove_all(folder_); }
+  ~WalCheckTest() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<rocksdb::DB> Open() {
     rocksdb::Options options;
@@ -133,12 +133,12 @@ class LogCheckTest : public ::testing::Test {
   rocksdb::Status opened_;
 };
 
-TEST_F(LogCheckTest, IntactLogsPass) {
+TEST_F(WalCheckTest, IntactLogsPass) {
   EXPECT_TRUE(Check().ok());
   EXPECT_TRUE(CheckWals(*rocksdb::FileSystem::Default(), folder_ / "absent").ok());
 }
 
-TEST_F(LogCheckTest, TornLastWriteIsAccepted) {
+TEST_F(WalCheckTest, TornLastWriteIsAccepted) {
   const std::string log = Read(Newest("", ".log"));
   ASSERT_GT(log.size(), 40'000U);
   for (std::size_t size = 0; size < log.size(); size += 13) {
@@ -147,8 +147,8 @@ TEST_F(LogCheckTest, TornLastWriteIsAccepted) {
   EXPECT_TRUE(CheckWal("log", log + std::string(100, '\0')).ok());
 }
 
-// RocksDB or the log check detects every change.
-TEST_F(LogCheckTest, EveryBitOfEveryHeaderIsGuarded) {
+// RocksDB or the check detects every change.
+TEST_F(WalCheckTest, EveryBitOfEveryHeaderIsGuarded) {
   for (const auto& path : {Newest("", ".log"), Newest("MANIFEST-", "")}) {
     const std::string whole = Read(path);
     const auto name = path.filename().string();
@@ -169,8 +169,8 @@ TEST_F(LogCheckTest, EveryBitOfEveryHeaderIsGuarded) {
 }
 
 // A killed server may have been in the middle of a write. For any flipped bit of its last record,
-// the record is there, or RocksDB or the log check refuses the log.
-TEST_F(LogCheckTest, NoBitOfTheLastRecordIsPassedOver) {
+// the record is there, or RocksDB or the check refuses the log.
+TEST_F(WalCheckTest, NoBitOfTheLastRecordIsPassedOver) {
   PutOverTheEndOfABlock();
   const std::size_t rows = CountRows().value();
   for (const auto& path : {Newest("", ".log"), Newest("MANIFEST-", "")}) {
@@ -188,7 +188,7 @@ TEST_F(LogCheckTest, NoBitOfTheLastRecordIsPassedOver) {
   EXPECT_EQ(CountRows(), rows);
 }
 
-TEST_F(LogCheckTest, NamesTheFileAndTheByte) {
+TEST_F(WalCheckTest, NamesTheFileAndTheByte) {
   const auto path = Newest("MANIFEST-", "");
   std::string manifest = Read(path);
   const std::size_t last = Starts(manifest).back();
