@@ -14,8 +14,9 @@ install(TARGETS ${calipers_installed_libraries} ARCHIVE DESTINATION ${CMAKE_INST
 # In a folder of their own, because a path such as core/ could belong to any project.
 set(calipers_include_dir ${CMAKE_INSTALL_INCLUDEDIR}/calipers)
 foreach(folder IN ITEMS core client/formats client/library)
+  # core/qparams is not among the installed libraries, and sources alone include *-inl.h.
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${calipers_include_dir}/${folder}
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h" PATTERN qparams EXCLUDE PATTERN "*-inl.h" EXCLUDE)
 endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/gen/ DESTINATION ${calipers_include_dir}
   FILES_MATCHING PATTERN "*.pb.h")
