@@ -146,7 +146,7 @@ SeriesFacts Session::FactsOf(SeriesId series) const {
 }
 
 absl::StatusOr<SeriesSummary> Session::SummaryOf(SeriesId series) const {
-  const absl::StatusOr<SeriesSummary> summary = store_->Summary(series);
+  absl::StatusOr<SeriesSummary> summary = store_->Summary(series);
   if (absl::IsNotFound(summary.status())) return SeriesSummary();
   if (!summary.ok()) return Unreadable(summary.status());
   return summary;

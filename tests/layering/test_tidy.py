@@ -78,6 +78,21 @@ def test_a_finding_fails_each_time(project):
     assert project() == (1, 2)
 
 
+def test_a_unity_file_and_each_of_its_sources_are_looked_at(project):
+    top = project.top
+    (top / "core/y.cc").write_text("")
+    unity = top / "build/Unity/unity_0_cxx.cxx"
+    unity.parent.mkdir()
+    unity.write_text(f'#include "{top}/core/x.cc"\n#include "{top}/core/y.cc"\n')
+    (top / "build/compile_commands.json").write_text(
+        json.dumps([{"file": str(unity), "command": f"g++ -I{top} -isystem /usr -c {unity}"}])
+    )
+    assert project() == (0, 3)
+    assert project() == (0, 3)
+    (top / "core/y.cc").write_text("int y;\n")
+    assert project() == (0, 6)
+
+
 def test_a_source_that_is_not_compiled_fails(project):
     (project.top / "build/compile_commands.json").write_text("[]")
     assert project() == (1, 0)

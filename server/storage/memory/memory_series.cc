@@ -57,7 +57,7 @@ PutResult MemorySeries::Put(const NewRecord& record, ByteBudget& budget) {
   }
   if (decision.place == DuplicateCheck::Place::kTaken) {
     const SeriesRecord& held = *records_.find(decision.index)->second.observed;
-    const PutResult result = puts.Compare(decision.index, held.digest, record.observed->digest);
+    PutResult result = puts.Compare(decision.index, held.digest, record.observed->digest);
     puts.ApplyTo(facts_);
     return result;
   }

@@ -129,9 +129,9 @@ absl::Status ReadFacts(const Database& database, LiveSeries& series) {
 absl::Status LoadFactsLocked(const Database& database, LiveSeries& series)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(series.load_mu) {
   if (const std::optional<absl::Status> loaded = series.Loaded()) return *loaded;
-  const absl::Status status = ReadFacts(database, series);
+  absl::Status status = ReadFacts(database, series);
   if (status.ok()) return status;
-  const absl::Status problem = InSeries(series, status);
+  absl::Status problem = InSeries(series, status);
   // Remember only damage: a device that fails now may work later.
   if (absl::IsDataLoss(problem)) series.SetLost(problem);
   return problem;
