@@ -120,7 +120,7 @@ std::string Describe(absl::string_view key) {
     case RowKind::kCheckpoint:
       return absl::StrCat("the checkpoint of series ", series, " of the run with id ", run);
     case RowKind::kFacts:
-      return absl::StrCat("the facts of series ", series, " of the run with id ", run);
+      return absl::StrCat("the facts row of series ", series, " of the run with id ", run);
     case RowKind::kRemoval:
       return absl::StrCat("the deletion row of ",
                           series == 0 ? "" : absl::StrCat("series ", series, " of "),

@@ -187,7 +187,7 @@ TEST_F(FactsTest, DamagedRowGivesDataLossAndKeepsTheSeal) {
   }
   Open();
   const auto loss = StatusIs(absl::StatusCode::kDataLoss,
-                             AllOf(HasSubstr("runs/r/sessions/layer/input"), HasSubstr("account"),
+                             AllOf(HasSubstr("runs/r/sessions/layer/input"), HasSubstr("facts row"),
                                    HasSubstr("restore a backup")));
   const auto facts = store_->Facts(series);
   ASSERT_OK(facts);
