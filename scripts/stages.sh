@@ -16,7 +16,7 @@ sum_of() {
 #   pytest   the sum of all summaries of pytest
 #   closing  the last line "N passed, N failed"
 counted() {
-  local summary passed failed total
+  local summary passed failed
   summary=$(mktemp)
   case $1 in
     whole) echo '1 0' ;;
