@@ -30,7 +30,8 @@ void QParamsOptions::AddTo(CLI::App& command) {
           .add_option(
               "--fuse", groups,
               "Last name parts of modules that share a global scale, such as query,key,value. "
-              "Known groups such as q_proj,k_proj,v_proj and gate_proj,up_proj stay in force")
+              "Known groups such as q_proj,k_proj,v_proj and gate_proj,up_proj stay in force, "
+              "unless they share a name with this one")
           ->take_all();
   command.add_flag("--no-fusion", no_fusion, "Every weight has a global scale of its own")
       ->excludes(fuse);
