@@ -26,10 +26,15 @@ class FullDisk:
         data = folder / "data"
         data.mkdir()
         # Only root may mount without a user namespace, and a root in a chroot gets none.
-        namespaces = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-        mount = 'mount -t tmpfs -o size=24m tmpfs "$0" && exec "$@"'
+        namespaces = [] if os.geteuid() == 0 else ["--map-root-user"]
+        unshare = ["unshare", "--mount", "--propagation", "unchanged", *namespaces]
+        # In a chroot, / is no mount point. Its mounts are not shared then.
+        mount = (
+            'mount --make-rprivate / 2>/dev/null; mount -t tmpfs -o size=24m tmpfs "$0" && exec "$@"'
+        )
         self.server: ServerProcess = start_server(
-            folder, launcher=("unshare", *namespaces, "sh", "-c", mount, str(data))
+            folder,
+            launcher=(*unshare, "sh", "-c", mount, str(data)),
         )
         self.data = Path(f"/proc/{self.server.process.pid}/root{data}")
         self.client = Reflected(self.server.address)
