@@ -18,7 +18,7 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
   const auto close_file = absl::MakeCleanup([file] { close(file); });
-  struct stat info {};
+  struct stat info = {};
   if (fstat(file, &info) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   if (!S_ISREG(info.st_mode)) {

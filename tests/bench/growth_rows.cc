@@ -98,7 +98,7 @@ void AddSessions(std::vector<RowMaker>& rows, const Programs& programs) {
   };
   for (const std::int64_t count : {100, 1000, 10'000, 100'000, 1'000'000}) {
     const std::string prefix = absl::StrCat("growth/sessions=", count, "/");
-    const auto add = [&](const char* figure, const char* unit, double SessionCosts::*cost) {
+    const auto add = [&](const char* figure, const char* unit, auto cost) {
       rows.push_back(
           {prefix + figure, [=] { return Row{.unit = unit, .calipers = costs(count).*cost}; }});
     };

@@ -86,7 +86,7 @@ Restart MeasureOn(const Programs& programs, const DataDirectory& directory, int 
     starts.push_back(StartOnce(programs, DataDirectory(directory), sessions, next));
     starts.back().rocksdb = Milliseconds(OpenAndReadSessions(DataDirectory(directory).path()));
   }
-  const auto median = [&starts](double Restart::*figure) {
+  const auto median = [&starts](auto figure) {
     std::vector<double> values;
     for (const Restart& start : starts) values.push_back(start.*figure);
     return Median(std::move(values));
@@ -127,8 +127,7 @@ std::vector<RowMaker> RestartRows(const Programs& programs, Rounds at_most) {
                                                           {1'000'000, 1'000'000}}) {
     // One measurement gives both rows.
     const auto measured = std::make_shared<std::optional<Restarts>>();
-    const auto add = [&, sessions = sessions, records = records](const char* after,
-                                                                 Restart Restarts::*restart) {
+    const auto add = [&, sessions = sessions, records = records](const char* after, auto restart) {
       rows.push_back(
           {absl::StrCat("durable/restart/sessions=", sessions, "/records=", records, "/", after),
            [=] {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -122,17 +123,12 @@ TEST_F(RunFileSessionParserTest, EachTensorMustBeOfItsShape) {
 
 TEST_F(RunFileSessionParserTest, EachTensorMustBeAsLongAsTheOthers) {
   for (const char* tensor : {"num_observations", "worker", "rank"}) {
-    ExpectRefused(
-        [&](SafetensorsParts& parts) {
-          parts.SetNumbers(Name(tensor), {0, 0});
-        },
-        absl::StrCat("tensor ", tensor, " is of shape [2]"));
+    const auto two = [&](SafetensorsParts& parts) { parts.SetNumbers(Name(tensor), {0, 0}); };
+    ExpectRefused(two, absl::StrCat("tensor ", tensor, " is of shape [2]"));
   }
-  ExpectRefused(
-      [](SafetensorsParts& parts) {
-        parts.SetNumbers(Name("index"), {0, 1, 2, 3});
-      },
-      "not of [4]");
+  const std::vector<std::int64_t> four = {0, 1, 2, 3};
+  ExpectRefused([&](SafetensorsParts& parts) { parts.SetNumbers(Name("index"), four); },
+                "not of [4]");
   ExpectRefused(
       [](SafetensorsParts& parts) {
         parts.SetTensor(Name("digest"), "U8", {2, 16}, std::string(32, 'd'));

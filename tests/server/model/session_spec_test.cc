@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -31,13 +32,12 @@ TEST(SessionSpecTest, EqualSpecsDifferInNothing) {
 
 // If DescribeDifference ignored a member, the caller would get an error without a reason.
 TEST(SessionSpecTest, EveryMemberIsNamedWithBothValues) {
+  const std::vector<std::int64_t> block = {128, 64};
   const std::pair<std::function<void(SessionSpec&)>, std::string> cases[] = {
       {[](SessionSpec& s) { s.args.strategy = Strategy::kToken; },
        "strategy is tensor, given token"},
       {[](SessionSpec& s) { s.args.group_size = 64; }, "group_size is absent, given 64"},
-      {[](SessionSpec& s) {
-         s.args.block_structure = {128, 64};
-       },
+      {[&](SessionSpec& s) { s.args.block_structure = block; },
        "block_structure is [], given [128, 64]"},
       {[](SessionSpec& s) { s.args.observer = "static_minmax"; },
        "observer is minmax, given static_minmax"},
