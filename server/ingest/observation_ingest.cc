@@ -51,6 +51,11 @@ void ObservationIngest::Begin(const ObservationHeader& header) {
   if (tensor_->reducer.remaining_bytes() == 0) Complete();
 }
 
+void ObservationIngest::ExpectReduced(std::size_t observations) {
+  records_.reserve(records_.size() + observations);
+  committing_.reserve(committing_.size() + observations);
+}
+
 void ObservationIngest::ExpectData(std::size_t bytes) {
   if (bytes == 0 || dropping_) return;
   if (!tensor_) {
@@ -79,14 +84,14 @@ void ObservationIngest::Reduced(const ReducedObservation& observation) {
   RejectUnfinished();
   const std::int64_t ordinal = next_ordinal_++;
   const ObservationHeader& header = observation.header;
-  const absl::StatusOr<Expected> expected = Expect(header);
+  absl::StatusOr<Expected> expected = Expect(header);
   if (!expected.ok()) return Reject(ordinal, header.index, expected.status());
   absl::StatusOr<Record> record = MakeRecord(*expected, observation);
   if (!record.ok()) return Reject(ordinal, header.index, record.status());
   absl::StatusOr<InflightBudget::Lease> lease =
       shared_.budget->Reserve(static_cast<std::int64_t>(record->heap_bytes()));
   if (!lease.ok()) return Reject(ordinal, header.index, lease.status());
-  Add(ordinal, header.index, expected->session, expected->view.qparam_shape,
+  Add(ordinal, header.index, expected->session, std::move(expected->view.qparam_shape),
       SeriesRecord::Make(*std::move(record), header.shape, worker_), std::nullopt,
       *std::move(lease));
   dropping_ = false;

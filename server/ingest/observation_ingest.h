@@ -83,6 +83,9 @@ class ObservationIngest {
   /// The next bytes of the tensor in progress. Bytes after a rejected header are dropped.
   void Data(absl::Span<const std::byte> piece);
 
+  /// Announces that so many observations follow now, each in a call of Reduced.
+  void ExpectReduced(std::size_t observations);
+
   void Reduced(const ReducedObservation& observation);
 
   /// Reports a message that could not be read, with the reason. Its content is unknown, so a tensor

@@ -123,6 +123,7 @@ void ObserveStream::Handle(const grpc::ByteBuffer& message) {
     }
   }
   if (fields.has_header()) ingest_.Begin(FromProto(fields.header()));
+  ingest_.ExpectReduced(static_cast<std::size_t>(fields.reduced().observations_size()));
   for (const v1::ReducedObservation& reduced : fields.reduced().observations()) {
     ingest_.Reduced(FromProto(reduced));
   }
