@@ -47,6 +47,7 @@ absl::Span<const NewRecord> OfOneSeries(absl::Span<const NewRecord> records) {
 // summary after the last part. A refusal changes nothing and has no summary.
 void UseLastSummaries(absl::Span<const NewRecord> records, std::vector<PutResult>& results) {
   absl::flat_hash_map<SeriesId, const SeriesSummary*> last;
+  last.reserve(results.size());
   for (std::size_t i = results.size(); i-- > 0;) {
     if (results[i].outcome == PutResult::kRefused) continue;
     const auto [it, is_last] = last.try_emplace(records[i].series, &results[i].summary);
