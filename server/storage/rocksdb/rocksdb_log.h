@@ -11,14 +11,14 @@
 
 namespace calipers::server {
 
-/// Writes RocksDB's warnings and errors into the server's log, each kind of message at most once a
+/// Writes RocksDB's errors into the server's log, each kind of message at most once a
 /// minute. Thread-safe.
 ///
 /// With this logger, RocksDB does not write its file LOG. Debian 12 builds RocksDB with assertions,
 /// and one ends the process at the second write to LOG on a full disk.
 class RocksdbLog final : public rocksdb::Logger {
  public:
-  RocksdbLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  RocksdbLog() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
 
   using rocksdb::Logger::Logv;
   void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override;
