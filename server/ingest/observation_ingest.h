@@ -16,6 +16,7 @@
 #include "server/ingest/ack_queue.h"
 #include "server/ingest/inflight_budget.h"
 #include "server/model/observation_header.h"
+#include "server/model/reduced_observation.h"
 #include "server/model/series_record.h"
 #include "server/session/checkpointer.h"
 #include "server/session/session.h"
@@ -23,20 +24,6 @@
 #include "server/storage/group_commit.h"
 
 namespace calipers::server {
-
-/// An observation that its worker reduced.
-struct ReducedObservation {
-  ObservationHeader header;
-  absl::string_view min;
-  absl::string_view max;
-  absl::string_view global_min;  // empty: the extremes of min and max
-  absl::string_view global_max;
-  struct Statistic {
-    absl::string_view name;
-    absl::string_view value;
-  };
-  std::vector<Statistic> statistics = {};
-};
 
 /// A record that is being stored: the data for its acknowledgement, and its reserved memory.
 struct Committing {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "calipers/v1/observation.pb.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "grpcpp/support/proto_buffer_reader.h"
@@ -55,17 +56,14 @@ constexpr std::uint32_t kDataTag = LengthDelimitedTag(v1::ObserveRequest::kDataF
 // extra bytes are padding. CodedInputStream accepts them.
 constexpr int kMaxVarint32Bytes = 5;
 
-// The position of the last `data` field. If a bytes field occurs more than once, the last one
-// counts.
-struct DataField {
-  int offset = 0;
-  std::uint32_t size = 0;
-};
+}  // namespace
 
 // Reads the fields of one message one after another, from a buffer of known length.
-class FieldReader {
+class ObserveRequest::FieldReader {
  public:
-  FieldReader(CodedInputStream& input, std::size_t length) : input_(input), length_(length) {}
+  // The fields go into `request`.
+  FieldReader(CodedInputStream& input, std::size_t length, ObserveRequest& request)
+      : input_(input), length_(length), request_(request) {}
 
   // Reads a tag, 0 at the end; false if it is too long.
   bool ReadTag(std::uint32_t& tag) {
@@ -78,18 +76,23 @@ class FieldReader {
   const absl::Status& limits() const { return limits_; }
 
   // Reads the field of `tag`; false if it is malformed.
-  bool Read(std::uint32_t tag, v1::ObserveRequest& fields, DataField& data) {
+  bool Read(std::uint32_t tag) {
     switch (tag) {
       case kWorkerTag:
-        return ReadText(*fields.mutable_worker(), "calipers.v1.ObserveRequest.worker");
+        return ReadText(request_.worker_, "calipers.v1.ObserveRequest.worker");
       case kHeaderTag:
-        return CountMember() && ReadHeader(*fields.mutable_header());
+        if (!CountMember()) return false;
+        if (!request_.header_) {
+          DropMember();
+          request_.header_.emplace();
+        }
+        return ReadHeader(*request_.header_);
       case kReducedTag:
-        return CountMember() && ReadReduced(*fields.mutable_reduced());
+        if (!CountMember()) return false;
+        if (request_.header_) DropMember();
+        return ReadReduced();
       case kDataTag:
-        if (!ReadSize(data.size)) return false;
-        data.offset = input_.CurrentPosition();
-        return input_.Skip(static_cast<int>(data.size));
+        return ReadData();
       default:
         return Skip(tag);
     }
@@ -131,15 +134,38 @@ class FieldReader {
     return true;
   }
 
-  bool ReadBytes(std::string& bytes) {
+  // A view of the next bytes, or of a copy if they are spread over several slices.
+  bool ReadBytes(absl::string_view& bytes) {
     std::uint32_t size = 0;
-    return ReadSize(size) && input_.ReadString(&bytes, static_cast<int>(size));
+    if (!ReadSize(size)) return false;
+    bytes = {};
+    if (size == 0) return true;
+    const void* slice = nullptr;
+    int available = 0;
+    if (input_.GetDirectBufferPointer(&slice, &available) &&
+        size <= static_cast<std::uint32_t>(available)) {
+      bytes = {static_cast<const char*>(slice), size};
+      return input_.Skip(static_cast<int>(size));
+    }
+    std::string& copy = request_.copies_.emplace_front();
+    if (!input_.ReadString(&copy, static_cast<int>(size))) return false;
+    bytes = copy;
+    return true;
   }
 
-  bool ReadText(std::string& text, const char* field) {
+  bool ReadText(absl::string_view& text, const char* field) {
     return ReadBytes(text) &&
            WireFormatLite::VerifyUtf8String(text.data(), static_cast<int>(text.size()),
                                             WireFormatLite::PARSE, field);
+  }
+
+  // If a bytes field occurs more than once, the last one counts.
+  bool ReadData() {
+    std::uint32_t size = 0;
+    if (!ReadSize(size)) return false;
+    request_.data_offset_ = input_.CurrentPosition();
+    request_.data_size_ = size;
+    return input_.Skip(static_cast<int>(size));
   }
 
   template <typename SetNumber>
@@ -150,8 +176,7 @@ class FieldReader {
     return true;
   }
 
-  // Reads a message field by field, because the generated parser would store unknown fields.
-  // `read_field` takes the tag of each field.
+  // Reads a message field by field. `read_field` takes the tag of each field.
   template <typename ReadField>
   bool ReadFields(const ReadField& read_field) {
     std::uint32_t size = 0;
@@ -166,45 +191,53 @@ class FieldReader {
     return readable;
   }
 
-  bool ReadHeader(v1::ObservationHeader& header) {
+  bool ReadHeader(ObservationHeader& header) {
     return ReadFields([&](std::uint32_t tag) {
       switch (tag) {
         case kSessionTag:
-          return ReadText(*header.mutable_session(), "calipers.v1.ObservationHeader.session");
+          return ReadText(header.session, "calipers.v1.ObservationHeader.session");
         case kIndexTag:
-          return ReadNumber([&](std::int64_t number) { header.set_index(number); });
+          return ReadNumber([&](std::int64_t number) { header.index = number; });
         case kDtypeTag:
-          return ReadText(*header.mutable_dtype(), "calipers.v1.ObservationHeader.dtype");
+          return ReadText(header.dtype, "calipers.v1.ObservationHeader.dtype");
         case kPackedShapeTag:
-          return ReadPackedShape(header);
+          return ReadPackedShape();
         case kShapeTag:
-          return ReadDimension(header);
+          return ReadDimension();
         case kNumObservationsTag:
-          return ReadNumber([&](std::int64_t number) { header.set_num_observations(number); });
+          return ReadNumber([&](std::int64_t number) { header.num_observations = number; });
         default:
           return Skip(tag);
       }
     });
   }
 
-  bool ReadPackedShape(v1::ObservationHeader& header) {
+  bool ReadPackedShape() {
     std::uint32_t size = 0;
     if (!ReadSize(size)) return false;
     const CodedInputStream::Limit limit = input_.PushLimit(static_cast<int>(size));
     bool readable = true;
-    while (readable && input_.BytesUntilLimit() > 0) readable = ReadDimension(header);
+    while (readable && input_.BytesUntilLimit() > 0) readable = ReadDimension();
     input_.PopLimit(limit);
     return readable;
   }
 
-  bool ReadDimension(v1::ObservationHeader& header) {
+  bool ReadDimension() {
     if (dimensions_ == kMaxDimensions) return TooMany("shape", kMaxDimensions);
     ++dimensions_;
-    return ReadNumber([&](std::int64_t number) { header.add_shape(number); });
+    return ReadNumber([&](std::int64_t number) { request_.dimensions_.push_back(number); });
   }
 
-  // `header` and `reduced` replace each other, and the memory of the replaced one is not free
-  // before the whole message is.
+  // Drops what was read of the oneof: its members `header` and `reduced` replace each other.
+  void DropMember() {
+    request_.header_.reset();
+    request_.reduced_.clear();
+    request_.ends_.clear();
+    request_.dimensions_.clear();
+    request_.statistics_.clear();
+  }
+
+  // Replacing is cheap on the wire, so what is replaced counts, too.
   bool CountMember() {
     if (members_ == kMaxReducedObservations) {
       return TooMany("the oneof observation", kMaxReducedObservations);
@@ -214,49 +247,51 @@ class FieldReader {
   }
 
   // Checks the numbers of observations and of statistics before making each of them.
-  bool ReadReduced(v1::ReducedBatch& batch) {
+  bool ReadReduced() {
     return ReadFields([&](std::uint32_t tag) {
       if (tag != kObservationTag) return Skip(tag);
       if (observations_ == kMaxReducedObservations) {
         return TooMany("reduced.observations", kMaxReducedObservations);
       }
       ++observations_;
-      return ReadObservation(*batch.add_observations());
+      if (!ReadObservation(request_.reduced_.emplace_back())) return false;
+      request_.ends_.push_back({request_.dimensions_.size(), request_.statistics_.size()});
+      return true;
     });
   }
 
-  bool ReadObservation(v1::ReducedObservation& observation) {
+  bool ReadObservation(ReducedObservation& observation) {
     return ReadFields([&](std::uint32_t tag) {
       switch (tag) {
         case kReducedHeaderTag:
-          return ReadHeader(*observation.mutable_header());
+          return ReadHeader(observation.header);
         case kMinTag:
-          return ReadBytes(*observation.mutable_min());
+          return ReadBytes(observation.min);
         case kMaxTag:
-          return ReadBytes(*observation.mutable_max());
+          return ReadBytes(observation.max);
         case kGlobalMinTag:
-          return ReadBytes(*observation.mutable_global_min());
+          return ReadBytes(observation.global_min);
         case kGlobalMaxTag:
-          return ReadBytes(*observation.mutable_global_max());
+          return ReadBytes(observation.global_max);
         case kStatisticTag:
           if (statistics_ == kMaxReducedStatistics) {
             return TooMany("reduced.observations.statistics", kMaxReducedStatistics);
           }
           ++statistics_;
-          return ReadStatistic(*observation.add_statistics());
+          return ReadStatistic(request_.statistics_.emplace_back());
         default:
           return Skip(tag);
       }
     });
   }
 
-  bool ReadStatistic(v1::Statistic& statistic) {
+  bool ReadStatistic(ReducedObservation::Statistic& statistic) {
     return ReadFields([&](std::uint32_t tag) {
       switch (tag) {
         case kStatisticNameTag:
-          return ReadText(*statistic.mutable_name(), "calipers.v1.Statistic.name");
+          return ReadText(statistic.name, "calipers.v1.Statistic.name");
         case kStatisticValueTag:
-          return ReadBytes(*statistic.mutable_value());
+          return ReadBytes(statistic.value);
         default:
           return Skip(tag);
       }
@@ -271,6 +306,7 @@ class FieldReader {
 
   CodedInputStream& input_;
   const std::size_t length_;
+  ObserveRequest& request_;
   // Numbers over the whole message, also of what a later field replaced.
   int members_ = 0;
   int observations_ = 0;
@@ -279,14 +315,24 @@ class FieldReader {
   absl::Status limits_;
 };
 
-}  // namespace
+void ObserveRequest::SetSpans() {
+  if (header_) header_->shape = dimensions_;
+  Ends begin;
+  for (std::size_t i = 0; i < reduced_.size(); ++i) {
+    const Ends end = ends_[i];
+    reduced_[i].header.shape = absl::MakeConstSpan(dimensions_)
+                                   .subspan(begin.dimensions, end.dimensions - begin.dimensions);
+    reduced_[i].statistics = absl::MakeConstSpan(statistics_)
+                                 .subspan(begin.statistics, end.statistics - begin.statistics);
+    begin = end;
+  }
+}
 
-absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buffer) {
+absl::StatusOr<ObserveRequest> ObserveRequest::Parse(grpc::ByteBuffer& buffer) {
   ObserveRequest request(buffer);
-  grpc::ProtoBufferReader reader(&request.buffer_);
+  grpc::ProtoBufferReader reader(&buffer);
   CodedInputStream input(&reader);
-  FieldReader fields(input, buffer.Length());
-  DataField data;
+  FieldReader fields(input, buffer.Length(), request);
   bool readable = reader.status().ok();
   while (readable) {
     std::uint32_t tag = 0;
@@ -295,23 +341,21 @@ absl::StatusOr<ObserveRequest> ObserveRequest::Parse(const grpc::ByteBuffer& buf
       readable = readable && input.ConsumedEntireMessage();
       break;
     }
-    readable = readable && fields.Read(tag, *request.fields_, data);
+    readable = readable && fields.Read(tag);
   }
   if (!fields.limits().ok()) return fields.limits();
   if (!readable) {
     return absl::InvalidArgumentError(
         "the message is not a calipers.v1.ObserveRequest: its protobuf encoding is malformed");
   }
-  request.data_offset_ = data.offset;
-  request.data_size_ = data.size;
+  request.SetSpans();
   return request;
 }
 
 void ObserveRequest::ForEachDataSlice(
     absl::FunctionRef<void(absl::Span<const std::byte>)> visit) const {
   if (data_size_ == 0) return;
-  grpc::ByteBuffer buffer = buffer_;  // the reader needs a mutable buffer; slices are shared
-  grpc::ProtoBufferReader reader(&buffer);
+  grpc::ProtoBufferReader reader(buffer_);
   if (data_offset_ > 0) reader.Skip(data_offset_);
   std::size_t left = data_size_;
   const void* slice = nullptr;

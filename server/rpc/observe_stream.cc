@@ -108,7 +108,7 @@ void ObserveStream::OnReadDone(bool ok) {
   Do(step);
 }
 
-void ObserveStream::Handle(const grpc::ByteBuffer& message) {
+void ObserveStream::Handle(grpc::ByteBuffer& message) {
   ++messages_;
   const absl::StatusOr<ObserveRequest> request = ObserveRequest::Parse(message);
   if (!request.ok()) {
@@ -116,17 +116,14 @@ void ObserveStream::Handle(const grpc::ByteBuffer& message) {
         request.status().code(),
         absl::StrCat("message ", messages_, " of the stream: ", request.status().message())));
   }
-  const v1::ObserveRequest& fields = request->fields();
-  if (!fields.worker().empty()) {
-    if (absl::Status status = ingest_.SetWorker(fields.worker()); !status.ok()) {
+  if (!request->worker().empty()) {
+    if (absl::Status status = ingest_.SetWorker(request->worker()); !status.ok()) {
       return ingest_.Unreadable(std::move(status));
     }
   }
-  if (fields.has_header()) ingest_.Begin(FromProto(fields.header()));
-  ingest_.ExpectReduced(static_cast<std::size_t>(fields.reduced().observations_size()));
-  for (const v1::ReducedObservation& reduced : fields.reduced().observations()) {
-    ingest_.Reduced(FromProto(reduced));
-  }
+  if (request->header()) ingest_.Begin(*request->header());
+  ingest_.ExpectReduced(request->reduced().size());
+  for (const ReducedObservation& reduced : request->reduced()) ingest_.Reduced(reduced);
   ingest_.ExpectData(request->data_size());
   request->ForEachDataSlice([this](absl::Span<const std::byte> slice) { ingest_.Data(slice); });
 }

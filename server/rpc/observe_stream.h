@@ -65,7 +65,7 @@ class ObserveStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 
   // Called when more acknowledgements may be ready.
   void OnAcks() ABSL_LOCKS_EXCLUDED(mu_);
-  void Handle(const grpc::ByteBuffer& message);
+  void Handle(grpc::ByteBuffer& message);
   grpc::ByteBuffer NextResponse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Do(const Step& step);

@@ -195,25 +195,6 @@ void ToProto(const Ack& ack, v1::ObservationAck& proto) {
   if (!ack.status.ok()) *proto.mutable_status() = ToProto(ack.status);
 }
 
-ObservationHeader FromProto(const v1::ObservationHeader& proto) {
-  ObservationHeader header;
-  header.session = proto.session();
-  if (proto.has_index()) header.index = proto.index();
-  header.dtype = proto.dtype();
-  header.shape = proto.shape();
-  if (proto.has_num_observations()) header.num_observations = proto.num_observations();
-  return header;
-}
-
-ReducedObservation FromProto(const v1::ReducedObservation& proto) {
-  ReducedObservation observation{FromProto(proto.header()), proto.min(), proto.max(),
-                                 proto.global_min(), proto.global_max()};
-  for (const v1::Statistic& statistic : proto.statistics()) {
-    observation.statistics.push_back({statistic.name(), statistic.value()});
-  }
-  return observation;
-}
-
 absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options) {
   FoldRequest fold{.observer = options.observer()};
   if (options.observer_kwargs().has_averaging_constant()) {

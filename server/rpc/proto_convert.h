@@ -12,7 +12,6 @@
 #include "absl/types/span.h"
 #include "calipers/v1/calibration.pb.h"
 #include "google/protobuf/field_mask.pb.h"
-#include "server/ingest/observation_ingest.h"
 #include "server/model/observation_header.h"
 #include "server/model/session_proto.h"
 #include "server/session/session.h"
@@ -44,10 +43,6 @@ std::string MessageText(const absl::Status& status);
 google::rpc::Status ToProto(const absl::Status& status);
 /// Converts into `proto`, which must be empty, and may be in an arena.
 void ToProto(const Ack& ack, v1::ObservationAck& proto);
-
-/// The views in the result point into `proto`.
-ObservationHeader FromProto(const v1::ObservationHeader& proto);
-ReducedObservation FromProto(const v1::ReducedObservation& proto);
 
 /// INVALID_ARGUMENT for an invalid range in `exclude`, and for too many ranges.
 absl::StatusOr<FoldRequest> FromProto(const v1::FoldOptions& options);

@@ -52,8 +52,8 @@ struct PutResult {
   /// The record's index; -1 if the record was refused and no index was given.
   BatchIndex index = -1;
   absl::Status status = {};
-  /// The series after the call; set for kStored, kDuplicate and kConflict. If other servers write
-  /// to the same store, it may include records of theirs.
+  /// The series after this record was put; set for kStored, kDuplicate and kConflict. It may
+  /// include later records of the same call, and records that other servers put.
   SeriesSummary summary = {};
 };
 

@@ -43,18 +43,6 @@ absl::Span<const NewRecord> OfOneSeries(absl::Span<const NewRecord> records) {
   return records.first(count);
 }
 
-// The records of a series that are not side by side are put in several parts. Each result gets the
-// summary after the last part. A refusal changes nothing and has no summary.
-void UseLastSummaries(absl::Span<const NewRecord> records, std::vector<PutResult>& results) {
-  absl::flat_hash_map<SeriesId, const SeriesSummary*> last;
-  last.reserve(results.size());
-  for (std::size_t i = results.size(); i-- > 0;) {
-    if (results[i].outcome == PutResult::kRefused) continue;
-    const auto [it, is_last] = last.try_emplace(records[i].series, &results[i].summary);
-    if (!is_last) results[i].summary = *it->second;
-  }
-}
-
 }  // namespace
 
 absl::Status MemoryStore::ForEachSession(absl::FunctionRef<void(StoredSession)> visit) {
@@ -116,8 +104,7 @@ absl::Status MemoryStore::DeleteRun(const RunName& name) {
 std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> records) {
   std::vector<PutResult> results;
   results.reserve(records.size());
-  std::size_t parts = 0;
-  for (absl::Span<const NewRecord> rest = records; !rest.empty(); ++parts) {
+  for (absl::Span<const NewRecord> rest = records; !rest.empty();) {
     const absl::Span<const NewRecord> some = OfOneSeries(rest);
     const std::shared_ptr<MemorySeries> series = series_.Find(some[0].series);
     if (series != nullptr) {
@@ -129,7 +116,6 @@ std::vector<PutResult> MemoryStore::PutIfAbsent(absl::Span<const NewRecord> reco
     }
     rest.remove_prefix(some.size());
   }
-  if (parts > 2) UseLastSummaries(records, results);
   return results;
 }
 

@@ -247,23 +247,5 @@ TEST(ConvertTest, MessagesAreShortAndAlwaysText) {
   EXPECT_GT(large.message().size(), 1000U);
 }
 
-TEST(ConvertTest, HeadersAbsentFieldsStayAbsent) {
-  v1::ObservationHeader proto;
-  EXPECT_FALSE(FromProto(proto).index);
-  EXPECT_FALSE(FromProto(proto).num_observations);
-  proto.set_index(0);
-  proto.set_num_observations(0);
-  proto.set_session("s");
-  proto.set_dtype("F32");
-  proto.add_shape(2);
-  proto.add_shape(-3);
-  const ObservationHeader header = FromProto(proto);
-  EXPECT_EQ(header.index, 0);
-  EXPECT_EQ(header.num_observations, 0);
-  EXPECT_EQ(header.session, "s");
-  EXPECT_EQ(header.dtype, "F32");
-  EXPECT_EQ(header.shape, (std::vector<std::int64_t>{2, -3}));
-}
-
 }  // namespace
 }  // namespace calipers::server
