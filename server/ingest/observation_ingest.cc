@@ -91,7 +91,7 @@ void ObservationIngest::Reduced(const ReducedObservation& observation) {
   absl::StatusOr<InflightBudget::Lease> lease =
       shared_.budget->Reserve(static_cast<std::int64_t>(record->heap_bytes()));
   if (!lease.ok()) return Reject(ordinal, header.index, lease.status());
-  Add(ordinal, header.index, expected->session, std::move(expected->view.qparam_shape),
+  Add(ordinal, header.index, expected->session, ToShape(expected->view.qparam_shape),
       SeriesRecord::Make(*std::move(record), header.shape, worker_), std::nullopt,
       *std::move(lease));
   dropping_ = false;
@@ -130,11 +130,11 @@ absl::Status ObservationIngest::Start(const ObservationHeader& header, std::int6
   // Reserve before making the reducer, because its constructor allocates the memory.
   ASSIGN_OR_RETURN(InflightBudget::Lease lease, shared_.budget->Reserve(Reducer::StateBytes(
                                                     expected.dtype, expected.view, statistics)));
-  std::vector<std::int64_t> qparam_shape = expected.view.qparam_shape;
+  Shape qparam_shape = ToShape(expected.view.qparam_shape);
   Reducer reducer(expected.dtype, std::move(expected.view), expected.num_observations, statistics);
   tensor_.emplace(Tensor{ordinal, header.index, std::move(expected.session), series,
-                         std::move(qparam_shape), Shape(header.shape.begin(), header.shape.end()),
-                         std::move(lease), std::move(reducer)});
+                         std::move(qparam_shape), ToShape(header.shape), std::move(lease),
+                         std::move(reducer)});
   return absl::OkStatus();
 }
 
@@ -211,8 +211,7 @@ void ObservationIngest::Complete() {
 }
 
 void ObservationIngest::Add(std::int64_t ordinal, std::optional<BatchIndex> index,
-                            const std::shared_ptr<Session>& session,
-                            std::vector<std::int64_t> qparam_shape,
+                            const std::shared_ptr<Session>& session, Shape qparam_shape,
                             std::shared_ptr<const SeriesRecord> observed,
                             std::optional<SeriesId> began_in, InflightBudget::Lease lease) {
   absl::Status allowed = session->CheckPolicy(observed->record);

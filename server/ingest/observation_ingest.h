@@ -95,7 +95,7 @@ class ObservationIngest {
     std::optional<BatchIndex> index;
     std::shared_ptr<Session> session;
     SeriesId series;
-    std::vector<std::int64_t> qparam_shape;
+    Shape qparam_shape;
     Shape shape;
     InflightBudget::Lease lease;
     Reducer reducer;
@@ -117,7 +117,7 @@ class ObservationIngest {
   // Adds a record to those of the next Commit, with the memory that it reserves until it is stored.
   // `began_in` is the series in which its tensor began; nullopt if the worker reduced it.
   void Add(std::int64_t ordinal, std::optional<BatchIndex> index,
-           const std::shared_ptr<Session>& session, std::vector<std::int64_t> qparam_shape,
+           const std::shared_ptr<Session>& session, Shape qparam_shape,
            std::shared_ptr<const SeriesRecord> observed, std::optional<SeriesId> began_in,
            InflightBudget::Lease lease);
   void Complete();

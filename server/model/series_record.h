@@ -16,6 +16,10 @@ namespace calipers::server {
 /// A tensor's dimensions, outermost first.
 using Shape = absl::InlinedVector<std::int64_t, 4>;
 
+inline Shape ToShape(absl::Span<const std::int64_t> dimensions) {
+  return Shape(dimensions.begin(), dimensions.end());
+}
+
 /// An observation as it is stored in a series: the record and the facts that came with it.
 struct SeriesRecord {
   /// If `dropped`, it holds only the dtype and num_observations.
@@ -32,8 +36,8 @@ struct SeriesRecord {
                                                   absl::Span<const std::int64_t> shape,
                                                   std::shared_ptr<const std::string> worker) {
     const Digest digest = DigestOf(record);
-    return std::make_shared<const SeriesRecord>(SeriesRecord{
-        std::move(record), digest, Shape(shape.begin(), shape.end()), std::move(worker)});
+    return std::make_shared<const SeriesRecord>(
+        SeriesRecord{std::move(record), digest, ToShape(shape), std::move(worker)});
   }
 
   /// A copy without the values of its record.

@@ -112,20 +112,23 @@ absl::Status Session::CheckPolicy(const Record& record) const {
 
 Ack Session::Acknowledge(SeriesId series, const PutResult& result) {
   Ack ack = server::Acknowledge(name(), result);
-  if (ack.outcome != Outcome::kStored && ack.outcome != Outcome::kConflict) return ack;
+  // The summary counts the other records of the call, too, also if this one is a duplicate.
+  if (result.summary != nullptr) Reached(series, *result.summary);
+  if (ack.outcome == Outcome::kStored || ack.outcome == Outcome::kConflict) feed_->Changed(name());
+  return ack;
+}
+
+void Session::Reached(SeriesId series, const SeriesSummary& summary) {
   {
     absl::MutexLock lock(&mu_);
-    const BatchIndex prefix = result.summary.contiguous_prefix;
-    const BatchIndex due =
-        std::max(next_checkpoint_, result.summary.checkpoint_end + CheckpointEvery());
+    const BatchIndex prefix = summary.contiguous_prefix;
+    const BatchIndex due = std::max(next_checkpoint_, summary.checkpoint_end + CheckpointEvery());
     if (series == series_ && !deleted_ && prefix >= due) {
       next_checkpoint_ = prefix + CheckpointEvery();
       checkpoint_due_ = true;
     }
   }
-  waiter_.Reached(series, result.summary.count);
-  feed_->Changed(name());
-  return ack;
+  waiter_.Reached(series, summary.count);
 }
 
 BatchIndex Session::CheckpointEvery() const {

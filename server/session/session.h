@@ -141,6 +141,8 @@ class Session {
     absl::StatusOr<bool> Next(SeriesReader::Entry& entry);
   };
 
+  // Reports that a put left `series` with this summary.
+  void Reached(SeriesId series, const SeriesSummary& summary) ABSL_LOCKS_EXCLUDED(mu_);
   // The store's facts of `series`. They are empty if the series no longer exists: then the session
   // is being reset or deleted. `problem` names the session.
   SeriesFacts FactsOf(SeriesId series) const;

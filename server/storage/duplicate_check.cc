@@ -11,6 +11,9 @@
 namespace calipers::server {
 namespace {
 
+// Up to this many pending records, a scan takes less time than filling a map.
+constexpr std::size_t kMaxScanned = 16;
+
 DuplicateCheck::Decision Refuse(absl::Status status) {
   return {DuplicateCheck::Place::kRefused, -1, std::move(status)};
 }
@@ -53,6 +56,11 @@ DuplicateCheck::Decision DuplicateCheck::Decide(const SeriesFacts& facts, const 
 }
 
 const SeriesRecord* DuplicateCheck::Find(BatchIndex index) {
+  if (pending_.size() <= kMaxScanned) {
+    const auto it = std::find_if(pending_.begin(), pending_.end(),
+                                 [=](const Pending& one) { return one.index == index; });
+    return it == pending_.end() ? nullptr : it->record->observed.get();
+  }
   for (; indexed_ < pending_.size(); ++indexed_) {
     by_index_.emplace(pending_[indexed_].index, indexed_);
   }

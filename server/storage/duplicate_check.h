@@ -66,13 +66,13 @@ class DuplicateCheck {
 
   const SessionIdentity* identity_;
   absl::InlinedVector<Pending, 1> pending_;
-  // Positions in pending_ of its first `indexed_` records. Filled by Find.
+  // Positions in pending_ of its first `indexed_` records. Filled by Find if there are many.
   absl::flat_hash_map<BatchIndex, std::size_t> by_index_;
   std::size_t indexed_ = 0;
   // The end index and the common properties of the pending records.
   BatchIndex end_ = 0;
   const Record* first_ = nullptr;
-  const std::vector<std::int64_t>* qparam_shape_ = nullptr;
+  const Shape* qparam_shape_ = nullptr;
   std::int64_t conflicts_with_stored_ = 0;
   std::int64_t conflicts_with_pending_ = 0;
 };

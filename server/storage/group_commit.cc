@@ -43,15 +43,17 @@ void GroupCommit::Run() {
 
 void GroupCommit::Commit(std::vector<Request> requests) {
   std::vector<NewRecord> records;
+  std::size_t count = 0;
+  for (const Request& request : requests) count += request.records.size();
+  records.reserve(count);
   for (Request& request : requests) {
     std::move(request.records.begin(), request.records.end(), std::back_inserter(records));
   }
   const std::vector<PutResult> results = store_->PutIfAbsent(records);
   auto rest = absl::MakeConstSpan(results);
   for (Request& request : requests) {
-    const std::size_t count = request.records.size();
-    std::move(request.done)(rest.first(count));
-    rest.remove_prefix(count);
+    std::move(request.done)(rest.first(request.records.size()));
+    rest.remove_prefix(request.records.size());
   }
 }
 

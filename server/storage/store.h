@@ -36,7 +36,7 @@ struct NewRecord {
   std::optional<BatchIndex> index;
   std::shared_ptr<const SeriesRecord> observed;
   /// The qparam shape of the view in which the tensor was reduced.
-  std::vector<std::int64_t> qparam_shape = {};
+  Shape qparam_shape = {};
 };
 
 /// The result of putting a record.
@@ -52,9 +52,10 @@ struct PutResult {
   /// The record's index; -1 if the record was refused and no index was given.
   BatchIndex index = -1;
   absl::Status status = {};
-  /// The series after this record was put; set for kStored, kDuplicate and kConflict. It may
-  /// include later records of the same call, and records that other servers put.
-  SeriesSummary summary = {};
+  /// The series after this record was put, or null. Among the results of a series that are
+  /// kStored, kDuplicate or kConflict, at least the last has a summary. It may include records
+  /// that other servers put.
+  std::shared_ptr<const SeriesSummary> summary = {};
 };
 
 /// The saved fold of a series' first records, so that they need not be read again.

@@ -34,7 +34,7 @@ inline server::Ack AddRecord(server::Store& store, server::Session& session,
   if (!series.ok()) return rejected(series.status());
   const auto observed = server::SeriesRecord::Make(*record, qparam_shape,
                                                    std::make_shared<const std::string>(worker));
-  const server::NewRecord added{*series, index, observed, qparam_shape};
+  const server::NewRecord added{*series, index, observed, server::ToShape(qparam_shape)};
   return session.Acknowledge(*series, store.PutIfAbsent({&added, 1}).at(0));
 }
 

@@ -1,6 +1,8 @@
 #include "server/storage/memory/memory_series.h"
 
+#include <algorithm>
 #include <cassert>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "core/limits.h"
@@ -42,9 +44,11 @@ void MemorySeries::PutIfAbsent(absl::Span<const NewRecord> records, ByteBudget& 
   absl::MutexLock lock(&mu_);
   const std::size_t before = results.size();
   for (const NewRecord& record : records) results.push_back(Put(record, budget));
-  const SeriesSummary summary = facts_.Summary();
-  for (std::size_t i = before; i < results.size(); ++i) {
-    if (results[i].outcome != PutResult::kRefused) results[i].summary = summary;
+  const auto last =
+      std::find_if(results.rbegin(), results.rend() - before,
+                   [](const PutResult& one) { return one.outcome != PutResult::kRefused; });
+  if (last != results.rend() - before) {
+    last->summary = std::make_shared<const SeriesSummary>(facts_.Summary());
   }
 }
 

@@ -9,15 +9,12 @@
 namespace calipers::server {
 namespace {
 
-// Number of records after which the facts row is written again. Up to this many records may have to
-// be read after a restart.
-constexpr std::int64_t kRecordsARow = 64;
-
 // A row with many ranges and workers is large. It is written less often, so that its cost for each
 // record stays constant.
 std::int64_t RecordsBetweenRows(const SeriesFacts& facts) {
-  return std::max(kRecordsARow, facts.indices.MissingRangeCount() +
-                                    static_cast<std::int64_t>(facts.coverage.workers.size()));
+  return std::max(
+      kRecordsBetweenFactsRows,
+      facts.indices.MissingRangeCount() + static_cast<std::int64_t>(facts.coverage.workers.size()));
 }
 
 }  // namespace

@@ -20,6 +20,11 @@
 
 namespace calipers::server {
 
+/// The number of records after which a series' facts row is written again. After a restart, up to
+/// this many records have to be read. A row takes as long as several records, because it names
+/// every worker.
+inline constexpr std::int64_t kRecordsBetweenFactsRows = 256;
+
 /// A run of the RocksDB store.
 struct LiveRun {
   explicit LiveRun(RunId run_id) : id(run_id) {}

@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "rocksdb/write_batch.h"
 #include "server/storage/duplicate_check.h"
@@ -40,10 +41,11 @@ class PutBatch {
     DuplicateCheck puts;
     // True if the series' facts row is in the batch.
     bool facts_saved = false;
-    SeriesSummary summary;
+    std::shared_ptr<const SeriesSummary> summary;
   };
 
-  Touched& Touch(const std::shared_ptr<LiveSeries>& series);
+  // The entry of `series`, whose facts are in memory then. The entry is made if there is none.
+  absl::StatusOr<Touched*> Touch(const std::shared_ptr<LiveSeries>& series);
   PutResult Decide(Touched& touched, const NewRecord& record);
   // The result of a record whose index is taken.
   PutResult Compare(Touched& touched, const NewRecord& record, BatchIndex index);

@@ -48,7 +48,7 @@ class SessionSeriesTest : public ::testing::Test {
     const NewRecord added{
         *session.CurrentSeries(), index,
         SeriesRecord::Make(*MakeRecord(-1, 1), kOne, std::make_shared<const std::string>("w")),
-        kOne};
+        ToShape(kOne)};
     return store_.PutIfAbsent({&added, 1}).at(0);
   }
   static PutResult Fail(BatchIndex index) {
@@ -286,6 +286,24 @@ TEST_P(ReopenTest, ReopenedSessionEqualsTheOriginal) {
       Outcome::kDuplicate);
   EXPECT_EQ(AddRecord(store_, *reopened, 1, kOne, MakeRecord(-spread, 0, 2), "w").outcome,
             Outcome::kConflict);
+}
+
+// Of the results of one call, only the last one of a series must have the summary.
+TEST_F(SessionSeriesTest, ADuplicateTellsOfTheRecordsBeforeIt) {
+  SessionSpec spec;
+  spec.retention = Retention::kFolded;
+  const auto session = Create("m/input", spec);
+  const auto observed =
+      SeriesRecord::Make(*MakeRecord(-1, 1), kOne, std::make_shared<const std::string>("w"));
+  std::vector<NewRecord> records;
+  for (BatchIndex i = 0; i < 200; ++i) {
+    records.push_back({*session->CurrentSeries(), i, observed, ToShape(kOne)});
+  }
+  records.push_back(records[0]);
+  const std::vector<PutResult> results = store_.PutIfAbsent(records);
+  ASSERT_EQ(results.back().outcome, PutResult::kDuplicate);
+  for (const PutResult& result : results) session->Acknowledge(records[0].series, result);
+  EXPECT_TRUE(session->ClaimDueCheckpoint());
 }
 
 TEST_F(SessionSeriesTest, FoldedSeriesDropsValuesAndAnswersForItsOwnObserverAlone) {

@@ -35,7 +35,7 @@ class DuplicateCheckTest : public ::testing::Test {
   }
   DuplicateCheck::Decision Decide(std::optional<BatchIndex> index,
                                   std::shared_ptr<const SeriesRecord> observed = MakeObserved(0),
-                                  std::vector<std::int64_t> shape = {1}) {
+                                  Shape shape = {1}) {
     records_.push_back({SeriesId{1}, index, std::move(observed), std::move(shape)});
     return check_.Decide(facts_, records_.back());
   }
@@ -75,6 +75,16 @@ TEST_F(DuplicateCheckTest, PendingRecordTakesItsIndexAndIsFound) {
     const SeriesRecord* const pending = records_.back().observed.get();
     EXPECT_EQ(Decide(index).place, Place::kTaken);
     EXPECT_EQ(check_.Find(index), pending);
+  }
+}
+
+TEST_F(DuplicateCheckTest, EachOfManyPendingRecordsIsFound) {
+  for (BatchIndex i = 0; i < 100; ++i) {
+    ASSERT_EQ(Decide(2 * i).place, Place::kFree) << i;
+    for (BatchIndex earlier = 0; earlier <= i; ++earlier) {
+      ASSERT_EQ(check_.Find(2 * earlier), records_[earlier].observed.get()) << i;
+      ASSERT_EQ(check_.Find(2 * earlier + 1), nullptr) << i;
+    }
   }
 }
 

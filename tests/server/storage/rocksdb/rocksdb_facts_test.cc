@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "rocksdb/db.h"
 #include "server/storage/rocksdb/keys.h"
+#include "server/storage/rocksdb/live_series.h"
 #include "server/storage/rows.h"
 #include "tests/server/storage/rocksdb/faulty_files.h"
 #include "tests/server/storage/rocksdb/rocksdb_fixture.h"
@@ -25,6 +26,8 @@ using calipers::testing::PutOne;
 using calipers::testing::ReadSeries;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
+
+constexpr BatchIndex kARow = kRecordsBetweenFactsRows;
 
 class FactsTest : public testing::RocksdbTest {
  protected:
@@ -87,7 +90,8 @@ TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   BatchIndex next = 0;
-  for (const BatchIndex count : {0, 1, 62, 1, 1, 200, 5}) {
+  for (const BatchIndex count : {BatchIndex{0}, BatchIndex{1}, kARow - 2, BatchIndex{1},
+                                 BatchIndex{1}, 3 * kARow + 8, BatchIndex{5}}) {
     for (BatchIndex i = 0; i < count; ++i) Put(series, next++);
     const SeriesFacts before = *store_->Facts(series);
     EXPECT_EQ(before.coverage.count, next);
@@ -101,7 +105,7 @@ TEST_F(FactsTest, AreTheSameAfterOpeningAgainHoweverManyRecordsThereAre) {
 TEST_F(FactsTest, ShapeWithoutDimensionsIsKept) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  for (BatchIndex i = 0; i < 64; ++i) {
+  for (BatchIndex i = 0; i < kARow; ++i) {
     const NewRecord record{series, i, MakeObserved(double(i)), {}};
     ASSERT_EQ(store_->PutIfAbsent({&record, 1})[0].outcome, PutResult::kStored);
   }
@@ -109,7 +113,7 @@ TEST_F(FactsTest, ShapeWithoutDimensionsIsKept) {
   EXPECT_EQ(before.qparam_shape, std::vector<std::int64_t>());
   Reopen();
   ExpectSame(*store_->Facts(series), before);
-  const NewRecord other{series, 64, MakeObserved(64), {1}};
+  const NewRecord other{series, kARow, MakeObserved(kARow), {1}};
   EXPECT_EQ(store_->PutIfAbsent({&other, 1})[0].outcome, PutResult::kRefused);
 }
 
@@ -135,12 +139,12 @@ TEST_F(FactsTest, FactsAreComputedForADirectoryWithoutRowsOfFacts) {
   const SeriesId plain = *store_->CreateSession(MakeIdentity("a"));
   const SeriesId folded = *store_->CreateSession(MakeIdentity("b"));
   const SeriesId sealed = *store_->CreateSession(MakeIdentity("c"));
-  for (BatchIndex i = 0; i < 100; ++i) {
+  for (BatchIndex i = 0; i < kARow; ++i) {
     for (const SeriesId series : {plain, folded, sealed}) Put(series, i);
   }
-  Put(plain, 200);
+  Put(plain, kARow + 100);
   ASSERT_OK(store_->WriteCheckpoint(folded, CheckpointOf(folded, 70), /*drop_values=*/true));
-  ASSERT_OK(store_->Seal(sealed, 100));
+  ASSERT_OK(store_->Seal(sealed, kARow));
   std::vector<SeriesFacts> before;
   for (const SeriesId series : {plain, folded, sealed}) {
     before.push_back(*store_->Facts(series));
@@ -152,7 +156,7 @@ TEST_F(FactsTest, FactsAreComputedForADirectoryWithoutRowsOfFacts) {
     ExpectSame(*store_->Facts(series), before[i++]);
   }
   // From now on, records are written with a row of facts.
-  Put(plain, 201);
+  Put(plain, kARow + 101);
   store_.reset();
   EXPECT_EQ(KeysOf(RowKind::kFacts).size(), 1U);
 }
@@ -160,7 +164,7 @@ TEST_F(FactsTest, FactsAreComputedForADirectoryWithoutRowsOfFacts) {
 TEST_F(FactsTest, AreReadWithoutTheRecords) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  for (BatchIndex i = 0; i < 128; ++i) Put(series, i);
+  for (BatchIndex i = 0; i < 2 * kARow; ++i) Put(series, i);
   store_.reset();
   {
     const std::vector<std::string> keys = KeysOf(RowKind::kObserved);
@@ -168,8 +172,8 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
     for (const std::string& key : keys) EXPECT_TRUE(db->Put({}, key, "damaged").ok());
   }
   Open();
-  EXPECT_EQ(store_->Facts(series)->coverage.count, 128);
-  EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, 128);
+  EXPECT_EQ(store_->Facts(series)->coverage.count, 2 * kARow);
+  EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, 2 * kARow);
   EXPECT_THAT(PutOne(*store_, series, 5, 5).status,
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 5")));
 }
@@ -177,8 +181,8 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
 TEST_F(FactsTest, DamagedRowGivesDataLossAndKeepsTheSeal) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
-  for (BatchIndex i = 0; i < 64; ++i) Put(series, i);
-  ASSERT_OK(store_->Seal(series, 64));
+  for (BatchIndex i = 0; i < kARow; ++i) Put(series, i);
+  ASSERT_OK(store_->Seal(series, kARow));
   store_.reset();
   {
     const std::vector<std::string> keys = KeysOf(RowKind::kFacts);
@@ -192,10 +196,10 @@ TEST_F(FactsTest, DamagedRowGivesDataLossAndKeepsTheSeal) {
   const auto facts = store_->Facts(series);
   ASSERT_OK(facts);
   EXPECT_THAT(facts->problem, loss);
-  EXPECT_EQ(facts->sealed_count, 64);
+  EXPECT_EQ(facts->sealed_count, kARow);
   EXPECT_EQ(facts->coverage.count, 0);
   EXPECT_THAT(PutOne(*store_, series, 1, 1).status, loss);
-  EXPECT_THAT(store_->Seal(series, 64), loss);
+  EXPECT_THAT(store_->Seal(series, kARow), loss);
   EXPECT_EQ(PutOne(*store_, *store_->ResetSession(series), 1, 1).outcome, PutResult::kStored);
 }
 
@@ -213,10 +217,11 @@ TEST_F(FactsTest, WriteThatFailedChangesNoneOfThem) {
                                           MakeNew(series, 70, 2), MakeNew(series, 0, 98)};
   const auto results = store_->PutIfAbsent(records);
   EXPECT_EQ(results[0].outcome, PutResult::kDuplicate);
-  EXPECT_EQ(results[0].summary.count, 70);
   EXPECT_EQ(results[1].outcome, PutResult::kUncertain);
   EXPECT_EQ(results[2].outcome, PutResult::kUncertain);
   EXPECT_EQ(results[3].outcome, PutResult::kConflict);
+  ASSERT_NE(results[3].summary, nullptr);
+  EXPECT_EQ(results[3].summary->count, 70);
   SeriesFacts expected = before;
   expected.conflict_count = 2;
   ExpectSame(*store_->Facts(series), expected);
