@@ -259,7 +259,7 @@ absl::StatusOr<GlobalScale> ExactGparam(const ElementRange& range, Dtype observe
   GlobalScale scale;
   QParamsNotes notes;
   if (bounds.IsZero()) {
-    notes.Add(QParamsTrap::kZeroRange, TrapOutcome::kFollowed, 0);
+    notes.Add(QParamsTrap::kGlobalScaleZeroRange, TrapOutcome::kFollowed, 0);
     scale.notes = std::move(notes).Release();
     return scale;
   }

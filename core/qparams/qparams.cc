@@ -65,6 +65,21 @@ Elements CastElements(const Elements& from, Dtype dtype) {
   return to;
 }
 
+// The traps of scales that were cast to the module's dtype.
+std::vector<QParamsNote> CastNotes(const Elements& calculated, const Elements& stored) {
+  QParamsNotes notes;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const auto met = [&](QParamsTrap trap) {
+      notes.Add(trap, TrapOutcome::kFollowed, static_cast<std::int64_t>(i));
+    };
+    const double before = calculated[i];
+    const double after = stored[i];
+    if (std::isfinite(before) && !std::isfinite(after)) met(QParamsTrap::kStoredScaleNotFinite);
+    if (before != 0 && after == 0) met(QParamsTrap::kStoredScaleZero);
+  }
+  return std::move(notes).Release();
+}
+
 // The greatest of all maxima and negated minima; NaN if any of them is NaN. `range` must have
 // elements.
 double AbsmaxOf(const ElementRange& range) {
@@ -135,7 +150,10 @@ QParams AsStored(QParams qparams, Dtype observed_dtype) {
   const Dtype dtype = ModuleScaleDtype(observed_dtype);
   qparams.zero_point.shape = qparams.scale.shape;
   Elements& scale = qparams.scale.elements;
-  if (scale.dtype != dtype) scale = CastElements(scale, dtype);
+  if (scale.dtype == dtype) return qparams;
+  const Elements calculated = std::exchange(scale, CastElements(scale, dtype));
+  const std::vector<QParamsNote> notes = CastNotes(calculated, scale);
+  qparams.notes.insert(qparams.notes.end(), notes.begin(), notes.end());
   return qparams;
 }
 

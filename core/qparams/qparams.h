@@ -117,7 +117,8 @@ absl::StatusOr<QParams> DeriveQParams(const ElementRange& range,
                                       const QuantizationArgs& args, const QParamsOptions& options);
 
 /// The parameters as a module holds them after llm-compressor's update_qparams: the scale is cast
-/// to ModuleScaleDtype(observed_dtype), and the zero point has the scale's shape.
+/// to ModuleScaleDtype(observed_dtype), and the zero point has the scale's shape. The notes have
+/// the traps of the cast, too.
 QParams AsStored(QParams qparams, Dtype observed_dtype);
 
 /// The parameters that a module has.

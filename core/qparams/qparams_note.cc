@@ -46,6 +46,13 @@ Words WordsOf(QParamsTrap trap) {
               "the global scale is that of the range"};
     case QParamsTrap::kGlobalScaleNotFinite:
       return {"2688 / absmax is not finite in F32", "the global scale is infinite", ""};
+    case QParamsTrap::kGlobalScaleZeroRange:
+      return {"the range behind the global scale is [0, 0]", "the global scale is 1", ""};
+    case QParamsTrap::kStoredScaleNotFinite:
+      return {"the scale is above what the module's dtype holds", "the stored scale is infinite",
+              ""};
+    case QParamsTrap::kStoredScaleZero:
+      return {"the scale is below what the module's dtype holds", "the stored scale is 0", ""};
   }
   return {"?", "?", "?"};
 }
@@ -78,6 +85,12 @@ absl::string_view TrapName(QParamsTrap trap) {
       return "global_scale_reset";
     case QParamsTrap::kGlobalScaleNotFinite:
       return "global_scale_not_finite";
+    case QParamsTrap::kGlobalScaleZeroRange:
+      return "global_scale_zero_range";
+    case QParamsTrap::kStoredScaleNotFinite:
+      return "stored_scale_not_finite";
+    case QParamsTrap::kStoredScaleZero:
+      return "stored_scale_zero";
   }
   return "?";
 }

@@ -42,6 +42,13 @@ enum class QParamsTrap : std::uint8_t {
   /// 2688 / absmax is computed in float64 and finite there, but the global scale is infinite in
   /// float32.
   kGlobalScaleNotFinite = 12,
+  /// The range behind the global scale is [0, 0]. 1 replaces 2688 / 0.
+  kGlobalScaleZeroRange = 13,
+  /// The module's dtype is F16, because the tensor is not of a dtype that PyTorch computes in, and
+  /// the scale is above the greatest value of F16.
+  kStoredScaleNotFinite = 14,
+  /// The same, and the scale is below the least value of F16.
+  kStoredScaleZero = 15,
 };
 
 /// How a trap was handled.

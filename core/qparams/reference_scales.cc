@@ -338,7 +338,7 @@ void AddGparamNote(bool zero_range, double absmax, GlobalScale& scale) {
   QParamsNotes notes;
   const auto met = [&notes](QParamsTrap trap) { notes.Add(trap, TrapOutcome::kFollowed, 0); };
   if (zero_range) {
-    met(QParamsTrap::kZeroRange);
+    met(QParamsTrap::kGlobalScaleZeroRange);
   } else if (scale.value == 0) {
     met(QParamsTrap::kGlobalScaleZero);
   } else if (!std::isfinite(scale.value)) {

@@ -26,6 +26,9 @@ TEST(NoteTextTest, NamesTheTrapTheParametersAndTheOutcome) {
   EXPECT_EQ(NoteText({QParamsTrap::kGlobalScaleReset, TrapOutcome::kRepaired, 1, 0}),
             "2688 / absmax is not finite in the observed dtype (1 parameter, first 0): the global "
             "scale is that of the range");
+  EXPECT_EQ(NoteText({QParamsTrap::kGlobalScaleZeroRange, TrapOutcome::kFollowed, 1, 0}),
+            "the range behind the global scale is [0, 0] (1 parameter, first 0): the global scale "
+            "is 1");
 }
 
 }  // namespace

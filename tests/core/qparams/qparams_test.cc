@@ -407,6 +407,37 @@ TEST(QParamsTrapTest, NanAndInfinityGiveNoScale) {
   }
 }
 
+// PyTorch folds tensors of integers in float32, and a module's scale of them is float16.
+TEST(QParamsTrapTest, ScaleThatTheModuleCannotHold) {
+  const ElementRange range = RangeOf(Dtype::kF32, {-1, -1e7, -1e-9, 0}, {1, 1e7, 1e-9, 0});
+  const QParams stored =
+      AsStored(Calculated(range, Int(8, true), In(Arithmetic::kReference)), Dtype::kI32);
+  EXPECT_EQ(stored.scale.elements.dtype, Dtype::kF16);
+  EXPECT_EQ(stored.scale.elements[1], kInf);
+  EXPECT_EQ(stored.scale.elements[2], 0);
+  EXPECT_THAT(
+      stored.notes,
+      ElementsAre(QParamsNote{QParamsTrap::kZeroRange, TrapOutcome::kFollowed, 1, 3},
+                  QParamsNote{QParamsTrap::kStoredScaleNotFinite, TrapOutcome::kFollowed, 1, 1},
+                  QParamsNote{QParamsTrap::kStoredScaleZero, TrapOutcome::kFollowed, 1, 2}));
+  // A scale that was infinite before has its own note alone.
+  const QParams infinite = AsStored(
+      Calculated(RangeOf(Dtype::kF32, {0}, {kInf}), Int(8, true), In(Arithmetic::kReference)),
+      Dtype::kI32);
+  EXPECT_THAT(Followed(infinite.notes), ElementsAre(QParamsTrap::kScaleNotFinite));
+}
+
+TEST(QParamsTrapTest, GlobalScaleOfAZeroRangeIsOne) {
+  const ElementRange zero = RangeOf(Dtype::kF32, {0}, {0});
+  for (const Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kExact}) {
+    const QParams qparams =
+        *DeriveQParams(zero, Shape{1}, zero, WeightsOf("NVFP4"), In(arithmetic));
+    EXPECT_THAT(Unpacked(qparams.global_scale->elements), ElementsAre(1));
+    EXPECT_THAT(Followed(qparams.notes),
+                ElementsAre(QParamsTrap::kGlobalScaleZeroRange, QParamsTrap::kZeroRange));
+  }
+}
+
 TEST(QParamsTrapTest, ZeroPointOfAZeroRangeIsUndefined) {
   const ElementRange zero = RangeOf(Dtype::kF32, {0}, {0});
   const QParams reference = Calculated(zero, Int(8, false), In(Arithmetic::kReference));
