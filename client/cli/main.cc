@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <iostream>
 
 #include "client/cli/commands/command.h"
 
@@ -15,8 +16,9 @@ constexpr char kFooter[] = R"(Examples:
 
 calipers COMMAND --help lists the flags of a command, with examples.
 
-Exit status: 0 done; 1 something was refused; 2 wrong usage; 3 the server cannot be
-reached; 4 the session does not exist or has no answer yet.)";
+Exit status: 0 done; 1 something was refused, or the output could not be written;
+2 wrong usage; 3 the server cannot be reached; 4 the session does not exist or has no
+answer yet.)";
 
 void AddGlobalOptions(CLI::App& app, Global& global) {
   app.add_option("--server", global.server, "HOST:PORT of the server")
@@ -30,6 +32,24 @@ void AddGlobalOptions(CLI::App& app, Global& global) {
       ->check(CLI::Range(0.01, 1e6))
       ->capture_default_str();
   app.add_flag("--json", global.json, "Print JSON for programs");
+}
+
+// By default, CLI11 gives an option of several values everything up to the next option. A pattern
+// after it would be taken for a value.
+void TakeOneValueEach(CLI::App& app) {
+  for (CLI::Option* const option : app.get_options()) {
+    if (!option->get_positional()) option->allow_extra_args(false);
+  }
+  for (CLI::App* const command : app.get_subcommands({})) TakeOneValueEach(*command);
+}
+
+// The exit status: `status`, unless a part of the output is lost.
+int AfterOutput(int status) {
+  std::cout.flush();
+  if (std::cout) return status;
+  std::cerr
+      << "calipers: the standard output could not be written completely: its disk may be full\n";
+  return status == calipers::client::kDone ? calipers::client::kSomeRefused : status;
 }
 
 }  // namespace
@@ -52,12 +72,13 @@ int main(int argc, char** argv) {
         calipers::client::AddPlot, calipers::client::AddBackup}) {
     add(app, selected);
   }
+  TakeOneValueEach(app);
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // CLI11 reports errors, help and version as exceptions. Help and version have status 0.
-    return app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage;
+    return AfterOutput(app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage);
   }
-  return selected(global);
+  return AfterOutput(selected(global));
 }

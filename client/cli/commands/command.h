@@ -19,7 +19,7 @@ namespace calipers::client {
 /// Exit statuses; `calipers --help` lists them.
 enum ExitStatus : int {
   kDone = 0,
-  kSomeRefused = 1,
+  kSomeRefused = 1,  // or the output could not be written
   kUsage = 2,
   kUnreachable = 3,
   kNoAnswer = 4,
