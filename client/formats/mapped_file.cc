@@ -25,15 +25,36 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is not a regular file"));
   }
   const auto size = static_cast<std::size_t>(info.st_size);
-  if (size == 0) return MappedFile({});
+  if (size == 0) return MappedFile(path, info, {});
   void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
   if (start == MAP_FAILED) return absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", path));
-  return MappedFile({static_cast<const std::byte*>(start), size});
+  return MappedFile(path, info, {static_cast<const std::byte*>(start), size});
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+absl::Status MappedFile::CheckUnchanged() const {
+  struct stat now = {};
+  std::string change;
+  if (stat(path_.c_str(), &now) != 0) {
+    change = "it was removed";
+  } else if (now.st_dev != info_.st_dev || now.st_ino != info_.st_ino) {
+    change = "another file took its place";
+  } else if (now.st_size != info_.st_size) {
+    change = absl::StrCat("it had ", info_.st_size, " bytes, and has ", now.st_size);
+  } else if (now.st_mtim.tv_sec != info_.st_mtim.tv_sec ||
+             now.st_mtim.tv_nsec != info_.st_mtim.tv_nsec) {
+    change = "it was written";
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(path_, " changed while it was read: ", change));
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), info_(other.info_), bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(info_, other.info_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }

@@ -1,9 +1,13 @@
 #ifndef CALIPERS_CLIENT_FORMATS_MAPPED_FILE_H_
 #define CALIPERS_CLIENT_FORMATS_MAPPED_FILE_H_
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -22,8 +26,17 @@ class MappedFile {
 
   absl::Span<const std::byte> bytes() const { return bytes_; }
 
+  /// DATA_LOSS, with the path and what changed, if the file was written, cut off, replaced
+  /// or removed since Open. Mapped bytes follow the file: a part that was cut off reads as zeros,
+  /// or ends the program.
+  absl::Status CheckUnchanged() const;
+
  private:
-  explicit MappedFile(absl::Span<const std::byte> bytes) : bytes_(bytes) {}
+  MappedFile(std::string path, const struct stat& info, absl::Span<const std::byte> bytes)
+      : path_(std::move(path)), info_(info), bytes_(bytes) {}
+
+  std::string path_;
+  struct stat info_;
   absl::Span<const std::byte> bytes_;
 };
 

@@ -57,7 +57,8 @@ bool Same(const v1::SeriesRecord& a, const v1::SeriesRecord& b) {
   if (!SameStatistics(a.observation(), b.observation()) && a.digest() != b.digest()) return false;
   const v1::ReducedObservation& x = a.observation();
   const v1::ReducedObservation& y = b.observation();
-  return x.header().dtype() == y.header().dtype() &&
+  // Without elements, the dtype means nothing.
+  return (x.header().dtype() == y.header().dtype() || (IsEmpty(a) && IsEmpty(b))) &&
          x.header().num_observations() == y.header().num_observations() && x.min() == y.min() &&
          x.max() == y.max() && x.global_min() == y.global_min() && x.global_max() == y.global_max();
 }
@@ -69,16 +70,18 @@ class SessionMerge {
 
   // Called in the order of the files.
   void Add(const RunFileSession& session) {
+    v1::Session header = session.session();
+    if (!session.HasElements()) header.clear_observed_dtype();
     if (cursors_.empty()) {
       id_ = session.id();
-      session_ = session.session();
-    } else if (const std::string difference = DifferenceOf(session); !difference.empty()) {
+      session_ = header;
+    } else if (const std::string difference = DifferenceOf(session, header); !difference.empty()) {
       counts_.rejected += session.size();
       events_.refused(absl::StrCat(id_, ": one of the files has ", difference, "; its ",
                                    session.size(), " records are left out"));
       return;
     }
-    Complete(session_, session.session());
+    Complete(session_, header);
     if (!qparam_shape_) qparam_shape_ = ShapeIn(session);
     cursors_.emplace_back(&session);
   }
@@ -100,8 +103,8 @@ class SessionMerge {
     return std::vector<std::int64_t>(shape.begin(), shape.end());
   }
 
-  std::string DifferenceOf(const RunFileSession& session) const {
-    std::string difference = Difference(session_, session.session());
+  std::string DifferenceOf(const RunFileSession& session, const v1::Session& header) const {
+    std::string difference = Difference(session_, header);
     const auto shape = ShapeIn(session);
     if (difference.empty() && shape && qparam_shape_ && *shape != *qparam_shape_) {
       difference = "records of another qparam shape";

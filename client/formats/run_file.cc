@@ -50,6 +50,10 @@ absl::StatusOr<RunFile> RunFile::Open(const std::string& path) {
   return file;
 }
 
+absl::Status RunFile::CheckUnchanged() const {
+  return file_ == nullptr ? absl::OkStatus() : file_->CheckUnchanged();
+}
+
 absl::StatusOr<RunFile> RunFile::Parse(absl::Span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(auto metadata, ParseSafetensorsMetadata(bytes));
   RETURN_IF_ERROR(CheckFormat(metadata));
@@ -66,7 +70,8 @@ absl::StatusOr<RunFile> RunFile::Parse(absl::Span<const std::byte> bytes) {
     if (!IsSessionId(name)) {
       return absl::InvalidArgumentError("its metadata names a session that none can have");
     }
-    ASSIGN_OR_RETURN(RunFileSession session, RunFileSessionParser(&tensors, name).Parse(text));
+    RunFileSessionParser parser(&tensors, name, metadata.contains(names::kChecksum));
+    ASSIGN_OR_RETURN(RunFileSession session, std::move(parser).Parse(text));
     file.sessions_.push_back(std::move(session));
   }
   return file;

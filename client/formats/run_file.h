@@ -21,6 +21,9 @@ class RunFile {
   /// Same as Open, for bytes that must outlive the result.
   static absl::StatusOr<RunFile> Parse(absl::Span<const std::byte> bytes);
 
+  /// As MappedFile::CheckUnchanged, for a file that was opened.
+  absl::Status CheckUnchanged() const;
+
   /// The run's name, without "runs/".
   const std::string& run() const { return run_; }
   /// Sorted by id.

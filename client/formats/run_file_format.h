@@ -17,6 +17,9 @@ inline constexpr char kSession[] = "session";
 inline constexpr char kWorkers[] = "workers";
 inline constexpr char kAnswer[] = "answer";
 inline constexpr char kNoAnswer[] = "no_answer";
+// Also a key of the file's metadata: then every session has the member.
+inline constexpr char kChecksum[] = "checksum";
+inline constexpr char kChecksumKind[] = "xxh3-128";
 
 // Tensors of a session. The full name is the session's id, a slash, and one of these.
 inline constexpr char kIndex[] = "index";

@@ -29,6 +29,9 @@ class RunFileSession {
   /// True if at least one record has values. Then qparam_shape is the shape of min and max; it may
   /// have no dimension.
   bool HasValues() const { return !values_[0].empty(); }
+  /// True if at least one record has elements, whose values may have been dropped. Otherwise the
+  /// dtype means nothing.
+  bool HasElements() const { return has_elements_; }
 
  private:
   friend class RunFileCursor;
@@ -38,6 +41,7 @@ class RunFileSession {
   v1::Session session_;
   std::vector<std::string> workers_;
   std::string dtype_;
+  bool has_elements_ = false;
   Int64Column index_, num_observations_, worker_, rank_, shape_;
   absl::Span<const std::byte> digest_, has_values_;
   // min, max, global_min and global_max of the records that have values, and the bytes of one row

@@ -1,16 +1,22 @@
 #include "client/formats/run_file_session_parser.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/formats/bounded_json.h"
+#include "client/formats/checksum.h"
 #include "client/formats/quoted.h"
+#include "client/formats/record_from_proto.h"
 #include "client/formats/run_file_format.h"
+#include "core/digest/digest.h"
 #include "core/limits.h"
 #include "core/reduce/geometry.h"
+#include "core/reduce/statistics/registry.h"
 #include "core/status_macros.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -38,16 +44,21 @@ absl::Status CheckEach(const Int64Column& numbers, const char* name, std::int64_
 }  // namespace
 
 absl::StatusOr<RunFileSession> RunFileSessionParser::Parse(const std::string& metadata) && {
-  absl::Status status = ParseMetadata(metadata);
+  const json parsed = ParseBoundedJson(metadata, kMaxDepth);
+  absl::Status status = ParseMetadata(parsed);
   if (status.ok()) status = ParseColumns();
   if (status.ok()) status = CheckNumbers();
-  if (status.ok()) return std::move(session_);
+  if (status.ok()) status = CheckDigests();
+  if (status.ok()) status = CheckChecksum(parsed);
+  if (status.ok()) {
+    session_.has_elements_ = AnyHasElements();
+    return std::move(session_);
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("session ", session_.id_, ": ", Printable(status.message())));
 }
 
-absl::Status RunFileSessionParser::ParseMetadata(const std::string& metadata) {
-  const json parsed = ParseBoundedJson(metadata, kMaxDepth);
+absl::Status RunFileSessionParser::ParseMetadata(const json& parsed) {
   if (!parsed.is_object() || !parsed.contains(names::kSession) ||
       !parsed.contains(names::kWorkers) || !parsed[names::kWorkers].is_array()) {
     return absl::InvalidArgumentError("its metadata is no object with session and workers");
@@ -63,6 +74,28 @@ absl::Status RunFileSessionParser::ParseMetadata(const std::string& metadata) {
   session_.session_.clear_progress();
   session_.session_.clear_problem();
   return ParseWorkers(parsed[names::kWorkers]);
+}
+
+absl::Status RunFileSessionParser::CheckChecksum(const json& metadata) const {
+  const auto written = metadata.find(names::kChecksum);
+  if (written == metadata.end() && !has_checksum_) return absl::OkStatus();
+  std::vector<std::string> tensors = {
+      names::kIndex,     names::kNumObservations, names::kWorker,  names::kRank, names::kShape,
+      names::kDigest,    names::kHasValues,       names::kMin,     names::kMax,  names::kGlobalMin,
+      names::kGlobalMax, names::kRangeMin,        names::kRangeMax};
+  for (const std::string& name : session_.session_.statistics()) {
+    tensors.push_back(absl::StrCat(names::kStatistics, "/", name));
+    tensors.push_back(absl::StrCat(tensors.back(), "/", names::kEnd));
+  }
+  std::map<std::string, Checksum> checksums;
+  for (const std::string& name : tensors) {
+    const auto found = tensors_->find(absl::StrCat(session_.id_, "/", name));
+    if (found != tensors_->end()) checksums.emplace(name, ChecksumOf(found->second.data));
+  }
+  if (written != metadata.end() && *written == SessionChecksum(checksums, metadata))
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "it does not match its checksum: the file is damaged (export the run again)");
 }
 
 absl::Status RunFileSessionParser::ParseWorkers(const json& workers) {
@@ -189,6 +222,37 @@ absl::Status RunFileSessionParser::CheckNumbers() const {
   if (dimensions == session_.shape_.size()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "rank comes to ", dimensions, " dimensions; shape has ", session_.shape_.size()));
+}
+
+absl::Status RunFileSessionParser::CheckDigests() const {
+  // A digest covers statistics, and this version may not know all of them.
+  for (const std::string& name : session_.session_.statistics()) {
+    if (!FindStatistic(name).ok()) return absl::OkStatus();
+  }
+  for (RunFileCursor cursor(&session_); !cursor.done();) {
+    const v1::SeriesRecord given = cursor.Next();
+    if (IsDropped(given)) continue;
+    const absl::StatusOr<Record> record = ToRecord(given);
+    Digest digest;
+    std::memcpy(digest.data(), given.digest().data(), digest.size());
+    if (record.ok() && IsDigestOf(digest, *record)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("record ", given.observation().header().index(),
+                                                   " does not match its digest: the file is "
+                                                   "damaged (export the run again)"));
+  }
+  return absl::OkStatus();
+}
+
+bool RunFileSessionParser::AnyHasElements() const {
+  std::int64_t at = 0;
+  for (std::int64_t i = 0; i < session_.size(); ++i) {
+    bool has_elements = true;
+    for (const std::int64_t end = at + session_.rank_[i]; at < end; ++at) {
+      has_elements = has_elements && session_.shape_[at] > 0;
+    }
+    if (has_elements) return true;
+  }
+  return false;
 }
 
 }  // namespace calipers::client

@@ -23,8 +23,10 @@ using TensorsByName = absl::flat_hash_map<std::string, TensorView>;
 /// Reads one session of a run file, and checks that its parts agree.
 class RunFileSessionParser {
  public:
-  /// `tensors` must outlive the parser.
-  RunFileSessionParser(const TensorsByName* tensors, std::string id) : tensors_(tensors) {
+  /// `tensors` must outlive the parser. With `has_checksum`, a session without a checksum is
+  /// refused.
+  RunFileSessionParser(const TensorsByName* tensors, std::string id, bool has_checksum)
+      : tensors_(tensors), has_checksum_(has_checksum) {
     session_.id_ = std::move(id);
   }
 
@@ -32,12 +34,17 @@ class RunFileSessionParser {
   absl::StatusOr<RunFileSession> Parse(const std::string& metadata) &&;
 
  private:
-  absl::Status ParseMetadata(const std::string& metadata);
+  absl::Status ParseMetadata(const nlohmann::json& parsed);
   absl::Status ParseWorkers(const nlohmann::json& workers);
   absl::Status ParseColumns();
   absl::Status ParseValues(Dtype dtype, std::int64_t count);
   absl::Status ParseStatistics(std::int64_t count);
   absl::Status CheckNumbers() const;
+  // Compares the session's tensors and its metadata with the checksum. Earlier versions wrote none.
+  absl::Status CheckChecksum(const nlohmann::json& metadata) const;
+  // Compares every record that has its values with its digest.
+  absl::Status CheckDigests() const;
+  bool AnyHasElements() const;
 
   // Finds the tensor of this name. INVALID_ARGUMENT if it does not exist or has another dtype, or
   // another shape if a shape is given.
@@ -47,6 +54,7 @@ class RunFileSessionParser {
   absl::StatusOr<Int64Column> FindNumbers(absl::string_view name, std::int64_t size) const;
 
   const TensorsByName* tensors_;
+  const bool has_checksum_;
   RunFileSession session_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/formats/checksum.h"
 #include "client/formats/number_format.h"
 #include "client/formats/run_file_format.h"
 #include "core/status_macros.h"
@@ -35,12 +36,22 @@ ordered_json RangeJson(const ElementRange& range) {
   return {{"min", NumberJson(range.min, 0)}, {"max", NumberJson(range.max, 0)}};
 }
 
+// Bytes that are not UTF-8 are replaced. Texts from a server are always UTF-8.
+std::string Text(const ordered_json& object) {
+  return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+nlohmann::json AsReadBack(const ordered_json& object) {
+  return nlohmann::json::parse(Text(object));
+}
+
 }  // namespace
 
 RunFileWriter::RunFileWriter(std::unique_ptr<SafetensorsWriter> file, const std::string& run)
     : file_(std::move(file)),
       metadata_{{names::kFormat, names::kFormatName},
                 {names::kVersion, names::kVersionNumber},
+                {names::kChecksum, names::kChecksumKind},
                 {names::kRun, run}} {}
 
 absl::StatusOr<std::unique_ptr<RunFileWriter>> RunFileWriter::Create(const std::string& path,
@@ -90,8 +101,9 @@ absl::Status RunFileWriter::EndSession(const std::vector<std::int64_t>& qparam_s
     json[names::kNoAnswer] = own.dropped() ? "values were dropped, and no fold of them was given"
                                            : "there is nothing to fold";
   }
-  // Bytes that are not UTF-8 are replaced. Texts from a server are always UTF-8.
-  metadata_[open_->id] = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  json[names::kChecksum] =
+      SessionChecksum(file_->LastChecksums(absl::StrCat(open_->id, "/")), AsReadBack(json));
+  metadata_[open_->id] = Text(json);
   open_.reset();
   return absl::OkStatus();
 }

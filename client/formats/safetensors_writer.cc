@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/formats/safetensors_format.h"
 #include "core/reduce/geometry.h"
@@ -74,6 +75,7 @@ class SafetensorsWriter::Tensor {
   const Dtype dtype;
   Spool* const spool;
   const std::int64_t begin;
+  RunningChecksum checksum;
 };
 
 absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(std::string path) {
@@ -108,6 +110,7 @@ absl::StatusOr<SafetensorsWriter::Tensor*> SafetensorsWriter::Begin(Dtype dtype)
 absl::Status SafetensorsWriter::Append(Tensor* tensor, absl::Span<const std::byte> elements) {
   RETURN_IF_ERROR(Write(tensor->spool->file, elements.data(), elements.size(), path_));
   tensor->spool->size += static_cast<std::int64_t>(elements.size());
+  tensor->checksum.Append(elements);
   return absl::OkStatus();
 }
 
@@ -120,11 +123,20 @@ absl::Status SafetensorsWriter::End(Tensor* tensor, const std::string& name,
                                                    " and ", DtypeName(tensor->dtype), " has ",
                                                    bytes, " bytes"));
   }
-  entries_.push_back(
-      {name, tensor->dtype, shape, tensor->spool, tensor->begin, tensor->spool->size});
+  entries_.push_back({name, tensor->dtype, shape, tensor->spool, tensor->begin, tensor->spool->size,
+                      tensor->checksum.Get()});
   tensor->spool->in_use = false;
   std::erase_if(tensors_, [tensor](const auto& open) { return open.get() == tensor; });
   return absl::OkStatus();
+}
+
+std::map<std::string, Checksum> SafetensorsWriter::LastChecksums(absl::string_view prefix) const {
+  std::map<std::string, Checksum> checksums;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (!absl::StartsWith(entry->name, prefix)) break;
+    checksums.emplace(entry->name.substr(prefix.size()), entry->checksum);
+  }
+  return checksums;
 }
 
 std::string SafetensorsWriter::Header(const std::map<std::string, std::string>& metadata) const {

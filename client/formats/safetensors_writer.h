@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "client/formats/checksum.h"
 #include "core/tensor/dtype.h"
 
 namespace calipers::client {
@@ -41,6 +42,10 @@ class SafetensorsWriter {
   /// INVALID_ARGUMENT if the tensor has another number of elements.
   absl::Status End(Tensor* tensor, const std::string& name, const std::vector<std::int64_t>& shape);
 
+  /// The checksums of the tensors that ended last and whose names begin with `prefix`, by the rest
+  /// of their names.
+  std::map<std::string, Checksum> LastChecksums(absl::string_view prefix) const;
+
   /// Writes the file, syncs it, and replaces an existing file. Every tensor must have ended.
   /// RESOURCE_EXHAUSTED if the disk is full, or if the header would exceed the limit of the format
   /// (100 MB: about 30,000 sessions of a run file).
@@ -55,6 +60,7 @@ class SafetensorsWriter {
     const Spool* spool;
     std::int64_t begin;  // in the spool
     std::int64_t end;
+    Checksum checksum;
   };
 
   explicit SafetensorsWriter(std::string path);

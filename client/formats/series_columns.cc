@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/formats/as_bytes.h"
+#include "client/formats/record_from_proto.h"
 #include "client/formats/run_file_format.h"
 #include "core/status_macros.h"
 
@@ -35,8 +36,11 @@ absl::Status SeriesColumns::AddNumber(Column column, std::int64_t number) {
 absl::Status SeriesColumns::Add(const v1::SeriesRecord& record) {
   const v1::ReducedObservation& observation = record.observation();
   const v1::ObservationHeader& header = observation.header();
-  if (size_ == 0) dtype_ = header.dtype();
-  if (header.dtype() != dtype_) {
+  // If every record is empty, the dtype of the first one is written.
+  const bool has_elements = !IsEmpty(record);
+  if (size_ == 0 || (has_elements && !has_elements_)) dtype_ = header.dtype();
+  has_elements_ = has_elements_ || has_elements;
+  if (has_elements && header.dtype() != dtype_) {
     return absl::InvalidArgumentError(absl::StrCat("record ", header.index(), " of ", session_id_,
                                                    " is of dtype ", header.dtype(),
                                                    "; those before it are of ", dtype_));

@@ -71,6 +71,7 @@ class SeriesColumns {
   // In the order of the first record that has values; begun with that record.
   std::vector<StatisticColumns> statistics_;
   std::string dtype_;
+  bool has_elements_ = false;
   std::int64_t size_ = 0;
   std::int64_t size_with_values_ = 0;
   std::int64_t dimensions_ = 0;

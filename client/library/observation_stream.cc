@@ -293,6 +293,9 @@ absl::Status ObservationStream::Reconnect(absl::Status why) {
       again.assign(pending_.begin(), pending_.end());
       if (!unreadable_.ok()) why = unreadable_;
     }
+    if (options_.check_data) {
+      if (absl::Status data = options_.check_data(); !data.ok()) why = std::move(data);
+    }
     if (!IsTransient(why) || attempt >= options_.max_attempts) {
       return GiveUp(why, attempt);
     }

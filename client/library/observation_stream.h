@@ -42,6 +42,9 @@ struct StreamOptions {
   /// The pause before the second attempt. It doubles for each further attempt, up to 5 s, and has a
   /// random part.
   absl::Duration backoff = absl::Milliseconds(50);
+  /// Called before the stream connects again to send data a second time, if set. The stream gives
+  /// up with its error. For data in files, which may have changed.
+  std::function<absl::Status()> check_data;
 };
 
 /// The outcomes of a stream's observations.

@@ -7,7 +7,7 @@ install(TARGETS calipers-server calipers RUNTIME DESTINATION ${CMAKE_INSTALL_BIN
 
 # Each library comes before the libraries that it uses.
 set(calipers_installed_libraries
-  calipers_client_library calipers_client_formats calipers_core_fold calipers_core_reduce
+  calipers_client_library calipers_client_formats calipers_core_fold calipers_core_digest calipers_core_reduce
   calipers_core_args calipers_core_tensor calipers_health_proto calipers_service_proto calipers_proto)
 install(TARGETS ${calipers_installed_libraries} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 

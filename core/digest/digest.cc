@@ -1,4 +1,4 @@
-#include "server/model/digest.h"
+#include "core/digest/digest.h"
 
 #include <xxhash.h>
 
@@ -11,7 +11,7 @@
 #include "core/reduce/statistics/registry.h"
 #include "core/tensor/dtype.h"
 
-namespace calipers::server {
+namespace calipers {
 namespace {
 
 // A hash of the dtype and num_observations, which are not in the values.
@@ -74,4 +74,11 @@ Digest DigestOf(const Record& record) {
   return digest;
 }
 
-}  // namespace calipers::server
+bool IsDigestOf(const Digest& digest, const Record& record) {
+  if (!record.empty()) return digest == DigestOf(record);
+  return std::any_of(kAllDtypes.begin(), kAllDtypes.end(), [&](Dtype dtype) {
+    return digest == DigestOf(Record::Empty(dtype, record.num_observations()));
+  });
+}
+
+}  // namespace calipers

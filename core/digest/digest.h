@@ -1,12 +1,12 @@
-#ifndef CALIPERS_SERVER_MODEL_DIGEST_H_
-#define CALIPERS_SERVER_MODEL_DIGEST_H_
+#ifndef CALIPERS_CORE_DIGEST_DIGEST_H_
+#define CALIPERS_CORE_DIGEST_DIGEST_H_
 
 #include <array>
 #include <cstddef>
 
 #include "core/reduce/record.h"
 
-namespace calipers::server {
+namespace calipers {
 
 /// The XXH3-128 of a record, in canonical, big-endian form. Digests are stored, so their
 /// computation must not change.
@@ -17,6 +17,10 @@ using Digest = std::array<std::byte, 16>;
 /// that are not registered are left out.
 Digest DigestOf(const Record& record);
 
-}  // namespace calipers::server
+/// True if `digest` is that of `record`. Empty records are equal in any dtype: a worker that saw no
+/// element of a module guesses the dtype, and may guess another one in its retry.
+bool IsDigestOf(const Digest& digest, const Record& record);
 
-#endif  // CALIPERS_SERVER_MODEL_DIGEST_H_
+}  // namespace calipers
+
+#endif  // CALIPERS_CORE_DIGEST_DIGEST_H_

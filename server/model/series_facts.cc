@@ -12,12 +12,11 @@ void SeriesFacts::Add(const SessionSpec& spec, BatchIndex index, const SeriesRec
   const Record& record = observed.record;
   [[maybe_unused]] const bool is_new = indices.Insert(index);
   assert(is_new);
-  assert(!dtype || *dtype == record.dtype());
-  dtype = record.dtype();
-  if (!record.empty() && !qparam_shape) {
-    qparam_shape.emplace(record_shape.begin(), record_shape.end());
+  if (!record.empty()) {
+    if (!dtype) dtype = record.dtype();
+    if (!qparam_shape) qparam_shape.emplace(record_shape.begin(), record_shape.end());
+    assert(*dtype == record.dtype() && record_shape == absl::MakeConstSpan(*qparam_shape));
   }
-  assert(record.empty() || record_shape == absl::MakeConstSpan(*qparam_shape));
   coverage.Add(spec, observed);
   assert(coverage.folded_count + coverage.empty_batches <= coverage.count);
 }
@@ -44,12 +43,13 @@ SeriesForm SeriesFacts::Form() const {
 
 absl::Status CheckFits(const SessionName& session, const SeriesForm& series,
                        const RecordForm& record) {
+  if (record.empty) return absl::OkStatus();
   if (series.dtype && record.dtype != *series.dtype) {
     return absl::InvalidArgumentError(
         absl::StrCat("dtype is ", DtypeName(record.dtype), "; session ", session.full(), " holds ",
                      DtypeName(*series.dtype), " records (reset it to use another dtype)"));
   }
-  if (!record.empty && series.qparam_shape && record.qparam_shape != *series.qparam_shape) {
+  if (series.qparam_shape && record.qparam_shape != *series.qparam_shape) {
     return absl::InvalidArgumentError(
         absl::StrCat("the shape gives qparam shape ", ShapeText(record.qparam_shape), "; session ",
                      session.full(), " holds records of ", ShapeText(*series.qparam_shape)));

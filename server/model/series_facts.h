@@ -38,12 +38,12 @@ struct SeriesSummary {
 /// The properties in which all records of a series agree, for one record.
 struct RecordForm {
   Dtype dtype = Dtype::kF32;
-  /// True if the tensor has no elements. Then its qparam shape is not compared.
+  /// True if the tensor has no elements. Then it fits every series.
   bool empty = false;
   absl::Span<const std::int64_t> qparam_shape;
 };
 
-/// The same properties for a series. A property is absent until a record has fixed it.
+/// The same properties for a series. They are absent until a record with elements has fixed them.
 struct SeriesForm {
   std::optional<Dtype> dtype;
   std::optional<absl::Span<const std::int64_t>> qparam_shape;
@@ -54,9 +54,8 @@ struct SeriesForm {
 struct SeriesFacts {
   IndexSet indices;
   SeriesCoverage coverage;
-  /// The dtype of all records; absent if there are no records.
+  /// The dtype and the qparam shape of all records that have elements; absent if there are none.
   std::optional<Dtype> dtype;
-  /// Absent if every record is empty.
   std::optional<std::vector<std::int64_t>> qparam_shape;
   /// The number of records, since the store was opened, whose index held a different record.
   std::int64_t conflict_count = 0;

@@ -8,8 +8,8 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
+#include "core/digest/digest.h"
 #include "core/reduce/record.h"
-#include "server/model/digest.h"
 
 namespace calipers::server {
 

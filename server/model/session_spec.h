@@ -26,7 +26,8 @@ struct SessionSpec {
   Arithmetic arithmetic = Arithmetic::kExact;
   NonFinitePolicy non_finite_policy = NonFinitePolicy::kPropagate;
   Weighting weighting = Weighting::kUniform;
-  /// The only dtype that the session accepts. Without it, the dtype of the first record.
+  /// The only dtype that the session accepts. Without it, the dtype of the first record that has
+  /// elements. Empty observations are accepted in any dtype.
   std::optional<Dtype> dtype;
   Retention retention = Retention::kSeries;
   /// The statistics that each record holds beside its range.

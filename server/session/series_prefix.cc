@@ -22,7 +22,7 @@ absl::StatusOr<SeriesPrefix> SeriesPrefix::Restore(const SessionSpec* spec,
   }
   prefix.coverage_ = std::move(state.coverage);
   prefix.end_ = checkpoint.prefix_end;
-  if (prefix.end_ > 0) prefix.dtype_ = state.dtype;
+  prefix.dtype_ = state.dtype;
   return prefix;
 }
 
@@ -31,15 +31,15 @@ Checkpoint SeriesPrefix::Save(const std::optional<std::vector<std::int64_t>>& qp
   return {end_, EncodeState({.observer_state = std::move(state.observer),
                              .statistics = std::move(state.statistics),
                              .last = fold_.last(),
+                             .dtype = dtype_,
                              .qparam_shape = qparam_shape,
-                             .dtype = dtype_.value_or(Dtype::kF32),
                              .coverage = coverage_})};
 }
 
 absl::Status SeriesPrefix::Add(const std::shared_ptr<const SeriesRecord>& observed) {
   RETURN_IF_ERROR(fold_.Add(end_, observed));
   coverage_.Add(*spec_, *observed);
-  dtype_ = observed->record.dtype();
+  if (!observed->record.empty()) dtype_ = observed->record.dtype();
   ++end_;
   return absl::OkStatus();
 }

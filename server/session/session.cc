@@ -74,13 +74,16 @@ Session::Session(StoredSession stored, Store* store, ChangeFeed* feed)
     : identity_(std::move(stored.identity)), store_(store), feed_(feed), series_(stored.series) {}
 
 absl::StatusOr<View> Session::ViewOf(Dtype dtype, absl::Span<const std::int64_t> shape) const {
+  ASSIGN_OR_RETURN(View view, MakeView(name().base_name(), spec().args, spec().arithmetic, shape));
+  // Without elements, the dtype means nothing.
+  if (view.num_elements() == 0) return view;
   if (spec().dtype && dtype != *spec().dtype) {
     return absl::InvalidArgumentError(absl::StrCat("dtype is ", DtypeName(dtype), "; session ",
                                                    name().full(), " takes ",
                                                    DtypeName(*spec().dtype), " only"));
   }
   RETURN_IF_ERROR(CheckFoldable(dtype, spec().arithmetic));
-  return MakeView(name().base_name(), spec().args, spec().arithmetic, shape);
+  return view;
 }
 
 absl::StatusOr<SeriesId> Session::CurrentSeries() const {

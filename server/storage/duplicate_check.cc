@@ -26,8 +26,10 @@ PutResult Refused(const NewRecord& record, absl::Status status) {
 
 SeriesForm DuplicateCheck::FormWith(const SeriesFacts& facts) const {
   SeriesForm form = facts.Form();
-  if (!form.dtype && first_ != nullptr) form.dtype = first_->dtype();
-  if (!form.qparam_shape && qparam_shape_ != nullptr) form.qparam_shape = *qparam_shape_;
+  if (!form.dtype && first_ != nullptr) {
+    form.dtype = first_->observed->record.dtype();
+    form.qparam_shape = first_->qparam_shape;
+  }
   return form;
 }
 
@@ -50,8 +52,7 @@ DuplicateCheck::Decision DuplicateCheck::Decide(const SeriesFacts& facts, const 
   if (facts.sealed_count) return Refuse(SealedError(index, *facts.sealed_count));
   pending_.push_back({index, &record});
   end_ = std::max(end_, index + 1);
-  if (first_ == nullptr) first_ = &values;
-  if (qparam_shape_ == nullptr && !values.empty()) qparam_shape_ = &record.qparam_shape;
+  if (first_ == nullptr && !values.empty()) first_ = &record;
   return {Place::kFree, index};
 }
 
@@ -68,8 +69,10 @@ const SeriesRecord* DuplicateCheck::Find(BatchIndex index) {
   return it == by_index_.end() ? nullptr : pending_[it->second].record->observed.get();
 }
 
-PutResult DuplicateCheck::Compare(BatchIndex index, const Digest& held, const Digest& given) {
-  if (held == given) return {PutResult::kDuplicate, index};
+PutResult DuplicateCheck::Compare(BatchIndex index, const Digest& held, const SeriesRecord& given) {
+  if (held == given.digest || (given.record.empty() && IsDigestOf(held, given.record))) {
+    return {PutResult::kDuplicate, index};
+  }
   ++(Find(index) == nullptr ? conflicts_with_stored_ : conflicts_with_pending_);
   return {PutResult::kConflict, index};
 }

@@ -10,7 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "server/model/digest.h"
+#include "core/digest/digest.h"
 #include "server/model/series_facts.h"
 #include "server/model/session_identity.h"
 #include "server/storage/store.h"
@@ -45,8 +45,9 @@ class DuplicateCheck {
   const SeriesRecord* Find(BatchIndex index);
 
   /// Compares a record with the record that its index holds, by their digests. The outcome is
-  /// kDuplicate if they are equal, otherwise kConflict. Conflicts are counted.
-  PutResult Compare(BatchIndex index, const Digest& held, const Digest& given);
+  /// kDuplicate if they are equal, otherwise kConflict. Conflicts are counted. Empty records are
+  /// equal in any dtype.
+  PutResult Compare(BatchIndex index, const Digest& held, const SeriesRecord& given);
 
   /// The records to store, in the order of the call.
   struct Pending {
@@ -69,10 +70,9 @@ class DuplicateCheck {
   // Positions in pending_ of its first `indexed_` records. Filled by Find if there are many.
   absl::flat_hash_map<BatchIndex, std::size_t> by_index_;
   std::size_t indexed_ = 0;
-  // The end index and the common properties of the pending records.
+  // The end index of the pending records, and the first of them that has elements.
   BatchIndex end_ = 0;
-  const Record* first_ = nullptr;
-  const Shape* qparam_shape_ = nullptr;
+  const NewRecord* first_ = nullptr;
   std::int64_t conflicts_with_stored_ = 0;
   std::int64_t conflicts_with_pending_ = 0;
 };

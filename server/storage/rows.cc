@@ -1,5 +1,6 @@
 #include "server/storage/rows.h"
 
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -144,10 +145,16 @@ SeriesCoverage CoverageIn(const Row& row) {
   return coverage;
 }
 
-// A shape without dimensions is stored as no shape is. If every record is empty, there is none.
+// Only records with elements have a dtype and a qparam shape. A shape without dimensions is stored
+// as no shape is.
+template <typename Row>
+bool HasElements(const Row& row) {
+  return row.count() > row.empty_batches();
+}
+
 template <typename Row>
 std::optional<std::vector<std::int64_t>> QparamShapeIn(const Row& row) {
-  if (row.qparam_shape().empty() && row.count() <= row.empty_batches()) return std::nullopt;
+  if (!HasElements(row)) return std::nullopt;
   return std::vector<std::int64_t>(row.qparam_shape().begin(), row.qparam_shape().end());
 }
 
@@ -256,14 +263,14 @@ absl::StatusOr<SeriesFacts> DecodeFacts(absl::string_view bytes) {
   ASSIGN_OR_RETURN(const FactsRow row, Parse<FactsRow>(bytes, "facts of a series"));
   SeriesFacts facts;
   ASSIGN_OR_RETURN(facts.indices, IndicesIn(row));
-  if (row.has_dtype()) {
+  if (row.has_dtype() && HasElements(row)) {
     ASSIGN_OR_RETURN(facts.dtype, ToDtype(row.dtype()));
   }
   facts.qparam_shape = QparamShapeIn(row);
   facts.coverage = CoverageIn(row);
   std::int64_t indices = 0;
   for (const IndexRange& range : facts.indices.Ranges()) indices += range.end - range.start;
-  if (facts.coverage.count != indices || facts.dtype.has_value() != (indices > 0)) {
+  if (facts.coverage.count != indices || facts.dtype.has_value() != HasElements(row)) {
     return Damaged("facts of a series do not add up");
   }
   facts.checkpoint_end = row.checkpoint_end();
@@ -277,7 +284,8 @@ std::string EncodeState(const SeriesState& state) {
   if (state.qparam_shape) {
     row.mutable_qparam_shape()->Assign(state.qparam_shape->begin(), state.qparam_shape->end());
   }
-  row.set_dtype(static_cast<std::uint32_t>(state.dtype));
+  assert(state.dtype.has_value() == (state.coverage.count > state.coverage.empty_batches));
+  if (state.dtype) row.set_dtype(static_cast<std::uint32_t>(*state.dtype));
   for (const StatisticValue& fold : state.statistics) AddStatistic(fold, *row.add_statistics());
   CoverageToRow(state.coverage, row);
   return row.SerializeAsString();
@@ -291,7 +299,9 @@ absl::StatusOr<SeriesState> DecodeState(absl::string_view bytes) {
     ASSIGN_OR_RETURN(state.last, FromRow(row.last()));
   }
   state.qparam_shape = QparamShapeIn(row);
-  ASSIGN_OR_RETURN(state.dtype, ToDtype(row.dtype()));
+  if (HasElements(row)) {
+    ASSIGN_OR_RETURN(state.dtype, ToDtype(row.dtype()));
+  }
   state.statistics = StatisticsIn(row.statistics());
   state.coverage = CoverageIn(row);
   return state;

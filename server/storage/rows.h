@@ -62,8 +62,9 @@ struct SeriesState {
   /// The states of the statistics' folds.
   std::vector<StatisticValue> statistics = {};
   std::shared_ptr<const SeriesRecord> last;
+  /// The dtype and the qparam shape; absent if every record is empty.
+  std::optional<Dtype> dtype;
   std::optional<std::vector<std::int64_t>> qparam_shape;
-  Dtype dtype = Dtype::kF32;
   SeriesCoverage coverage;
 };
 std::string EncodeState(const SeriesState& state);

@@ -13,7 +13,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
-#include "server/model/digest.h"
+#include "core/digest/digest.h"
 #include "tests/core/reduce/statistics/zero_count.h"
 #include "tests/support/records.h"
 #include "tests/support/run_files.h"

@@ -406,6 +406,97 @@ def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
             command.kill()
 
 
+def rewrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-1024, os.SEEK_END)
+        file.write(b"\x01" * 1024)
+
+
+# The first two leave every page where it is; a page that is gone breaks the stream.
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: os.truncate(path, path.stat().st_size - 1024),
+        rewrite,
+        lambda path: os.truncate(path, path.stat().st_size // 2),
+        Path.unlink,
+    ],
+    ids=["cut", "rewritten", "pages cut", "removed"],
+)
+def test_a_file_that_changes_while_it_is_sent(cli, server, tmp_path, change):
+    path = tmp_path / "big@input@0.npy"
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
+    del array  # a sparse file, which takes some time to send
+    command = subprocess.Popen(
+        cli.command("observe", path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        idle = processor_seconds(server.process.pid)
+        deadline = time.monotonic() + SECONDS
+        while processor_seconds(server.process.pid) < idle + 0.05:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        server.process.send_signal(signal.SIGSTOP)
+        change(path)
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGCONT)
+        _, errors = command.communicate(timeout=SECONDS)
+        assert command.returncode == 1, errors
+        assert "changed while it was read" in errors
+        assert str(path) in errors
+        assert "reset its sessions" in errors
+        assert time.monotonic() - start < SECONDS / 2
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        command.kill()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("minmax", "--exclude", "3"),
+        ("minmax", "--exclude", "2,3-4", "--exclude", "5"),
+        ("qparams", "--scheme", "FP8"),
+        ("qparams", "--args", '{"num_bits": 8}'),
+        ("qparams", "--fuse", "a,b"),
+        ("qparams", "--peers-behind", "experts"),
+        ("sweep", "--averaging-constants", "0.5,0.1"),
+    ],
+)
+def test_a_pattern_may_follow_an_option(cli, tmp_path, options):
+    path, _ = captures(tmp_path)
+    cli.json("observe", path)
+    answers = cli.json(*options, "layer.up/input")
+    assert [answer["session"] for answer in answers] == ["runs/default/sessions/layer.up/input"]
+
+
+# Help and results are written in another way.
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["list", "--json"]])
+def test_an_output_that_cannot_be_written_is_exit_status_1(cli, tmp_path, arguments):
+    cli.json("observe", captures(tmp_path)[0])
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            cli.command(*arguments),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 1
+    assert b"standard output" in done.stderr
+    # An error of the command itself has its own status.
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            cli.command("minmax", "none/input"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 4
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

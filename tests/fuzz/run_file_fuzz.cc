@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "client/formats/record_from_proto.h"
 #include "client/formats/run_file.h"
 #include "client/formats/run_file_writer.h"
+#include "core/digest/digest.h"
 
 namespace {
 
@@ -29,13 +31,17 @@ calipers::v1::SeriesRecord MakeRecord(std::int64_t index) {
   observation.mutable_header()->set_dtype("BF16");
   observation.mutable_header()->add_shape(2);
   observation.mutable_header()->add_shape(index == 1 ? 0 : 8);
-  record.set_digest(std::string(16, 'd'));
   record.set_worker(index == 2 ? "a" : "b");
-  if (index == 1) return record;
-  observation.set_min(std::string(4, '\0'));
-  observation.set_max(std::string(4, '\0'));
-  observation.set_global_min(std::string(2, '\0'));
-  observation.set_global_max(std::string(2, '\0'));
+  if (index != 1) {
+    observation.set_min(std::string(4, '\0'));
+    observation.set_max(std::string(4, '\0'));
+    observation.set_global_min(std::string(2, '\0'));
+    observation.set_global_max(std::string(2, '\0'));
+  }
+  const auto made = calipers::client::ToRecord(record);
+  OrAbort(made.status());
+  const calipers::Digest digest = calipers::DigestOf(*made);
+  record.set_digest(digest.data(), digest.size());
   return record;
 }
 

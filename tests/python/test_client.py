@@ -115,6 +115,23 @@ def test_an_empty_observation_counts_and_changes_nothing(client, reduce_at):
         session.minmax()
 
 
+# An expert that is idle in its first batch observes an empty tensor in the dtype that its caller
+# happens to have.
+@pytest.mark.parametrize("reduce_at", ["worker", "server"])
+@pytest.mark.parametrize("empty_at", [0, 1])
+def test_an_empty_observation_fixes_neither_dtype_nor_shape(client, reduce_at, empty_at):
+    session = client.session(NAME, args={"strategy": "token"}, reduce_at=reduce_at)
+    session.observe(torch.empty(2, 0, 8), index=empty_at)
+    session.observe(torch.ones(2, 3, 8, dtype=torch.bfloat16), index=1 - empty_at)
+    assert session.wait(2).folded_count == 1
+    (row,) = client.sessions(NAME)
+    assert (row.dtype, row.shape) == ("BF16", (3,))
+    # A worker that begins again may guess another dtype.
+    session.observe(torch.empty(2, 0, 8, dtype=torch.float16), index=empty_at)
+    session.wait(2)
+    assert client.totals.duplicates == 1
+
+
 def test_qparams_of_the_sessions_own_args(client):
     args = {"num_bits": 8, "symmetric": False, "strategy": "tensor"}
     session = client.session(NAME, args=args, observer="static_minmax")

@@ -16,8 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "calipers/v1/observation.pb.h"
 #include "calipers/v1/session.pb.h"
+#include "client/formats/record_from_proto.h"
 #include "client/formats/run_file.h"
 #include "client/formats/run_file_writer.h"
+#include "core/digest/digest.h"
 #include "core/fold/observer.h"
 #include "tests/support/elements.h"
 #include "tests/support/status_matchers.h"
@@ -27,6 +29,13 @@ namespace calipers::testing {
 
 inline std::string ToText(const Elements& elements) {
   return {reinterpret_cast<const char*>(elements.bytes.data()), elements.bytes.size()};
+}
+
+/// Sets the digest of the record's content; zeros if that is no record.
+inline void SetDigest(v1::SeriesRecord& record) {
+  const absl::StatusOr<Record> made = client::ToRecord(record);
+  const Digest digest = made.ok() ? DigestOf(*made) : Digest();
+  record.set_digest(digest.data(), digest.size());
 }
 
 /// The values that a test sets in a record. Without ranges, the observation is empty.
@@ -59,11 +68,8 @@ inline v1::SeriesRecord ToSeriesRecord(const RecordParts& parts) {
     observation.set_global_min(ToText(Packed(parts.dtype, {least})));
     observation.set_global_max(ToText(Packed(parts.dtype, {greatest})));
   }
-  // The digest can be any sixteen bytes that are equal for equal content.
-  const std::string content = absl::StrCat(header.dtype(), header.num_observations(), "|",
-                                           observation.min(), "|", observation.max());
-  record.set_digest(absl::StrCat(absl::Hex(std::hash<std::string>()(content), absl::kZeroPad16)));
   record.set_worker(parts.worker);
+  SetDigest(record);
   return record;
 }
 
@@ -129,6 +135,7 @@ class SafetensorsParts {
   }
 
   nlohmann::json& header() { return header_; }
+  const std::string& body() const { return body_; }
   nlohmann::json& metadata() { return header_["__metadata__"]; }
   /// The metadata of a session.
   nlohmann::json Session(const std::string& id) {
@@ -138,6 +145,16 @@ class SafetensorsParts {
     nlohmann::json session = Session(id);
     edit(session);
     metadata()[id] = session.dump();
+  }
+
+  /// Removes the checksums of all sessions, as earlier versions wrote the file. So a change of it
+  /// is found for itself.
+  void DropChecksums() {
+    metadata().erase("checksum");
+    for (const auto& [name, text] : metadata().items()) {
+      if (name.find('/') == std::string::npos) continue;
+      EditSession(name, [](nlohmann::json& session) { session.erase("checksum"); });
+    }
   }
 
   /// The elements of a tensor.

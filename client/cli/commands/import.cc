@@ -182,6 +182,9 @@ int ImportFiles(const Global& global, const std::vector<std::string>& paths) {
     if (status.ok()) status = import.Send(file);
   }
   if (status.ok()) status = import.Finish();
+  for (const RunFile& file : *files) {
+    if (status.ok()) status = file.CheckUnchanged();
+  }
   bar.Done(import.sent());
   Print(global, import);
   if (!status.ok()) return Fail(status);

@@ -54,6 +54,7 @@ absl::StatusOr<Merged> MergeFiles(const Global& global, const MergeOptions& opti
       .refused = [&](std::string text) { merged.refusals->Add(std::move(text)); },
       .progress = [&](std::int64_t records) { bar.Update(records); }};
   ASSIGN_OR_RETURN(merged.counts, MergeRuns(files, events, *writer));
+  for (const RunFile& file : files) RETURN_IF_ERROR(file.CheckUnchanged());
   RETURN_IF_ERROR(writer->Finish());
   bar.Done(total);
   return merged;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -107,6 +108,22 @@ v1::ObservationHeader HeaderOf(const Global& global, const Capture& capture) {
   return header;
 }
 
+absl::Status CheckUnchanged(const MappedFile& file) {
+  absl::Status status = file.CheckUnchanged();
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(),
+                                   "; what was sent of it may hold wrong values: reset its "
+                                   "sessions, and send the file again when it is complete"));
+}
+
+absl::Status CheckFilesUnchanged(const std::vector<const Capture*>& captures) {
+  std::set<const MappedFile*> files;
+  for (const Capture* capture : captures) files.insert(capture->file.get());
+  for (const MappedFile* file : files) RETURN_IF_ERROR(CheckUnchanged(*file));
+  return absl::OkStatus();
+}
+
 // Sends one worker's share, every `workers`-th capture, over a connection of its own.
 absl::Status Send(const Client& client, const Global& global, const ObserveOptions& options,
                   const std::vector<const Capture*>& captures, int worker, Refusals& refusals,
@@ -115,17 +132,21 @@ absl::Status Send(const Client& client, const Global& global, const ObserveOptio
   stream_options.worker = absl::StrCat(options.worker_name, "-", worker);
   stream_options.piece_bytes = options.piece_bytes;
   stream_options.max_attempts = options.max_attempts;
+  stream_options.check_data = [&captures] { return CheckFilesUnchanged(captures); };
   ObservationStream stream(
       client.NewChannel(), stream_options,
       [&refusals](const auto& header, const auto& ack) { refusals.Add(header, ack); });
   absl::Status status;
   for (auto i = static_cast<std::size_t>(worker); status.ok() && i < captures.size();
        i += static_cast<std::size_t>(options.workers)) {
+    status = CheckUnchanged(*captures[i]->file);
+    if (!status.ok()) break;
     status =
         stream.Observe(HeaderOf(global, *captures[i]), captures[i]->tensor.data, captures[i]->file);
     sent += static_cast<std::int64_t>(captures[i]->tensor.data.size());
   }
   if (status.ok()) status = stream.Finish();
+  if (status.ok()) status = CheckFilesUnchanged(captures);
   totals = stream.totals();
   return status;
 }

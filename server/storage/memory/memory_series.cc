@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -42,14 +43,13 @@ absl::Status Reserve(ByteBudget& budget, std::int64_t bytes) {
 void MemorySeries::PutIfAbsent(absl::Span<const NewRecord> records, ByteBudget& budget,
                                std::vector<PutResult>& results) {
   absl::MutexLock lock(&mu_);
-  const std::size_t before = results.size();
+  const auto before = static_cast<std::ptrdiff_t>(results.size());
   for (const NewRecord& record : records) results.push_back(Put(record, budget));
-  const auto last =
-      std::find_if(results.rbegin(), results.rend() - before,
-                   [](const PutResult& one) { return one.outcome != PutResult::kRefused; });
-  if (last != results.rend() - before) {
-    last->summary = std::make_shared<const SeriesSummary>(facts_.Summary());
-  }
+  const auto none = results.rend() - before;
+  const auto last = std::find_if(results.rbegin(), none, [](const PutResult& result) {
+    return result.outcome != PutResult::kRefused;
+  });
+  if (last != none) last->summary = std::make_shared<const SeriesSummary>(facts_.Summary());
 }
 
 PutResult MemorySeries::Put(const NewRecord& record, ByteBudget& budget) {
@@ -61,7 +61,7 @@ PutResult MemorySeries::Put(const NewRecord& record, ByteBudget& budget) {
   }
   if (decision.place == DuplicateCheck::Place::kTaken) {
     const SeriesRecord& held = *records_.find(decision.index)->second.observed;
-    PutResult result = puts.Compare(decision.index, held.digest, record.observed->digest);
+    PutResult result = puts.Compare(decision.index, held.digest, *record.observed);
     puts.ApplyTo(facts_);
     return result;
   }

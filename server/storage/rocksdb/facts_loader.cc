@@ -48,7 +48,7 @@ absl::Status Count(const SessionIdentity& identity, BatchIndex index, const Seri
         absl::StrCat("the values of record ", index, " were dropped, and no row has their counts"));
   }
   const Record& record = observed.record;
-  if (facts.dtype && *facts.dtype != record.dtype()) {
+  if (!record.empty() && facts.dtype && *facts.dtype != record.dtype()) {
     return absl::DataLossError(
         absl::StrCat("record ", index, " has another dtype than the records before it"));
   }

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/digest/digest.h"
 #include "core/status_macros.h"
-#include "server/model/digest.h"
 #include "server/storage/rocksdb/facts_loader.h"
 #include "server/storage/rocksdb/keys.h"
 #include "server/storage/rocksdb/row_checksum.h"
@@ -72,7 +72,7 @@ PutResult PutBatch::Decide(Touched& touched, const NewRecord& record) {
 }
 
 PutResult PutBatch::Compare(Touched& touched, const NewRecord& record, BatchIndex index) {
-  const Digest& given = record.observed->digest;
+  const SeriesRecord& given = *record.observed;
   if (const SeriesRecord* pending = touched.puts.Find(index)) {
     resting_on_batch_.push_back(results_.size());
     return touched.puts.Compare(index, pending->digest, given);

@@ -196,6 +196,7 @@ TEST_F(MergeRunsTest, ValuesAndCountsMakeAConflictButNotShapeOrWorker) {
   v1::SeriesRecord padded = ToSeriesRecord(same);
   padded.mutable_observation()->set_global_min(
       testing::ToText(testing::Packed(Dtype::kF32, {-0.5})));
+  testing::SetDigest(padded);
   EXPECT_EQ(Merge({{Session({ToSeriesRecord(same)})}, {Session({padded})}}).counts.conflicts, 1);
 }
 
@@ -249,6 +250,21 @@ TEST_F(MergeRunsTest, WhenASessionWasCreatedMakesNoDifference) {
   const Merged merged = Merge({{Session({Of(0, 1)})}, {Session({Of(1, 2)}, later)}});
   ExpectCounts(merged, {.sessions = 1, .records = 2});
   EXPECT_FALSE(merged.sessions.at("m/input").has_create_time());
+}
+
+TEST_F(MergeRunsTest, EmptyRecordsGoWithEveryDtype) {
+  const auto empty = [](std::int64_t index, Dtype dtype) {
+    return ToSeriesRecord({.index = index, .dtype = dtype, .shape = {0, 8}, .num_observations = 0});
+  };
+  const Sessions of_empty = {Session({empty(0, Dtype::kBF16), empty(2, Dtype::kF16)})};
+  const Sessions other = {Session({empty(0, Dtype::kF64), Of(1, 2), empty(3, Dtype::kI8)})};
+  for (const auto& files : {std::vector<Sessions>{of_empty, other}, {other, of_empty}}) {
+    const Merged merged = Merge(files);
+    ExpectCounts(merged, {.sessions = 1, .records = 4, .duplicates = 1});
+    EXPECT_THAT(merged.refused, IsEmpty());
+    EXPECT_EQ(merged.sessions.at("m/input").observed_dtype(), "F32");
+    EXPECT_EQ(merged.records.at("m/input").at(1).observation().min(), Of(1, 2).observation().min());
+  }
 }
 
 TEST_F(MergeRunsTest, RecordsOfAnotherDtypeOrShapeAreLeftOut) {

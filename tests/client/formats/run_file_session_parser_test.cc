@@ -42,11 +42,15 @@ class RunFileSessionParserTest : public ::testing::Test {
     whole_ = testing::ReadFile(path);
   }
 
-  // The status of parsing the file with this change.
+  // The status of parsing the file with this change. Without the checksum, as earlier versions
+  // wrote it, so that the change itself is found.
   absl::Status ParseWith(const std::function<void(SafetensorsParts&)>& edit) {
     SafetensorsParts parts(whole_);
+    parts.DropChecksums();
     edit(parts);
-    const std::string bytes = parts.Bytes();
+    return Parse(parts.Bytes());
+  }
+  static absl::Status Parse(const std::string& bytes) {
     const auto file =
         RunFile::Parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()});
     if (file.ok()) {
@@ -69,6 +73,50 @@ class RunFileSessionParserTest : public ::testing::Test {
 
 TEST_F(RunFileSessionParserTest, UnchangedFileIsAccepted) {
   EXPECT_OK(ParseWith([](SafetensorsParts&) {}));
+}
+
+// In every tensor, those of the answer included.
+TEST_F(RunFileSessionParserTest, EachFlippedBitIsFound) {
+  EXPECT_OK(Parse(whole_));
+  const std::size_t body = whole_.size() - SafetensorsParts(whole_).body().size();
+  for (std::size_t at = body; at < whole_.size(); ++at) {
+    for (const int bit : {0, 3, 7}) {
+      std::string flipped = whole_;
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
+      EXPECT_THAT(Parse(flipped),
+                  StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("session m/input: ")))
+          << at << " " << bit;
+    }
+  }
+}
+
+TEST_F(RunFileSessionParserTest, EachChangeOfTheMetadataIsFound) {
+  const std::string metadata = SafetensorsParts(whole_).metadata()[kId];
+  for (std::size_t at = 0; at < metadata.size(); ++at) {
+    for (const char other : {'0', 'x'}) {
+      std::string changed = metadata;
+      if (changed[at] == other) continue;
+      changed[at] = other;
+      SafetensorsParts edited(whole_);
+      edited.metadata()[kId] = changed;
+      EXPECT_THAT(Parse(edited.Bytes()), StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_))
+          << changed;
+    }
+  }
+}
+
+// A file of an earlier version has no checksum.
+TEST_F(RunFileSessionParserTest, EachRecordMustMatchItsDigest) {
+  for (const char* tensor : {"min", "max", "num_observations", "digest"}) {
+    ExpectRefused(
+        [&](SafetensorsParts& parts) {
+          const auto& about = parts.header()[Name(tensor)];
+          std::string elements = parts.Tensor(Name(tensor));
+          elements.front() = static_cast<char>(elements.front() ^ 1);
+          parts.SetTensor(Name(tensor), about["dtype"], about["shape"], elements);
+        },
+        "record 0 does not match its digest");
+  }
 }
 
 TEST_F(RunFileSessionParserTest, EachTensorMustBeThere) {
@@ -165,7 +213,8 @@ TEST_F(RunFileSessionParserTest, RanksMustAddUpToTheNumberOfDimensions) {
     return [ranks](SafetensorsParts& parts) { parts.SetNumbers(Name("rank"), ranks); };
   };
   EXPECT_OK(ParseWith(with({1, 2, 2})));
-  EXPECT_OK(ParseWith(with({5, 0, 0})));
+  // The first record takes the dimensions of the second, which has no elements.
+  ExpectRefused(with({5, 0, 0}), "record 0 does not match its digest");
   ExpectRefused(with({2, 2, 2}), "rank comes to 6 dimensions; shape has 5");
   ExpectRefused(with({2, 2, 0}), "rank comes to 4 dimensions; shape has 5");
   ExpectRefused(with({-1, 4, 2}), "rank 0 is -1");
@@ -275,6 +324,7 @@ TEST_F(RunFileSessionParserTest, WorkerNameAboveTheServerLimitIsRefused) {
 // A server must be able to create the session from the file. The name is made from the id.
 TEST_F(RunFileSessionParserTest, NameProgressAndProblemInTheMetadataAreDropped) {
   SafetensorsParts parts(whole_);
+  parts.DropChecksums();
   parts.EditSession(kId, [](json& whole) {
     whole["session"]["name"] = "runs/other/sessions/x/q";
     whole["session"]["progress"]["count"] = 7;

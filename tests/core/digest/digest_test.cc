@@ -1,4 +1,4 @@
-#include "server/model/digest.h"
+#include "core/digest/digest.h"
 
 #include <gtest/gtest.h>
 

@@ -218,6 +218,30 @@ def test_a_module_that_runs_twice(client):
         assert client.session(session).progress().num_observations == 3 * (2 * 4 + 2 * 2)
 
 
+def test_a_call_without_tokens_adds_nothing_to_the_other(client):
+    class Routed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.expert = nn.Identity()
+
+        def forward(self, value: Tensor) -> Tensor:
+            self.expert(value[:0, :1].float())
+            return self.expert(value)
+
+    found = calipers.torch.calibrate(
+        Routed(),
+        [torch.ones(2, 4, dtype=torch.bfloat16) for _ in range(2)],
+        client,
+        targets="Identity",
+        scheme="FP8",
+        observe="input",
+        repeats="concatenate",
+    )
+    assert found["expert.input_scale"].dtype == torch.bfloat16
+    progress = client.session("expert/input").progress()
+    assert (progress.count, progress.folded_count, progress.num_observations) == (2, 2, 2 * 2)
+
+
 def test_a_module_that_runs_twice_is_refused_unless_asked_for(client):
     model = Twice()
     scheme = {"input_activations": {"num_bits": 8}}

@@ -197,7 +197,7 @@ TEST_F(SessionTest, TheFirstRecordFixesDtypeAndShape) {
   EXPECT_OK(CheckFits(*tokens, Dtype::kF32, {1, 0, 2}));
 }
 
-TEST_F(SessionTest, EmptyRecordFixesTheDtypeToo) {
+TEST_F(SessionTest, EmptyRecordFixesNoDtype) {
   for (const bool empty_first : {true, false}) {
     const auto session = Create({}, empty_first ? "a/input" : "b/input");
     const auto add_empty = [&] {
@@ -206,7 +206,9 @@ TEST_F(SessionTest, EmptyRecordFixesTheDtypeToo) {
     };
     const auto add_other = [&] { return Add(*session, 1, 0, 1); };
     EXPECT_EQ((empty_first ? add_empty() : add_other()).outcome, Outcome::kStored);
-    EXPECT_EQ((empty_first ? add_other() : add_empty()).outcome, Outcome::kRejected);
+    EXPECT_EQ((empty_first ? add_other() : add_empty()).outcome, Outcome::kStored);
+    EXPECT_EQ(session->Snapshot().observed_dtype, Dtype::kF32);
+    EXPECT_EQ(session->GetMinMax()->progress.count, 2);
   }
 }
 
@@ -235,8 +237,10 @@ TEST_F(SessionTest, OnlyTheDtypeOfTheSpecIsAccepted) {
   const auto session = Create(spec);
   EXPECT_THAT(CheckFits(*session, Dtype::kF32, {1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16 only")));
+  EXPECT_OK(CheckFits(*session, Dtype::kF32, {0}));
   SessionSpec reference;
   reference.arithmetic = Arithmetic::kReference;
+  EXPECT_OK(CheckFits(*Create(reference, "e/input"), Dtype::kF8E5M2, {0}));
   EXPECT_THAT(CheckFits(*Create(reference, "n/input"), Dtype::kF8E5M2, {1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("F8_E5M2")));
 }

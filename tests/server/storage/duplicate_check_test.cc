@@ -33,6 +33,11 @@ class DuplicateCheckTest : public ::testing::Test {
     return SeriesRecord::Make(Record::Empty(dtype, 1), {0, 4},
                               std::make_shared<const std::string>("w"));
   }
+  static std::shared_ptr<const SeriesRecord> Zero(Dtype dtype) {
+    const std::vector<std::byte> zero(ByteSize(dtype));
+    return SeriesRecord::Make(*Record::Make(dtype, 1, zero, zero, zero, zero), {4},
+                              std::make_shared<const std::string>("w"));
+  }
   DuplicateCheck::Decision Decide(std::optional<BatchIndex> index,
                                   std::shared_ptr<const SeriesRecord> observed = MakeObserved(0),
                                   Shape shape = {1}) {
@@ -41,7 +46,7 @@ class DuplicateCheckTest : public ::testing::Test {
   }
   void AddStored(BatchIndex index) { facts_.Add(identity_->spec, index, *MakeObserved(0), {1}); }
   void ExpectOtherFormsRefused() {
-    EXPECT_THAT(Decide(std::nullopt, Empty(Dtype::kBF16)).status,
+    EXPECT_THAT(Decide(std::nullopt, Zero(Dtype::kBF16)).status,
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16")));
     EXPECT_THAT(Decide(std::nullopt, MakeObserved(0), {2}).status,
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("[2]")));
@@ -105,8 +110,8 @@ TEST_F(DuplicateCheckTest, ConflictsAreCountedAndDuplicatesAreNot) {
   Decide(1);
   const Digest held = MakeObserved(0)->digest;
   for (const BatchIndex index : {0, 1}) {
-    EXPECT_EQ(check_.Compare(index, held, held).outcome, PutResult::kDuplicate);
-    const PutResult other = check_.Compare(index, held, MakeObserved(1)->digest);
+    EXPECT_EQ(check_.Compare(index, held, *MakeObserved(0)).outcome, PutResult::kDuplicate);
+    const PutResult other = check_.Compare(index, held, *MakeObserved(1));
     EXPECT_EQ(other.outcome, PutResult::kConflict);
     EXPECT_EQ(other.index, index);
     EXPECT_EQ(check_.conflicts_with_stored(), 1);
@@ -138,10 +143,29 @@ TEST_F(DuplicateCheckTest, StoredRecordFixesTheForm) {
 }
 
 TEST_F(DuplicateCheckTest, PendingRecordFixesTheFormAndARefusedOneDoesNot) {
-  EXPECT_EQ(Decide(-1, Empty(Dtype::kBF16)).place, Place::kRefused);
+  EXPECT_EQ(Decide(-1, Zero(Dtype::kBF16)).place, Place::kRefused);
   EXPECT_EQ(Decide(0, Empty(Dtype::kF32), {2}).place, Place::kFree);
   EXPECT_EQ(Decide(1).place, Place::kFree);
   ExpectOtherFormsRefused();
+}
+
+TEST_F(DuplicateCheckTest, EmptyRecordFitsEverySeries) {
+  AddStored(0);
+  EXPECT_EQ(Decide(1, Empty(Dtype::kBF16), {2}).place, Place::kFree);
+  EXPECT_EQ(Decide(2).place, Place::kFree);
+}
+
+TEST_F(DuplicateCheckTest, EmptyRecordsAreEqualInAnyDtype) {
+  for (const Dtype dtype : kAllDtypes) {
+    EXPECT_EQ(check_.Compare(0, Empty(Dtype::kBF16)->digest, *Empty(dtype)).outcome,
+              PutResult::kDuplicate);
+    EXPECT_EQ(check_.Compare(0, Zero(dtype)->digest, *Empty(dtype)).outcome, PutResult::kConflict);
+    EXPECT_EQ(check_.Compare(0, Empty(dtype)->digest, *Zero(dtype)).outcome, PutResult::kConflict);
+  }
+  const auto of_more_tokens =
+      SeriesRecord::Make(Record::Empty(Dtype::kF32, 2), {0, 4}, Empty(Dtype::kF32)->worker);
+  EXPECT_EQ(check_.Compare(0, Empty(Dtype::kF32)->digest, *of_more_tokens).outcome,
+            PutResult::kConflict);
 }
 
 TEST(RefusedTest, KeepsTheGivenIndexAndTheReason) {

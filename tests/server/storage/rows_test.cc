@@ -172,13 +172,16 @@ TEST(RowsTest, ShapeWithoutDimensionsComesBack) {
   EXPECT_EQ(DecodeFacts(EncodeFacts(facts))->qparam_shape, std::nullopt);
   SeriesState state;
   state.last = Sample();
+  state.dtype = Dtype::kF16;
   state.qparam_shape = std::vector<std::int64_t>();
   state.coverage.count = 2;
   state.coverage.empty_batches = 1;
   EXPECT_EQ(DecodeState(EncodeState(state))->qparam_shape, state.qparam_shape);
+  state.dtype = std::nullopt;
   state.qparam_shape = std::nullopt;
   state.coverage.empty_batches = 2;
   EXPECT_EQ(DecodeState(EncodeState(state))->qparam_shape, std::nullopt);
+  EXPECT_EQ(DecodeState(EncodeState(state))->dtype, std::nullopt);
 }
 
 TEST(RowsTest, InconsistentFactsAreDataLoss) {

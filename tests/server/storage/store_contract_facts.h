@@ -19,14 +19,17 @@ TYPED_TEST_P(StoreContract, RecordHasToFitTheOthers) {
                 StatusIs(absl::StatusCode::kInvalidArgument, ::testing::HasSubstr(why)));
     EXPECT_EQ(this->FactsOf(series).Summary(), before);
   };
-  // An empty record fixes the dtype but not the shape.
-  EXPECT_EQ(this->Put(this->Empty(series, 0, Dtype::kF32)).outcome, PutResult::kStored);
-  refused(this->Empty(series, 1, Dtype::kBF16), "holds F32");
+  // An empty record fixes neither dtype nor shape, and fits every series.
+  EXPECT_EQ(this->Put(this->Empty(series, 0, Dtype::kBF16)).outcome, PutResult::kStored);
+  EXPECT_EQ(this->FactsOf(series).dtype, std::nullopt);
   EXPECT_EQ(this->Put(this->OfTwoParameters(series, 1)).outcome, PutResult::kStored);
+  EXPECT_EQ(this->FactsOf(series).dtype, Dtype::kF32);
+  refused(this->Zero(series, 2, Dtype::kBF16), "holds F32");
   refused(testing::MakeNew(series, 2, 1), "holds records of [2]");
   // The result is the same whether the index is free or not.
   refused(testing::MakeNew(series, 1, 1), "holds records of [2]");
-  EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF32)).outcome, PutResult::kStored);
+  EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF16)).outcome, PutResult::kStored);
+  EXPECT_EQ(this->Put(this->Empty(series, 2, Dtype::kF32)).outcome, PutResult::kDuplicate);
 }
 
 TYPED_TEST_P(StoreContract, RefusedRecordFixesNoDtypeOrShape) {

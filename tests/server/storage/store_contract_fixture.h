@@ -53,6 +53,16 @@ class StoreContract : public ::testing::Test {
             {2}};
   }
 
+  // A record of one zero, to be put.
+  static NewRecord Zero(SeriesId series, BatchIndex index, Dtype dtype) {
+    const std::vector<std::byte> zero(ByteSize(dtype));
+    return {series,
+            index,
+            SeriesRecord::Make(*Record::Make(dtype, 1, zero, zero, zero, zero), {1},
+                               std::make_shared<const std::string>("w0")),
+            {1}};
+  }
+
   // An empty record of this dtype, to be put.
   static NewRecord Empty(SeriesId series, BatchIndex index, Dtype dtype) {
     return {series,

@@ -68,6 +68,7 @@ class FactsTest : public testing::RocksdbTest {
     for (const auto& [index, observed] : ReadSeries(*store_, series)) {
       if (index < end) state.coverage.Add({}, *observed);
     }
+    state.dtype = Dtype::kF32;
     state.qparam_shape = {1};
     return {end, EncodeState(state)};
   }

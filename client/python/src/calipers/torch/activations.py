@@ -156,7 +156,8 @@ def _values(output: Any) -> tuple[Any, ...]:
 
 def _joined(tensors: list[torch.Tensor], name: str) -> torch.Tensor:
     """The tensors concatenated to the shape (1, tokens, ..., hidden). A single tensor keeps its
-    shape."""
+    shape. Tensors without elements add nothing, and may be of any dtype and shape."""
+    tensors = [tensor for tensor in tensors if tensor.numel()] or tensors[:1]
     if len(tensors) == 1:
         return tensors[0]
     parts = [_as_one_batch(tensor) for tensor in tensors]
