@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from . import backup_mode, bitflip_mode, disk_mode, server_mode, worker_mode
 from .arena import Arena
-from .process import HarnessError
+from .process import SERVER, UNCHECKED_SERVER, HarnessError
 from .report import Tally
 from .wire import TOP
 
@@ -49,11 +49,19 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the actions, not of timing")
     parser.add_argument("--only", choices=list(MODES), help="run only this mode")
+    parser.add_argument(
+        "--without-log-check",
+        action="store_true",
+        help="bitflip with a server that does not check its logs: shows what the check finds, "
+        "and so ends with violations",
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument(
         "--work", type=Path, default=TOP / "build" / "crash", help="folder for data and logs"
     )
     parsed = parser.parse_args(arguments)
+    if parsed.without_log_check and parsed.only != "bitflip":
+        parser.error("--without-log-check goes with --only bitflip")
     if parsed.kills < 1 or parsed.seed < 0:
         parser.error("--kills takes 1 or more, --seed 0 or more")
     return parsed
@@ -68,7 +76,9 @@ def counts(kills: int, only: str | None) -> dict[str, int]:
     return {only: shares[only] if only == "bitflip" else kills}
 
 
-def run(kills: int, seed: int, only: str | None, work: Path) -> dict[str, Tally]:
+def run(
+    kills: int, seed: int, only: str | None, work: Path, program: Path = SERVER
+) -> dict[str, Tally]:
     """The results by mode. Keeps the folder of a mode that failed."""
     tallies = {}
     for mode, count in counts(kills, only).items():
@@ -76,6 +86,7 @@ def run(kills: int, seed: int, only: str | None, work: Path) -> dict[str, Tally]
             tqdm(total=count, desc=mode, disable=None, file=sys.stderr) as bar,
             Arena(work / mode, seed, bar.update) as arena,
         ):
+            arena.program = program
             tallies[mode] = arena.tally
             MODES[mode](arena, count)
         if not arena.tally.failed:
@@ -101,8 +112,9 @@ def print_report(tallies: dict[str, Tally], arguments: argparse.Namespace) -> No
 
 def main() -> int:
     arguments = parse_arguments()
+    program = UNCHECKED_SERVER if arguments.without_log_check else SERVER
     try:
-        tallies = run(arguments.kills, arguments.seed, arguments.only, arguments.work)
+        tallies = run(arguments.kills, arguments.seed, arguments.only, arguments.work, program)
     except HarnessError as error:
         sys.exit(f"crash: {error}; see {arguments.work}")
     print_report(tallies, arguments)

@@ -10,7 +10,7 @@ from typing import Self
 
 from .archive import Archive
 from .crew import Crew
-from .process import ServerProcess, start_server
+from .process import SERVER, ServerProcess, start_server
 from .report import Tally
 from .service import RefusedError, ServerDiedError, Service
 from .side_runs import SideRun
@@ -29,6 +29,7 @@ class Arena:
         self.tally = Tally()
         self.step = step
         self.durability = "sync"
+        self.program = SERVER
         self._flags = flags
         self._seed = seed
         self._rounds = 0
@@ -67,7 +68,7 @@ class Arena:
 
     def start_plain(self, data: str, *flags: str) -> ServerProcess:
         """Starts a server on the directory with this name, with only these flags."""
-        self._server = start_server(self.folder, *flags, data=data)
+        self._server = start_server(self.folder, *flags, data=data, program=self.program)
         return self._server
 
     def cut_power(self) -> None:

@@ -16,6 +16,7 @@ from .wire import TOP
 
 BUILD = Path(os.environ.get("CALIPERS_BUILD", TOP / "build" / "release"))
 SERVER = BUILD / "tests" / "crash" / "crash_server"
+UNCHECKED_SERVER = SERVER.with_name("crash_server_without_log_check")
 # The released server, without fault injection.
 PLAIN_SERVER = BUILD / "server" / "calipers-server"
 START_SECONDS = 30
