@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/reduce/geometry.h"
 #include "core/status_macros.h"
+#include "server/base/log.h"
 #include "server/storage/rocksdb/keys.h"
 #include "server/storage/rocksdb/row_checksum.h"
 #include "server/storage/rows.h"
@@ -108,27 +109,43 @@ std::vector<IndexRange> Uncounted(const IndexSet& indices) {
   return ranges;
 }
 
-absl::Status ReadFacts(const Database& database, LiveSeries& series) {
-  SeriesFacts facts;
+absl::StatusOr<std::optional<SeriesFacts>> FactsOfRow(const Database& database,
+                                                      const LiveSeries& series) {
   ASSIGN_OR_RETURN(const std::optional<std::string> row,
                    database.Get(FactsKey(series.run->id, series.id)));
-  if (row) {
-    ASSIGN_OR_RETURN(facts, DecodeFacts(*row));
+  if (!row) return std::nullopt;
+  ASSIGN_OR_RETURN(SeriesFacts facts, DecodeFacts(*row));
+  return facts;
+}
+
+absl::Status ReadFacts(const Database& database, LiveSeries& series) {
+  absl::StatusOr<std::optional<SeriesFacts>> saved = FactsOfRow(database, series);
+  if (absl::IsDataLoss(saved.status())) {
+    // The row follows from the records, which may be whole.
+    LogError("the facts row of a session is damaged: its records are counted again",
+             {{"session", series.identity->name.full()},
+              {"error", std::string(saved.status().message())}});
+    saved = std::nullopt;
+  }
+  RETURN_IF_ERROR(saved.status());
+  const std::int64_t saved_count = *saved ? (*saved)->coverage.count : 0;
+  SeriesFacts facts;
+  if (*saved) {
+    facts = **std::move(saved);
   } else {
     ASSIGN_OR_RETURN(facts, FactsOfCheckpoint(database, series));
   }
-  const std::int64_t saved = row ? facts.coverage.count : 0;
   SeriesRecordDecoder decoder;
   for (const IndexRange& range : Uncounted(facts.indices)) {
     RETURN_IF_ERROR(CountRange(database, series, range, decoder, facts));
   }
-  series.SetFacts(std::move(facts), saved);
+  series.SetFacts(std::move(facts), saved_count);
   return absl::OkStatus();
 }
 
 absl::Status LoadFactsLocked(const Database& database, LiveSeries& series)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(series.load_mu) {
-  if (const std::optional<absl::Status> loaded = series.Loaded()) return *loaded;
+  if (const std::optional<absl::Status> known = series.FactsStatus()) return *known;
   absl::Status status = ReadFacts(database, series);
   if (status.ok()) return status;
   absl::Status problem = InSeries(series, status);
@@ -140,7 +157,7 @@ absl::Status LoadFactsLocked(const Database& database, LiveSeries& series)
 }  // namespace
 
 absl::Status LoadFacts(const Database& database, LiveSeries& series) {
-  if (const std::optional<absl::Status> loaded = series.Loaded()) return *loaded;
+  if (const std::optional<absl::Status> known = series.FactsStatus()) return *known;
   absl::MutexLock lock(&series.load_mu);
   return LoadFactsLocked(database, series);
 }

@@ -19,7 +19,7 @@ std::int64_t RecordsBetweenRows(const SeriesFacts& facts) {
 
 }  // namespace
 
-std::optional<absl::Status> LiveSeries::Loaded() const {
+std::optional<absl::Status> LiveSeries::FactsStatus() const {
   absl::MutexLock lock(&mu_);
   if (!lost_.ok()) return lost_;
   if (facts_ == nullptr) return std::nullopt;
@@ -107,7 +107,7 @@ SeriesSummary LiveSeries::Apply(const DuplicateCheck& puts, bool facts_saved) {
   return facts_->Summary();
 }
 
-SeriesSummary LiveSeries::Unload(const DuplicateCheck& puts) {
+SeriesSummary LiveSeries::ForgetFacts(const DuplicateCheck& puts) {
   absl::MutexLock lock(&mu_);
   assert(facts_ != nullptr);
   conflict_count_ += puts.conflicts_with_stored();

@@ -54,7 +54,7 @@ class LiveSeries {
   absl::Mutex load_mu;
 
   /// OK if the facts are in memory; DATA_LOSS if they are lost; no value if they must be read.
-  std::optional<absl::Status> Loaded() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<absl::Status> FactsStatus() const ABSL_LOCKS_EXCLUDED(mu_);
   /// Sets the facts as read from the database. The facts row covers `saved` of the records.
   void SetFacts(SeriesFacts facts, std::int64_t saved) ABSL_LOCKS_EXCLUDED(mu_);
   /// Sets the facts of a new series, which has no rows.
@@ -87,7 +87,7 @@ class LiveSeries {
   SeriesSummary Apply(const DuplicateCheck& puts, bool facts_saved) ABSL_LOCKS_EXCLUDED(mu_);
   /// Drops the facts after a failed write, so that they are read again. Returns the summary before
   /// the write.
-  SeriesSummary Unload(const DuplicateCheck& puts) ABSL_LOCKS_EXCLUDED(mu_);
+  SeriesSummary ForgetFacts(const DuplicateCheck& puts) ABSL_LOCKS_EXCLUDED(mu_);
   /// Applies the seal after it was stored.
   void Seal(std::int64_t count) ABSL_LOCKS_EXCLUDED(mu_);
 

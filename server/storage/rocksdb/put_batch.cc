@@ -129,7 +129,7 @@ void PutBatch::Fail(const absl::Status& status) {
     // A series without pending records had no rows in the batch.
     touched.summary = std::make_shared<const SeriesSummary>(
         touched.puts.pending().empty() ? touched.series->Apply(touched.puts, false)
-                                       : touched.series->Unload(touched.puts));
+                                       : touched.series->ForgetFacts(touched.puts));
   }
 }
 

@@ -62,6 +62,13 @@ class FactsTest : public testing::RocksdbTest {
     ASSERT_EQ(store_->PutIfAbsent({&record, 1})[0].outcome, PutResult::kStored);
   }
 
+  // Damages these rows, of which there must be `count`.
+  void Overwrite(const std::vector<std::string>& keys, std::int64_t count) {
+    ASSERT_EQ(static_cast<std::int64_t>(keys.size()), count);
+    const auto db = OpenRows();
+    for (const std::string& key : keys) EXPECT_TRUE(db->Put({}, key, "damaged").ok());
+  }
+
   // The checkpoint that a session would write for its first records.
   Checkpoint CheckpointOf(SeriesId series, BatchIndex end) {
     SeriesState state;
@@ -167,11 +174,7 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < 2 * kARow; ++i) Put(series, i);
   store_.reset();
-  {
-    const std::vector<std::string> keys = KeysOf(RowKind::kObserved);
-    const auto db = OpenRows();
-    for (const std::string& key : keys) EXPECT_TRUE(db->Put({}, key, "damaged").ok());
-  }
+  Overwrite(KeysOf(RowKind::kObserved), 2 * kARow);
   Open();
   EXPECT_EQ(store_->Facts(series)->coverage.count, 2 * kARow);
   EXPECT_EQ(PutOne(*store_, series, std::nullopt, 1).index, 2 * kARow);
@@ -179,28 +182,39 @@ TEST_F(FactsTest, AreReadWithoutTheRecords) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("record 5")));
 }
 
-TEST_F(FactsTest, DamagedRowGivesDataLossAndKeepsTheSeal) {
+TEST_F(FactsTest, RecordsOfADamagedRowAreCountedAgain) {
   Open();
   const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
   for (BatchIndex i = 0; i < kARow; ++i) Put(series, i);
   ASSERT_OK(store_->Seal(series, kARow));
+  const SeriesFacts before = *store_->Facts(series);
   store_.reset();
-  {
-    const std::vector<std::string> keys = KeysOf(RowKind::kFacts);
-    ASSERT_EQ(keys.size(), 1U);
-    EXPECT_TRUE(OpenRows()->Put({}, keys[0], "damaged").ok());
-  }
+  Overwrite(KeysOf(RowKind::kFacts), 1);
+  Open();
+  ExpectSame(*store_->Facts(series), before);
+  EXPECT_EQ(PutOne(*store_, series, 1, 1).outcome, PutResult::kDuplicate);
+  EXPECT_THAT(PutOne(*store_, series, kARow, 1).status,
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("sealed")));
+}
+
+TEST_F(FactsTest, DamagedRecordThatMustBeCountedGivesDataLossAndKeepsTheSeal) {
+  Open();
+  const SeriesId series = *store_->CreateSession(MakeIdentity("r"));
+  for (BatchIndex i = 0; i < kARow - 1; ++i) Put(series, i);
+  ASSERT_OK(store_->Seal(series, kARow - 1));
+  store_.reset();
+  Overwrite(KeysOf(RowKind::kObserved), kARow - 1);
   Open();
   const auto loss = StatusIs(absl::StatusCode::kDataLoss,
-                             AllOf(HasSubstr("runs/r/sessions/layer/input"), HasSubstr("facts row"),
+                             AllOf(HasSubstr("runs/r/sessions/layer/input"), HasSubstr("record 0"),
                                    HasSubstr("restore a backup")));
   const auto facts = store_->Facts(series);
   ASSERT_OK(facts);
   EXPECT_THAT(facts->problem, loss);
-  EXPECT_EQ(facts->sealed_count, kARow);
+  EXPECT_EQ(facts->sealed_count, kARow - 1);
   EXPECT_EQ(facts->coverage.count, 0);
   EXPECT_THAT(PutOne(*store_, series, 1, 1).status, loss);
-  EXPECT_THAT(store_->Seal(series, kARow), loss);
+  EXPECT_THAT(store_->Seal(series, kARow - 1), loss);
   EXPECT_EQ(PutOne(*store_, *store_->ResetSession(series), 1, 1).outcome, PutResult::kStored);
 }
 
