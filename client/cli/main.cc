@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "client/cli/commands/command.h"
+#include "client/library/server_address.h"
 
 namespace {
 
@@ -23,6 +24,11 @@ answer yet.)";
 void AddGlobalOptions(CLI::App& app, Global& global) {
   app.add_option("--server", global.server, "HOST:PORT of the server")
       ->envname("CALIPERS_SERVER")
+      ->check(
+          [](const std::string& address) {
+            return std::string(calipers::client::CheckServerAddress(address).message());
+          },
+          "HOST:PORT")
       ->capture_default_str();
   app.add_option("--run", global.run, "The run: the namespace of the sessions")
       ->envname("CALIPERS_RUN")

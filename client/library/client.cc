@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/library/await_connection.h"
+#include "client/library/server_address.h"
 #include "core/mutex_settings.h"  // IWYU pragma: keep
 #include "core/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -53,7 +55,9 @@ grpc::ChannelArguments Arguments(const ClientOptions& options) {
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
                                            const ClientOptions& options) {
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), Arguments(options));
+  grpc::ChannelArguments arguments = Arguments(options);
+  if (IsLoopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
 // True if the answer had no room for this result. The server fills an answer up to a size limit and
@@ -71,12 +75,9 @@ absl::Status FromGrpc(const grpc::Status& status) {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& target,
                                                         const ClientOptions& options) {
+  RETURN_IF_ERROR(CheckServerAddress(target));
   std::shared_ptr<grpc::Channel> channel = MakeChannel(target, options);
-  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + options.timeout))) {
-    return absl::UnavailableError(absl::StrCat(
-        "no server answers at ", target, " within ", absl::FormatDuration(options.timeout),
-        ": is calipers-server running there, and is it the address it listens on?"));
-  }
+  RETURN_IF_ERROR(AwaitConnection(channel, target, options.timeout));
   auto client = std::make_unique<Client>(std::move(channel), options);
   client->target_ = target;
   return client;

@@ -37,8 +37,9 @@ struct ClientOptions {
 /// call returns the server's status unchanged. Thread-safe.
 class Client {
  public:
-  /// Connects to HOST:PORT. UNAVAILABLE, with the next step, if no server answers within
-  /// `options.timeout`.
+  /// Connects to HOST:PORT; a proxy is not used for the loopback interface. INVALID_ARGUMENT if
+  /// `target` is malformed. UNAVAILABLE, with the cause and the next step, if no server answers
+  /// within `options.timeout`; within 2 s if the host does not exist or refuses the connection.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& target,
                                                          const ClientOptions& options);
   /// Uses an existing channel.

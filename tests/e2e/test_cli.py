@@ -7,7 +7,9 @@ import os
 import signal
 import struct
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -360,6 +362,36 @@ def test_an_unreachable_server_is_exit_status_3():
     done = Cli("127.0.0.1:1").run("--timeout", 0.5, "ping")
     assert done.returncode == 3
     assert "calipers-server" in done.stderr
+
+
+def test_a_server_that_is_not_there_is_named_at_once():
+    start = time.monotonic()
+    refused = Cli("127.0.0.1:1").run("--timeout", SECONDS, "ping")
+    assert refused.returncode == 3
+    assert "127.0.0.1:1 refuses the connection" in refused.stderr
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        other = Cli(f"127.0.0.1:{web.server_port}").run("--timeout", SECONDS, "ping")
+        web.shutdown()
+    assert other.returncode == 3
+    assert "is no gRPC server" in other.stderr
+    assert time.monotonic() - start < SECONDS / 2
+
+
+@pytest.mark.parametrize("address", ["localhost", "http://localhost:1", "localhost:70000"])
+def test_a_malformed_address_is_wrong_usage(address):
+    done = Cli(address).run("ping")
+    assert done.returncode == 2
+    assert f'"{address}"' in done.stderr
+    assert "give HOST:PORT" in done.stderr
+
+
+def test_the_loopback_interface_is_reached_without_a_proxy(server):
+    proxy = {**os.environ, "http_proxy": "http://127.0.0.1:1", "grpc_proxy": "http://127.0.0.1:1"}
+    assert Cli(server.address).run("ping", env=proxy).returncode == 0
+    elsewhere = Cli("192.0.2.1:50051").run("--timeout", 3, "ping", env=proxy)
+    assert elsewhere.returncode == 3
+    assert "proxy http://127.0.0.1:1" in elsewhere.stderr
 
 
 def processor_seconds(pid: int) -> float:
