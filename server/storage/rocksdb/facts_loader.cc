@@ -114,8 +114,7 @@ absl::StatusOr<std::optional<SeriesFacts>> FactsOfRow(const Database& database,
   ASSIGN_OR_RETURN(const std::optional<std::string> row,
                    database.Get(FactsKey(series.run->id, series.id)));
   if (!row) return std::nullopt;
-  ASSIGN_OR_RETURN(SeriesFacts facts, DecodeFacts(*row));
-  return facts;
+  return DecodeFacts(*row);
 }
 
 absl::Status ReadFacts(const Database& database, LiveSeries& series) {
