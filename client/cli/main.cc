@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <string>
 
 #include "client/cli/commands/command.h"
 #include "client/library/server_address.h"
@@ -7,6 +8,7 @@
 namespace {
 
 using calipers::client::Action;
+using calipers::client::FailUnknownCommand;
 using calipers::client::Global;
 
 constexpr char kFooter[] = R"(Examples:
@@ -49,6 +51,16 @@ void TakeOneValueEach(CLI::App& app) {
   for (CLI::App* const command : app.get_subcommands({})) TakeOneValueEach(*command);
 }
 
+// The first word, if it stands in the place of a command and is none. CLI11 says only that a
+// command is required.
+std::string UnknownCommand(const CLI::App& app) {
+  if (!app.get_subcommands().empty()) return "";
+  for (const std::string& word : app.remaining()) {
+    if (!word.empty() && word.front() != '-') return word;
+  }
+  return "";
+}
+
 // The exit status: `status`, unless a part of the output is lost.
 int AfterOutput(int status) {
   std::cout.flush();
@@ -75,7 +87,8 @@ int main(int argc, char** argv) {
         calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
         calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete,
         calipers::client::AddExport, calipers::client::AddImport, calipers::client::AddMerge,
-        calipers::client::AddPlot, calipers::client::AddBackup}) {
+        calipers::client::AddPlot, calipers::client::AddBackup, calipers::client::AddHelp,
+        calipers::client::AddVersion}) {
     add(app, selected);
   }
   TakeOneValueEach(app);
@@ -83,6 +96,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (const std::string word = UnknownCommand(app); !word.empty())
+      return FailUnknownCommand(app, word);
     // CLI11 reports errors, help and version as exceptions. Help and version have status 0.
     return AfterOutput(app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage);
   }

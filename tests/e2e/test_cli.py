@@ -562,6 +562,31 @@ def test_help_teaches(cli, command):
     assert "Examples:" in done.stdout
 
 
+def test_help_and_version_are_commands_too(cli):
+    assert cli.run("help").stdout == cli.run("--help").stdout
+    assert cli.run("help", "observe").stdout == cli.run("observe", "--help").stdout
+    assert cli.run("version").stdout == cli.run("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lst"], "did you mean calipers list?"),
+        (["--run", "r", "obsrve", "x"], "did you mean calipers observe?"),
+        (["help", "lits"], "did you mean calipers list?"),
+        (["frobnicate"], "calipers --help lists the commands"),
+        (["minmax", "--wait", "abc"], '"abc" is not a whole number of at least 0'),
+        (["minmax", "--wait", "1.5"], '"1.5" is not a whole number of at least 0'),
+        (["seal", "--count", "0"], '"0" is not a whole number of at least 1'),
+    ],
+)
+def test_wrong_words_and_numbers_are_named(cli, arguments, said):
+    done = cli.run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr) < 300
+
+
 def test_ping(cli):
     assert "is serving" in cli.run("ping").stdout
     assert cli.json("ping")[0]["status"] == "SERVING"

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "client/cli/commands/nearest_name.h"
 #include "core/status_macros.h"
 
 namespace calipers::client {
@@ -67,6 +68,19 @@ int Fail(const absl::Status& status) {
 
 int FailUsage(const absl::Status& status) {
   std::cerr << "calipers: " << status.message() << "\n  next: --help lists the flags\n";
+  return kUsage;
+}
+
+int FailUnknownCommand(const CLI::App& app, const std::string& name) {
+  std::vector<std::string> names;
+  for (const CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  const std::string nearest = NearestName(name, names);
+  std::cerr << "calipers: there is no command \"" << name << "\"\n  next: "
+            << (nearest.empty() ? "calipers --help lists the commands"
+                                : absl::StrCat("did you mean calipers ", nearest, "?"))
+            << '\n';
   return kUsage;
 }
 

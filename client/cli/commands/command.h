@@ -64,6 +64,8 @@ void AddReset(CLI::App& app, Action& selected);
 void AddDelete(CLI::App& app, Action& selected);
 void AddPing(CLI::App& app, Action& selected);
 void AddPlot(CLI::App& app, Action& selected);
+void AddHelp(CLI::App& app, Action& selected);
+void AddVersion(CLI::App& app, Action& selected);
 
 /// Converts a protobuf status.
 absl::Status ToStatus(const google::rpc::Status& status);
@@ -74,6 +76,9 @@ int Fail(const absl::Status& status);
 
 /// Reports flags that cannot be combined: prints the message and returns kUsage.
 int FailUsage(const absl::Status& status);
+
+/// Reports that no command has this name, with the name that was probably meant; returns kUsage.
+int FailUnknownCommand(const CLI::App& app, const std::string& name);
 
 /// True if `text` is a pattern (has * or ?) rather than a name.
 bool IsGlob(absl::string_view text);

@@ -9,6 +9,7 @@
 #include "client/cli/commands/exclude_option.h"
 #include "client/cli/commands/range_text.h"
 #include "client/cli/commands/session_json.h"
+#include "client/cli/commands/whole_number.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/number_format.h"
 #include "core/status_macros.h"
@@ -202,7 +203,7 @@ void AddMinMax(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("minmax", "Print the range of sessions");
   command->add_option("SESSION", options->sessions, "MODULE/BASE_NAME or a glob");
   command->add_option("--wait", options->wait, "Wait until each session holds this many records")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumberFrom(0));
   const std::string other = "Another fold of the same records; the session does not change";
   command->add_option("--observer", options->observer, "Observer (default: the session's)")
       ->group(other);

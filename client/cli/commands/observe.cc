@@ -16,6 +16,7 @@
 #include "client/cli/commands/refusals.h"
 #include "client/cli/commands/session_json.h"
 #include "client/cli/commands/spec_options.h"
+#include "client/cli/commands/whole_number.h"
 #include "client/cli/terminal/progress_bar.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/capture.h"
@@ -284,7 +285,7 @@ void AddObserve(CLI::App& app, Action& selected) {
       ->add_option("--max-attempts", options->max_attempts,
                    "Give up after this number of attempts in a row without an "
                    "acknowledgement; pauses between attempts grow to 5 s")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumberFrom(1))
       ->capture_default_str();
   command->add_option("--include", options->include,
                       "Send only sessions whose MODULE/BASE_NAME matches this glob");

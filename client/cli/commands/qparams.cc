@@ -8,6 +8,7 @@
 #include "client/cli/commands/command.h"
 #include "client/cli/commands/qparams_options.h"
 #include "client/cli/commands/session_json.h"
+#include "client/cli/commands/whole_number.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/number_format.h"
 
@@ -150,7 +151,7 @@ void AddQParams(CLI::App& app, Action& selected) {
                       "MODULE/BASE_NAME or a glob; default: all sessions of the run");
   options->qparams.AddTo(*command);
   command->add_option("--wait", options->wait, "Wait until each session holds this many records")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumberFrom(0));
   command->footer(kQparamsFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Run(global, *options); };

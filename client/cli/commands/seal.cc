@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/command.h"
 #include "client/cli/commands/session_json.h"
+#include "client/cli/commands/whole_number.h"
 #include "client/cli/terminal/table.h"
 
 namespace calipers::client {
@@ -64,7 +65,7 @@ void AddSeal(CLI::App& app, Action& selected) {
   command
       ->add_option("--count", *count,
                    "Number of records (default: each session's largest index plus one)")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumberFrom(1));
   command->footer(kSealFooter);
   command->callback([glob, count, &selected] {
     selected = [glob, count](const Global& global) { return Seal(global, *glob, *count); };

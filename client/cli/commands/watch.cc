@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/command.h"
 #include "client/cli/commands/session_json.h"
+#include "client/cli/commands/whole_number.h"
 
 namespace calipers::client {
 namespace {
@@ -89,7 +90,7 @@ void AddWatch(CLI::App& app, Action& selected) {
   CLI::App* command = app.add_subcommand("watch", "Print each change of a run");
   command->add_option("GLOB", options->glob, "Modules to watch; default: all");
   command->add_option("--until", options->until, "End when each session holds this many records")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumberFrom(1));
   command->footer(kWatchFooter);
   command->callback([options, &selected] {
     selected = [options](const Global& global) { return Watch(global, *options); };
