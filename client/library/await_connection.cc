@@ -49,6 +49,7 @@ absl::Status AwaitConnection(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& address, absl::Duration timeout) {
   const auto stub = grpc::health::v1::Health::NewStub(channel);
   const absl::Time start = absl::Now();
+  std::string said;
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(start + timeout));
@@ -56,10 +57,12 @@ absl::Status AwaitConnection(const std::shared_ptr<grpc::Channel>& channel,
     const grpc::Status status = stub->Check(&context, {}, &response);
     switch (status.error_code()) {
       case grpc::StatusCode::UNAVAILABLE:
+        said = status.error_message();
         break;
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         // Connected: each call has its own time limit.
         if (channel->GetState(false) == GRPC_CHANNEL_READY) return absl::OkStatus();
+        if (!said.empty()) return Unreachable(address, Cause(said));
         return Unreachable(address,
                            absl::StrCat("does not answer within ", absl::FormatDuration(timeout),
                                         ": is calipers-server running there, and is it the "
@@ -69,7 +72,7 @@ absl::Status AwaitConnection(const std::shared_ptr<grpc::Channel>& channel,
         return absl::OkStatus();
     }
     if (absl::Now() - start >= std::min(timeout, kPatience)) {
-      return Unreachable(address, Cause(status.error_message()));
+      return Unreachable(address, Cause(said));
     }
     absl::SleepFor(kPause);
   }

@@ -22,10 +22,10 @@ set(ENV{PKG_CONFIG_PATH} ${pkg_config})
 run_well(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${PREFIX}/uses_calipers -G Ninja
   -DCMAKE_PREFIX_PATH=${PREFIX} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
 run_well(${CMAKE_COMMAND} --build ${PREFIX}/uses_calipers)
-# Port 1 of loopback: nothing answers there.
+# Port 1 of loopback: nothing listens there.
 foreach(program IN ITEMS by_cmake by_pkg_config)
   run(${PREFIX}/uses_calipers/${program} 127.0.0.1:1)
-  if(NOT status EQUAL 1 OR NOT output MATCHES "UNAVAILABLE: no server answers at 127.0.0.1:1")
+  if(NOT status EQUAL 1 OR NOT output MATCHES "UNAVAILABLE: 127.0.0.1:1 refuses the connection")
     message(FATAL_ERROR "${program}: status ${status}\n${output}")
   endif()
 endforeach()
