@@ -51,8 +51,8 @@ void TakeOneValueEach(CLI::App& app) {
   for (CLI::App* const command : app.get_subcommands({})) TakeOneValueEach(*command);
 }
 
-// The first word, if it stands in the place of a command and is none. CLI11 says only that a
-// command is required.
+// The word that was given instead of a command; "" if a command was given, or no word. CLI11 says
+// only that a command is required.
 std::string UnknownCommand(const CLI::App& app) {
   if (!app.get_subcommands().empty()) return "";
   for (const std::string& word : app.remaining()) {

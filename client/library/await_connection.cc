@@ -15,7 +15,7 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(2);
 constexpr absl::Duration kPause = absl::Milliseconds(100);
 
-// What gRPC's message about a failed connection means, and the next step.
+// The cause of a failed connection, from gRPC's message, and the next step.
 std::string Cause(const std::string& said) {
   if (absl::StrContains(said, "Connection refused")) {
     return "refuses the connection: is calipers-server running there, and is it the port that it "

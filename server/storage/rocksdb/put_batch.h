@@ -44,7 +44,7 @@ class PutBatch {
     std::shared_ptr<const SeriesSummary> summary;
   };
 
-  // The entry of `series`, whose facts are in memory then. The entry is made if there is none.
+  // Finds the entry of `series`. If there is none, loads the facts of the series and makes one.
   absl::StatusOr<Touched*> Touch(const std::shared_ptr<LiveSeries>& series);
   PutResult Decide(Touched& touched, const NewRecord& record);
   // The result of a record whose index is taken.

@@ -41,7 +41,7 @@ inline v1::ObserveRequest FieldsOf(const server::ObserveRequest& request) {
   return fields;
 }
 
-// What the generated parser read, without what this parser does not keep.
+// The fields of the generated parser's message that ObserveRequest keeps.
 inline v1::ObserveRequest Kept(v1::ObserveRequest fields) {
   fields.DiscardUnknownFields();
   if (!fields.has_reduced()) return fields;
