@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/model/index_set.h"
+#include "server/model/names.h"
 #include "server/model/series_facts.h"
 #include "server/model/series_record.h"
 #include "server/model/session_identity.h"
@@ -21,6 +22,9 @@ namespace calipers::server {
 
 /// The status for a series that was deleted or reset: NOT_FOUND.
 absl::Status SeriesGone();
+
+/// The status for a new session whose name is taken: ALREADY_EXISTS.
+absl::Status SessionExists(const SessionName& name);
 
 /// A stored session.
 struct StoredSession {
@@ -101,8 +105,8 @@ class Store {
   /// Visits every session, in any order. Called at the start, before all other calls.
   virtual absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) = 0;
 
-  /// Stores a session with an empty series, and its run if this is the run's first session. The
-  /// caller ensures that no session of this name exists.
+  /// Stores a session with an empty series, and its run if this is the run's first session.
+  /// ALREADY_EXISTS if a session of this name exists or is being created.
   virtual absl::StatusOr<SeriesId> CreateSession(
       std::shared_ptr<const SessionIdentity> identity) = 0;
 

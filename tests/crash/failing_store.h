@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/crash/failpoint.h"
-#include "tests/crash/store_wrapper.h"
+#include "tests/support/store_wrapper.h"
 
 namespace calipers::crash {
 
@@ -15,7 +15,7 @@ namespace calipers::crash {
 /// start: `before-` and `after-` with `restore`, `create`, `reset`, `delete-session`, `delete-run`,
 /// `put`, `seal` and `checkpoint`. At `after-put` the records are stored, and no client has an
 /// acknowledgement yet.
-class FailingStore final : public StoreWrapper {
+class FailingStore final : public testing::StoreWrapper {
  public:
   FailingStore(std::unique_ptr<server::Store> base, AtPoint at_point)
       : StoreWrapper(std::move(base)), at_point_(std::move(at_point)) {}

@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "tests/crash/store_wrapper.h"
+#include "tests/support/store_wrapper.h"
 
 namespace calipers::crash {
 
 /// A store that loses records: it reports one of every `every` records as stored, but drops it.
 /// Shows that a durability test would notice the loss.
-class ForgetfulStore final : public StoreWrapper {
+class ForgetfulStore final : public testing::StoreWrapper {
  public:
   ForgetfulStore(std::unique_ptr<server::Store> base, std::int64_t every)
       : StoreWrapper(std::move(base)), every_(every) {}

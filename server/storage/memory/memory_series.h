@@ -11,9 +11,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "server/base/byte_budget.h"
@@ -26,7 +26,8 @@ struct MemoryRun {
   /// True if the run was deleted. Its series then refuse all records and queries.
   std::atomic<bool> deleted{false};
   absl::Mutex mu;
-  absl::btree_set<SeriesId> series ABSL_GUARDED_BY(mu);
+  /// The series of each session of the run. The names belong to the series' identities.
+  absl::btree_map<absl::string_view, SeriesId> sessions ABSL_GUARDED_BY(mu);
 };
 
 /// A series of the memory store. It is small while it is empty, because there may be a million.

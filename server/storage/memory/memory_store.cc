@@ -57,24 +57,36 @@ absl::StatusOr<SeriesId> MemoryStore::CreateSession(
     std::shared_ptr<const SessionIdentity> identity) {
   const SeriesId id{next_id_.fetch_add(1, std::memory_order_relaxed)};
   while (true) {
-    auto series = std::make_shared<MemorySeries>(id, identity, FindOrMakeRun(identity->name.run()));
-    if (Insert(series)) return id;
+    const std::shared_ptr<MemoryRun> run = FindOrMakeRun(identity->name.run());
+    absl::MutexLock lock(&run->mu);
+    if (run->deleted) continue;
+    if (!run->sessions.try_emplace(identity->name.session_id(), id).second) {
+      return SessionExists(identity->name);
+    }
+    series_.Insert(id, std::make_shared<MemorySeries>(id, identity, run));
+    return id;
   }
 }
 
 absl::StatusOr<SeriesId> MemoryStore::ResetSession(SeriesId id) {
-  const std::shared_ptr<MemorySeries> old = Extract(id);
+  const std::shared_ptr<MemorySeries> old = series_.Extract(id);
   if (old == nullptr) return SeriesGone();
   old->Delete(budget_);
   const SeriesId new_id{next_id_.fetch_add(1, std::memory_order_relaxed)};
-  if (!Insert(std::make_shared<MemorySeries>(new_id, old->identity(), old->run())))
-    return SeriesGone();
+  const auto series = std::make_shared<MemorySeries>(new_id, old->identity(), old->run());
+  absl::MutexLock lock(&series->run()->mu);
+  if (series->run()->deleted) return SeriesGone();
+  series->run()->sessions[series->identity()->name.session_id()] = new_id;
+  series_.Insert(new_id, series);
   return new_id;
 }
 
 absl::Status MemoryStore::DeleteSession(SeriesId id) {
-  const std::shared_ptr<MemorySeries> series = Extract(id);
-  if (series != nullptr) series->Delete(budget_);
+  const std::shared_ptr<MemorySeries> series = series_.Extract(id);
+  if (series == nullptr) return absl::OkStatus();
+  series->Delete(budget_);
+  absl::MutexLock lock(&series->run()->mu);
+  series->run()->sessions.erase(series->identity()->name.session_id());
   return absl::OkStatus();
 }
 
@@ -86,15 +98,15 @@ absl::Status MemoryStore::DeleteRun(const RunName& name) {
     if (node.empty()) return absl::OkStatus();
     run = std::move(node.mapped());
   }
-  absl::btree_set<SeriesId> ids;
+  absl::btree_map<absl::string_view, SeriesId> sessions;
   {
     absl::MutexLock lock(&run->mu);
     run->deleted = true;
-    ids.swap(run->series);
+    sessions.swap(run->sessions);
   }
   // FindOrMakeRun no longer returns this run, so removing even a million series delays no other
   // call.
-  for (const SeriesId id : ids) {
+  for (const auto& [session, id] : sessions) {
     const std::shared_ptr<MemorySeries> series = series_.Extract(id);
     if (series != nullptr) series->Delete(budget_);
   }
@@ -169,22 +181,6 @@ absl::StatusOr<std::optional<Checkpoint>> MemoryStore::ReadCheckpoint(SeriesId i
 absl::StatusOr<Store::Backup> MemoryStore::CreateBackup(const std::string&) {
   return absl::FailedPreconditionError(
       "the server keeps nothing on disk (start it with --store rocksdb and a --data-dir)");
-}
-
-bool MemoryStore::Insert(const std::shared_ptr<MemorySeries>& series) {
-  absl::MutexLock lock(&series->run()->mu);
-  if (series->run()->deleted) return false;
-  series_.Insert(series->id(), series);
-  series->run()->series.insert(series->id());
-  return true;
-}
-
-std::shared_ptr<MemorySeries> MemoryStore::Extract(SeriesId id) {
-  std::shared_ptr<MemorySeries> series = series_.Extract(id);
-  if (series == nullptr || series->run()->deleted) return series;
-  absl::MutexLock lock(&series->run()->mu);
-  series->run()->series.erase(id);
-  return series;
 }
 
 std::shared_ptr<MemoryRun> MemoryStore::FindOrMakeRun(absl::string_view name) {

@@ -46,10 +46,6 @@ class MemoryStore final : public Store {
   std::int64_t bytes() const { return budget_.reserved(); }
 
  private:
-  // False, without a change, if the run was deleted.
-  bool Insert(const std::shared_ptr<MemorySeries>& series);
-  // Removes the series from the store and from its run. Null if there is no such series.
-  std::shared_ptr<MemorySeries> Extract(SeriesId id);
   std::shared_ptr<MemoryRun> FindOrMakeRun(absl::string_view name) ABSL_LOCKS_EXCLUDED(runs_mu_);
 
   ByteBudget budget_;

@@ -8,9 +8,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_set.h"
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "server/model/index_set.h"
 #include "server/model/series_facts.h"
@@ -34,7 +35,9 @@ struct LiveRun {
   /// True if the run was deleted. Its series may still be found for a short time.
   std::atomic<bool> deleted{false};
   absl::Mutex mu;
-  absl::btree_set<SeriesId> series ABSL_GUARDED_BY(mu);
+  /// The series of each session of the run, also of one that is being created. The names belong
+  /// to the series' identities.
+  absl::btree_map<absl::string_view, SeriesId> sessions ABSL_GUARDED_BY(mu);
 };
 
 /// A series of the RocksDB store. Small, because there may be a million. Its facts are read from

@@ -142,6 +142,7 @@ absl::StatusOr<SeriesId> RocksdbStore::CreateSession(
   ASSIGN_OR_RETURN(std::shared_ptr<LiveRun> run, FindOrMakeRun(identity->name.run()));
   ASSIGN_OR_RETURN(const std::uint64_t id, ids_.Next());
   auto series = std::make_shared<LiveSeries>(SeriesId{id}, std::move(identity), std::move(run));
+  if (!ClaimName(*series)) return SessionExists(series->identity->name);
   rocksdb::WriteBatch batch;
   // If several sessions are the first of the run, each writes the run's row, because any of the
   // writes may fail.
@@ -150,10 +151,13 @@ absl::StatusOr<SeriesId> RocksdbStore::CreateSession(
            EncodeNumber(static_cast<std::uint64_t>(series->run->id)), batch);
   }
   PutSession(batch, series->run->id, {series->identity, series->id, {}});
-  RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
+  if (absl::Status written = database_->Write(batch, kBeforeReturn); !written.ok()) {
+    ReleaseName(*series);
+    return written;
+  }
   series->run->kept = true;
   series->SetEmpty();
-  Insert(series);
+  series_.Insert(series->id, series);
   return series->id;
 }
 
@@ -170,9 +174,9 @@ absl::StatusOr<SeriesId> RocksdbStore::ResetSession(SeriesId id) {
     removal = RemoveSeries(batch, *old);
     PutSession(batch, series->run->id, {series->identity, series->id, {}});
     RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
-    Forget(*old);
     series->SetEmpty();
     Insert(series);
+    series_.Extract(id);
   }
   Finish(removal);
   return series->id;
@@ -189,7 +193,8 @@ absl::Status RocksdbStore::DeleteSession(SeriesId id) {
     batch.Delete(SessionKey(series->run->id, series->identity->name.session_id()))
         .PermitUncheckedError();
     RETURN_IF_ERROR(database_->Write(batch, kBeforeReturn));
-    Forget(*series);
+    series_.Extract(id);
+    ReleaseName(*series);
   }
   Finish(removal);
   return absl::OkStatus();
@@ -215,8 +220,8 @@ absl::Status RocksdbStore::DeleteRun(const RunName& name) {
   // all other calls.
   {
     absl::MutexLock lock(&run->mu);
-    for (const SeriesId series : run->series) series_.Extract(series);
-    run->series.clear();
+    for (const auto& [session, series] : run->sessions) series_.Extract(series);
+    run->sessions.clear();
   }
   Finish(removal);
   return absl::OkStatus();
@@ -353,13 +358,17 @@ absl::StatusOr<std::shared_ptr<LiveRun>> RocksdbStore::FindOrMakeRun(absl::strin
 void RocksdbStore::Insert(const std::shared_ptr<LiveSeries>& series) {
   series_.Insert(series->id, series);
   absl::MutexLock lock(&series->run->mu);
-  series->run->series.insert(series->id);
+  series->run->sessions[series->identity->name.session_id()] = series->id;
 }
 
-void RocksdbStore::Forget(const LiveSeries& series) {
-  series_.Extract(series.id);
+bool RocksdbStore::ClaimName(const LiveSeries& series) {
   absl::MutexLock lock(&series.run->mu);
-  series.run->series.erase(series.id);
+  return series.run->sessions.try_emplace(series.identity->name.session_id(), series.id).second;
+}
+
+void RocksdbStore::ReleaseName(const LiveSeries& series) {
+  absl::MutexLock lock(&series.run->mu);
+  series.run->sessions.erase(series.identity->name.session_id());
 }
 
 void RocksdbStore::Finish(const std::string& removal) {

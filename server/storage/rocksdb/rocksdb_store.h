@@ -92,8 +92,11 @@ class RocksdbStore final : public Store {
   // The count at which the series is to be sealed; see Store::Seal.
   absl::StatusOr<std::int64_t> DecideSeal(LiveSeries* series, std::optional<std::int64_t> count)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(put_mu_);
+  // Makes this the series of its session.
   void Insert(const std::shared_ptr<LiveSeries>& series);
-  void Forget(const LiveSeries& series);
+  // False if a session of this name exists in the series' run.
+  static bool ClaimName(const LiveSeries& series);
+  static void ReleaseName(const LiveSeries& series);
   // Deletes the remaining rows of a removal.
   void Finish(const std::string& removal);
 

@@ -15,8 +15,8 @@
 #include "absl/synchronization/notification.h"
 #include "core/limits.h"
 #include "server/storage/memory/memory_store.h"
-#include "tests/crash/store_wrapper.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/store_wrapper.h"
 #include "tests/support/stream_parts.h"
 
 namespace calipers::server {
@@ -284,7 +284,7 @@ TEST_F(IngestTest, ReducedObservationOfAPaddedBlockHoldsZeroAndItsOwnRange) {
 }
 
 // A store with a slow device: the thread of a stream must make no call that waits.
-class SlowStore final : public crash::StoreWrapper {
+class SlowStore final : public testing::StoreWrapper {
  public:
   explicit SlowStore(std::unique_ptr<Store> base) : StoreWrapper(std::move(base)) {}
 

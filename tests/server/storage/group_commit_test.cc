@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/storage/memory/memory_store.h"
 #include "tests/support/records.h"
+#include "tests/support/store_wrapper.h"
 
 namespace calipers::server {
 namespace {
@@ -17,52 +18,21 @@ namespace {
 using calipers::testing::MakeRecord;
 
 // A memory store that is not immediate, and whose puts wait until the test lets them go.
-class WaitingStore final : public Store {
+class WaitingStore final : public testing::StoreWrapper {
  public:
+  WaitingStore() : StoreWrapper(std::make_unique<MemoryStore>(1 << 20)) {}
+
   bool IsImmediate() const override { return false; }
   std::vector<PutResult> PutIfAbsent(absl::Span<const NewRecord> records) override {
     go_.WaitForNotification();
     writes_.push_back(records.size());
-    return store_.PutIfAbsent(records);
-  }
-  absl::Status ForEachSession(absl::FunctionRef<void(StoredSession)> visit) override {
-    return store_.ForEachSession(visit);
-  }
-  absl::StatusOr<SeriesId> CreateSession(std::shared_ptr<const SessionIdentity> id) override {
-    return store_.CreateSession(std::move(id));
-  }
-  absl::StatusOr<SeriesId> ResetSession(SeriesId series) override {
-    return store_.ResetSession(series);
-  }
-  absl::Status DeleteSession(SeriesId series) override { return store_.DeleteSession(series); }
-  absl::Status DeleteRun(const RunName& run) override { return store_.DeleteRun(run); }
-  absl::Status CheckFits(SeriesId series, const RecordForm& form) override {
-    return store_.CheckFits(series, form);
-  }
-  absl::StatusOr<SeriesFacts> Facts(SeriesId series) override { return store_.Facts(series); }
-  absl::StatusOr<SeriesSummary> Summary(SeriesId series) override { return store_.Summary(series); }
-  absl::StatusOr<std::unique_ptr<SeriesReader>> Read(SeriesId series, BatchIndex from) override {
-    return store_.Read(series, from);
-  }
-  std::vector<absl::StatusOr<std::int64_t>> SealAll(absl::Span<const SeriesId> series,
-                                                    std::optional<std::int64_t> count) override {
-    return store_.SealAll(series, count);
-  }
-  absl::Status WriteCheckpoint(SeriesId series, const Checkpoint& checkpoint, bool drop) override {
-    return store_.WriteCheckpoint(series, checkpoint, drop);
-  }
-  absl::StatusOr<std::optional<Checkpoint>> ReadCheckpoint(SeriesId series) override {
-    return store_.ReadCheckpoint(series);
-  }
-  absl::StatusOr<Backup> CreateBackup(const std::string& id) override {
-    return store_.CreateBackup(id);
+    return StoreWrapper::PutIfAbsent(records);
   }
 
   void Go() { go_.Notify(); }
   const std::vector<std::size_t>& writes() const { return writes_; }
 
  private:
-  MemoryStore store_{1 << 20};
   absl::Notification go_;
   std::vector<std::size_t> writes_;
 };

@@ -15,19 +15,20 @@
 namespace calipers::server {
 
 REGISTER_TYPED_TEST_SUITE_P(
-    StoreContract, HasTheSessionsThatWereCreated, SeriesIdIsGreaterThanAnyBefore,
-    KeepsRecordsInIndexOrderAsTheyWere, KeepsUnusualRecordsUnchanged, TheFirstRecordStays,
-    BatchMayHoldAnIndexTwice, RecordWithoutAnIndexGoesToTheEnd, IndexOutOfRangeIsRefused,
-    PutOfNoRecordsReturnsNoResults, RefusedRecordDoesNotAffectOthers, SeriesAreApart,
-    ReaderSeesTheSeriesAsOfItsCreation, ReaderContinuesAfterItsSessionIsDeleted,
-    DeletedSessionIsGoneForGood, ResetSessionHasNoRecords, LongSeriesCanBeDeletedAndReset,
-    DeletedRunIsGoneForGood, RecordHasToFitTheOthers, RefusedRecordFixesNoDtypeOrShape,
-    CheckFitsRefusesOnlyRecordsThatAPutRefuses, PutReturnsTheSeriesSummary, FactsMatchTheRecords,
-    ServersSeeTheWritesOfEachOther, SealClosesTheSeries, SealAllSealsEachSeriesByItself,
-    SealedSeriesStillDetectsDuplicates, CheckpointLeavesTheSeriesAsItIs, CheckpointMayReplaceValues,
+    StoreContract, HasTheSessionsThatWereCreated, ASessionNameIsTakenOnce,
+    SeriesIdIsGreaterThanAnyBefore, KeepsRecordsInIndexOrderAsTheyWere,
+    KeepsUnusualRecordsUnchanged, TheFirstRecordStays, BatchMayHoldAnIndexTwice,
+    RecordWithoutAnIndexGoesToTheEnd, IndexOutOfRangeIsRefused, PutOfNoRecordsReturnsNoResults,
+    RefusedRecordDoesNotAffectOthers, SeriesAreApart, ReaderSeesTheSeriesAsOfItsCreation,
+    ReaderContinuesAfterItsSessionIsDeleted, DeletedSessionIsGoneForGood, ResetSessionHasNoRecords,
+    LongSeriesCanBeDeletedAndReset, DeletedRunIsGoneForGood, RecordHasToFitTheOthers,
+    RefusedRecordFixesNoDtypeOrShape, CheckFitsRefusesOnlyRecordsThatAPutRefuses,
+    PutReturnsTheSeriesSummary, FactsMatchTheRecords, ServersSeeTheWritesOfEachOther,
+    SealClosesTheSeries, SealAllSealsEachSeriesByItself, SealedSeriesStillDetectsDuplicates,
+    CheckpointLeavesTheSeriesAsItIs, CheckpointMayReplaceValues,
     CheckpointBehindDroppedValuesIsRefused, OnlyOneOfManyWritersStoresARecord,
     ConcurrentAppendsGetDistinctIndices, ConcurrentCreatesGetDistinctSeries,
-    WhatComesAfterASealIsRefused, RunCanBeDeletedDuringPuts);
+    OnlyOneOfManyCreatesGetsTheName, WhatComesAfterASealIsRefused, RunCanBeDeletedDuringPuts);
 
 }  // namespace calipers::server
 

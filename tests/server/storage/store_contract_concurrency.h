@@ -75,6 +75,30 @@ TYPED_TEST_P(StoreContract, ConcurrentCreatesGetDistinctSeries) {
   EXPECT_EQ(ids.size(), std::size_t(kThreads * kSessions));
 }
 
+TYPED_TEST_P(StoreContract, OnlyOneOfManyCreatesGetsTheName) {
+  constexpr int kThreads = 4;
+  constexpr int kNames = 25;
+  std::atomic<int> created{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      Store& store = t % 2 == 0 ? this->store() : this->another();
+      for (int i = 0; i < kNames; ++i) {
+        const auto series =
+            store.CreateSession(testing::MakeIdentity("r", std::to_string(i) + "/input"));
+        if (series.ok()) {
+          ++created;
+        } else {
+          EXPECT_TRUE(absl::IsAlreadyExists(series.status())) << series.status();
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(created, kNames);
+  EXPECT_EQ(testing::SessionsOf(this->store()).size(), std::size_t(kNames));
+}
+
 TYPED_TEST_P(StoreContract, WhatComesAfterASealIsRefused) {
   const SeriesId series = this->Create();
   std::thread writer([&] {

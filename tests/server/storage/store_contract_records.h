@@ -32,6 +32,26 @@ TYPED_TEST_P(StoreContract, HasTheSessionsThatWereCreated) {
   EXPECT_EQ(sessions.at("runs/other/sessions/layer/input").series, b);
 }
 
+TYPED_TEST_P(StoreContract, ASessionNameIsTakenOnce) {
+  using testing::StatusIs;
+  const auto taken =
+      StatusIs(absl::StatusCode::kAlreadyExists, ::testing::HasSubstr("runs/r/sessions/m/input"));
+  const auto identity = testing::MakeIdentity("r", "m/input");
+  const SeriesId series = *this->store().CreateSession(identity);
+  this->Fill(series, 2);
+  for (Store* store : {&this->store(), &this->another()}) {
+    EXPECT_THAT(store->CreateSession(identity), taken);
+    EXPECT_EQ(testing::SessionsOf(*store).at(identity->name.full()).series, series);
+  }
+  EXPECT_EQ(testing::IndicesOf(this->store(), series).size(), 2U);
+  const SeriesId reset = *this->another().ResetSession(series);
+  EXPECT_THAT(this->store().CreateSession(identity), taken);
+  EXPECT_OK(this->another().DeleteSession(reset));
+  const SeriesId again = *this->store().CreateSession(identity);
+  EXPECT_OK(this->store().DeleteRun(*RunName::Parse("runs/r")));
+  EXPECT_GT(*this->another().CreateSession(identity), again);
+}
+
 TYPED_TEST_P(StoreContract, SeriesIdIsGreaterThanAnyBefore) {
   SeriesId last = this->Create("r", "m0/input");
   for (int i = 1; i < 20; ++i) {

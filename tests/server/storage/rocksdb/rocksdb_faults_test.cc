@@ -229,15 +229,16 @@ TEST_F(FaultTest, CallThatFailsChangesNothing) {
   fails([&] { return store_->Seal(series, std::nullopt).status(); });
 }
 
-TEST_F(FaultTest, RunAcceptsASessionAfterItsFirstSessionFailed) {
+TEST_F(FaultTest, SessionCanBeCreatedAfterItsCreationFailed) {
   Open();
   const SeriesId other = *store_->CreateSession(MakeIdentity("q"));
   files_->Fail(What::kSync, ".log", 0, 1);
   EXPECT_FALSE(store_->CreateSession(MakeIdentity("r")).ok());
   PutUntilTaken(other, 0);
   EXPECT_OK(store_->CreateSession(MakeIdentity("r", "second/input")));
+  EXPECT_OK(store_->CreateSession(MakeIdentity("r")));
   Reopen();
-  EXPECT_EQ(SessionsOf(*store_).size(), 2U);
+  EXPECT_EQ(SessionsOf(*store_).size(), 3U);
 }
 
 TEST_F(FaultTest, StoreRecoversFromAFailedTableWrite) {

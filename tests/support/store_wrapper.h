@@ -1,5 +1,5 @@
-#ifndef CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
-#define CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
+#ifndef CALIPERS_TESTS_SUPPORT_STORE_WRAPPER_H_
+#define CALIPERS_TESTS_SUPPORT_STORE_WRAPPER_H_
 
 #include <memory>
 #include <optional>
@@ -9,12 +9,12 @@
 
 #include "server/storage/store.h"
 
-namespace calipers::crash {
+namespace calipers::testing {
 
 /// A store that forwards every call to another store. A derived class changes single calls.
 class StoreWrapper : public server::Store {
  public:
-  explicit StoreWrapper(std::unique_ptr<server::Store> base) : base_(std::move(base)) {}
+  explicit StoreWrapper(std::shared_ptr<server::Store> base) : base_(std::move(base)) {}
 
   bool IsImmediate() const override { return base_->IsImmediate(); }
   absl::Status ForEachSession(absl::FunctionRef<void(server::StoredSession)> visit) override {
@@ -64,9 +64,9 @@ class StoreWrapper : public server::Store {
   }
 
  private:
-  const std::unique_ptr<server::Store> base_;
+  const std::shared_ptr<server::Store> base_;
 };
 
-}  // namespace calipers::crash
+}  // namespace calipers::testing
 
-#endif  // CALIPERS_TESTS_CRASH_STORE_WRAPPER_H_
+#endif  // CALIPERS_TESTS_SUPPORT_STORE_WRAPPER_H_
