@@ -38,8 +38,10 @@ Elements ToElements(const v1::Tensor& tensor) {
 
 std::string NumberText(const Elements& elements, std::size_t i) {
   if (!IsFloat(elements.dtype)) return absl::StrCat(IntegerAt(elements, i));
-  if (elements.dtype == Dtype::kF64) return Shortest(elements[i]);
-  return Shortest(static_cast<float>(elements[i]));
+  const double value = elements[i];
+  const auto rounded = static_cast<float>(value);
+  const bool is_float32 = elements.dtype != Dtype::kF64 || value == 0 || std::isnormal(rounded);
+  return is_float32 ? Shortest(rounded) : Shortest(value);
 }
 
 nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {

@@ -13,8 +13,10 @@ namespace calipers::client {
 /// The elements of a tensor from the wire; empty if its dtype is unknown.
 Elements ToElements(const v1::Tensor& tensor);
 
-/// Element `i` as text. An integer is printed in full. A float is the shortest decimal that reads
-/// back as the same float32 (for F64: float64), or "nan", "inf" or "-inf".
+/// Element `i` as text for a table, which has no room for the digits of float64. An integer is
+/// printed in full. A float is rounded to float32, and printed as the shortest decimal that reads
+/// back as that float32; an F64 element that is no normal float32 reads back as the same float64.
+/// "nan", "inf" or "-inf" otherwise.
 std::string NumberText(const Elements& elements, std::size_t i);
 
 /// Element `i` as a JSON number that reads back as the same bits. An integer is printed in full.

@@ -31,10 +31,13 @@ absl::Status CheckFormat(std::map<std::string, std::string>& metadata) {
         "it is no run file: its metadata's format is not calipers-run (calipers export writes "
         "one; calipers observe sends captured tensors)");
   }
-  if (metadata[names::kVersion] == names::kVersionNumber) return absl::OkStatus();
+  const std::string& version = metadata[names::kVersion];
+  if (version == names::kVersionNumber || version == names::kEarlierVersion) {
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("it is a run file of a version other than ", names::kVersionNumber,
-                   ": use the calipers that wrote it, or a newer one"));
+      absl::StrCat("it is a run file of a version other than ", names::kEarlierVersion, " and ",
+                   names::kVersionNumber, ": use the calipers that wrote it, or a newer one"));
 }
 
 }  // namespace

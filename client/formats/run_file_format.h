@@ -9,7 +9,9 @@ namespace calipers::client::run_file {
 inline constexpr char kFormat[] = "format";
 inline constexpr char kFormatName[] = "calipers-run";
 inline constexpr char kVersion[] = "version";
-inline constexpr char kVersionNumber[] = "1";
+inline constexpr char kVersionNumber[] = "2";
+// Its answers in exact arithmetic are F32 instead of F64. Readers of records need not know.
+inline constexpr char kEarlierVersion[] = "1";
 inline constexpr char kRun[] = "run";
 
 // Members of a session's metadata.

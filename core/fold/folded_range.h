@@ -14,8 +14,8 @@ struct ElementRange {
   friend bool operator==(const ElementRange&, const ElementRange&) = default;
 };
 
-/// The answer of an observer. In exact arithmetic its dtype is F32. In reference arithmetic it is
-/// the dtype of the records, or F32 if that is an integer.
+/// The answer of an observer. In exact arithmetic its dtype is F64, because the fold runs in
+/// float64. In reference arithmetic it is the dtype of the records, or F32 if that is an integer.
 struct FoldedRange {
   /// One element for each parameter: the reference's get_min_max.
   ElementRange range;

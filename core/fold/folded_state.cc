@@ -62,7 +62,8 @@ void FoldedState::Fold(FoldStep step, double c, absl::Span<const std::byte> elem
 }
 
 Dtype FoldedState::AnswerDtype() const {
-  return arithmetic_ == Arithmetic::kReference && IsFloat(dtype_) ? dtype_ : Dtype::kF32;
+  if (arithmetic_ == Arithmetic::kExact) return Dtype::kF64;
+  return IsFloat(dtype_) ? dtype_ : Dtype::kF32;
 }
 
 FoldedRange FoldedState::Answer() const {

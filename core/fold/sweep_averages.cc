@@ -86,7 +86,7 @@ void SweepAverages::Add(const Record& record) {
 FoldedRange SweepAverages::Answer(std::size_t i) {
   assert(!empty());
   FoldGathered();
-  return ToFoldedRange(Dtype::kF32, average(i));
+  return ToFoldedRange(Dtype::kF64, average(i));
 }
 
 void SweepAverages::Begin(const Record& record) {

@@ -20,11 +20,10 @@ namespace calipers {
 /// weights (constants x records) times values (records x parameters). OpenBLAS computes it, on the
 /// caller's thread.
 ///
-/// Before its one rounding to float32, an average differs from the value of a "minmax" observer by
-/// at most n x 2^-52 of the largest magnitude among n records. The sign of a zero may differ.
-/// Infinity and NaN are where that observer has them. A chunk that holds NaN, infinity or a
-/// magnitude from 2^1000 on is folded as the observer folds, record by record. Movable; not
-/// thread-safe.
+/// An average differs from the value of a "minmax" observer by at most n x 2^-52 of the largest
+/// magnitude among n records. The sign of a zero may differ. Infinity and NaN are where that
+/// observer has them. A chunk that holds NaN, infinity or a magnitude from 2^1000 on is folded as
+/// the observer folds, record by record. Movable; not thread-safe.
 class SweepAverages {
  public:
   /// At least one constant, each in [0, 1].

@@ -1,12 +1,12 @@
 #ifndef CALIPERS_SERVER_MODEL_NAME_FILTER_H_
 #define CALIPERS_SERVER_MODEL_NAME_FILTER_H_
 
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "re2/re2.h"
+#include "server/model/glob.h"
 #include "server/model/names.h"
 
 namespace calipers::server {
@@ -15,10 +15,9 @@ namespace calipers::server {
 /// whose module matches a glob. Immutable; thread-safe.
 class NameFilter {
  public:
-  /// `parent` is runs/{run}, or runs/- for all runs. In `glob`, * stands for any characters and ?
-  /// for one. A glob with a / is compared with {module}/{base_name}, and any other with {module}.
-  /// An empty glob matches all. A glob has at most 512 characters. INVALID_ARGUMENT, with the
-  /// reason, if an argument is invalid.
+  /// `parent` is runs/{run}, or runs/- for all runs. A glob with a / is compared with
+  /// {module}/{base_name}, and any other with {module}. INVALID_ARGUMENT, with the reason, if
+  /// `parent` or `glob` (Glob::Make) is invalid.
   static absl::StatusOr<NameFilter> Make(absl::string_view parent, absl::string_view glob);
 
   /// The beginning of every matching full name.
@@ -26,10 +25,11 @@ class NameFilter {
   bool Matches(const SessionName& name) const;
 
  private:
-  NameFilter() = default;
+  NameFilter(Glob glob, bool whole_id) : glob_(std::move(glob)), whole_id_(whole_id) {}
   std::string prefix_;
-  bool whole_id_ = false;
-  std::shared_ptr<const RE2> pattern_;  // null: matches all
+  Glob glob_;
+  // True if the glob is compared with {module}/{base_name}.
+  bool whole_id_;
 };
 
 }  // namespace calipers::server

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/model/glob.h"
 #include "server/model/names.h"
 
 namespace calipers::server {
@@ -15,29 +16,41 @@ namespace calipers::server {
 /// part, and these last parts form a group. Immutable; thread-safe.
 class FusedGroups {
  public:
-  /// Last parts of the names of modules.
-  using Group = std::vector<std::string>;
+  /// A group that a request declares.
+  struct Group {
+    /// Last parts of the names of modules.
+    std::vector<std::string> names;
+    /// A glob over the names of modules up to the last part, such as model.layers.1.self_attn. The
+    /// group holds only modules there. Empty: everywhere.
+    std::string path_glob = {};
+  };
   enum class Mode : std::uint8_t { kKnown, kDeclared, kNone };
 
   /// The groups that llm-compressor fuses: the projections of attention and of the MLP, with the
   /// names that models use for them.
-  static const std::vector<Group>& Known();
+  static const std::vector<std::vector<std::string>>& Known();
 
   /// INVALID_ARGUMENT for more than 64 groups, a declared group of fewer than two names or more
-  /// than 16, a name that is empty or has a dot or slash, and a name that occurs twice. A declared
-  /// group replaces the known groups that share a name with it.
+  /// than 16, a name that is empty or has a dot or slash or occurs twice in its group, and a glob
+  /// that Glob::Make refuses. Where a declared group applies, it replaces the known groups that
+  /// share a name with it.
   static absl::StatusOr<FusedGroups> Make(Mode mode, const std::vector<Group>& declared);
 
-  /// The full names of all members of the session's group, including the session. The members need
-  /// not exist. Empty if the session is in no group. Only weights are fused.
-  std::vector<std::string> GroupOf(const SessionName& session) const;
+  /// The groups that may hold the session. For each, the full names of all members, including the
+  /// session. The members need not exist. Only weights are fused.
+  std::vector<std::vector<std::string>> GroupsOf(const SessionName& session) const;
 
  private:
-  FusedGroups() = default;
-  void Add(const Group& group);
+  struct Placed {
+    std::vector<std::string> names;
+    Glob path;
 
-  std::vector<Group> groups_;
-  absl::flat_hash_map<std::string, std::size_t> group_of_;
+    bool Has(absl::string_view name) const;
+  };
+  FusedGroups() = default;
+
+  std::vector<Placed> declared_;
+  std::vector<Placed> known_;
 };
 
 }  // namespace calipers::server

@@ -4,11 +4,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/args/base_name.h"
 #include "core/reduce/coarsening.h"
 #include "core/status_macros.h"
 
 namespace calipers::server {
 namespace {
+
+std::string NamesOf(const std::vector<std::shared_ptr<Session>>& sessions) {
+  return absl::StrJoin(sessions, " + ",
+                       [](std::string* out, const std::shared_ptr<Session>& session) {
+                         absl::StrAppend(out, session->name().session_id());
+                       });
+}
 
 // False if the records cannot be read: peers do not answer for a damaged session.
 bool SawNothing(Session& session) {
@@ -148,25 +156,50 @@ absl::StatusOr<QParamsQuery::Range> QParamsQuery::RangeOfPeers(const Session& se
   return *std::move(all);
 }
 
-absl::StatusOr<std::vector<std::shared_ptr<Session>>> QParamsQuery::FusedWith(
-    const Session& session) const {
-  std::vector<std::shared_ptr<Session>> members;
-  std::vector<std::string> missing;
-  for (const std::string& name : request_.fusion.GroupOf(session.name())) {
+QParamsQuery::Members QParamsQuery::MembersOf(const std::vector<std::string>& names) const {
+  Members members;
+  for (const std::string& name : names) {
     absl::StatusOr<std::shared_ptr<Session>> member = sessions_.Find(name);
     if (member.ok()) {
-      members.push_back(*std::move(member));
+      members.sessions.push_back(*std::move(member));
     } else {
-      missing.push_back(name);
+      members.absent.push_back(name);
     }
   }
-  // A single session is not a group.
-  if (members.size() < 2) return std::vector<std::shared_ptr<Session>>();
-  if (missing.empty()) return members;
-  return absl::FailedPreconditionError(absl::StrCat(
-      "session ", session.name().full(), " shares its global scale with ",
-      absl::StrJoin(missing, " and "),
-      ", which does not exist: create and observe it, or declare the existing group in fusion"));
+  return members;
+}
+
+absl::Status QParamsQuery::CheckNoModule(const Session& session, const std::string& absent) const {
+  const std::string module = absent.substr(0, absent.rfind('/') + 1);
+  for (const BaseName base_name : kAllBaseNames) {
+    const std::string sibling = absl::StrCat(module, BaseNameText(base_name));
+    if (!sessions_.Find(sibling).ok()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("session ", session.name().full(), " shares its global scale with ", absent,
+                     ", which does not exist, but its module has session ", sibling,
+                     ": create and observe it, or declare the existing group in fusion"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<QParamsQuery::Members> QParamsQuery::FusedWith(const Session& session) const {
+  std::optional<Members> fused;
+  for (const std::vector<std::string>& names : request_.fusion.GroupsOf(session.name())) {
+    Members members = MembersOf(names);
+    if (fused && fused->sessions.size() >= 2 && members.sessions.size() >= 2 &&
+        fused->sessions != members.sessions) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "session ", session.name().full(), " is in two groups of fusion whose members exist, ",
+          NamesOf(fused->sessions), " and ", NamesOf(members.sessions),
+          ": give one of them a path_glob that does not match here"));
+    }
+    if (!fused || members.sessions.size() > fused->sessions.size()) fused = std::move(members);
+  }
+  if (!fused) return Members();
+  for (const std::string& absent : fused->absent) {
+    RETURN_IF_ERROR(CheckNoModule(session, absent));
+  }
+  return *std::move(fused);
 }
 
 absl::StatusOr<ElementRange> QParamsQuery::GlobalOf(Session& member, std::size_t spec,
@@ -193,14 +226,16 @@ absl::StatusOr<ElementRange> QParamsQuery::GlobalOf(Session& member, std::size_t
 
 absl::Status QParamsQuery::Fuse(const Session& session, std::size_t spec,
                                 const QuantizationArgs& args, Range& range, QParamsAnswer& answer) {
-  ASSIGN_OR_RETURN(const auto members, FusedWith(session));
-  if (members.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(Members members, FusedWith(session));
+  answer.absent_sessions = std::move(members.absent);
+  // A single session is not a group.
+  if (members.sessions.size() < 2) return absl::OkStatus();
   // Use the same range of this session for all members of the group in this query, even if records
   // arrive in the meantime.
   const auto own = globals_.try_emplace(std::make_pair(session.name().full(), spec),
                                         Global{range.global, answer.fallback_sessions});
   std::vector<ElementRange> ranges;
-  for (const std::shared_ptr<Session>& member : members) {
+  for (const std::shared_ptr<Session>& member : members.sessions) {
     answer.fused_sessions.push_back(member->name().full());
     if (member.get() == &session) {
       ranges.push_back(own.first->second.range);

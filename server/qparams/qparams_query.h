@@ -49,6 +49,7 @@ struct QParamsAnswer {
   QParams qparams;
   StoredQParams stored = StoredQParams::kAll;
   std::vector<std::string> fused_sessions;
+  std::vector<std::string> absent_sessions;
   std::vector<std::string> fallback_sessions;
   Progress progress;
 };
@@ -86,9 +87,18 @@ class QParamsQuery {
   absl::StatusOr<Range> RangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> OwnRangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> RangeOfPeers(const Session& session, const QuantizationArgs& args);
-  // The existing sessions that share a global scale with this session, which is one of them; empty
-  // if there are no others.
-  absl::StatusOr<std::vector<std::shared_ptr<Session>>> FusedWith(const Session& session) const;
+  // The members of a fused group: those that exist, and the names of the others.
+  struct Members {
+    std::vector<std::shared_ptr<Session>> sessions;
+    std::vector<std::string> absent;
+  };
+  Members MembersOf(const std::vector<std::string>& names) const;
+  // The members of the session's group. The only sessions are the session itself and those that
+  // share its global scale.
+  absl::StatusOr<Members> FusedWith(const Session& session) const;
+  // FAILED_PRECONDITION if the module of an absent session exists, so that the session is only
+  // missing yet.
+  absl::Status CheckNoModule(const Session& session, const std::string& absent) const;
   // Widens range.global to the global ranges of all members, and adds their names to the answer.
   absl::Status Fuse(const Session& session, std::size_t spec, const QuantizationArgs& args,
                     Range& range, QParamsAnswer& answer);

@@ -47,7 +47,7 @@ absl::StatusOr<QParamsSpec> FromProto(const v1::QParamsSpec& spec) {
 absl::StatusOr<FusedGroups> FromProto(const v1::Fusion& fusion) {
   std::vector<FusedGroups::Group> groups;
   for (const v1::Fusion::Group& group : fusion.groups()) {
-    groups.emplace_back(group.names().begin(), group.names().end());
+    groups.push_back({{group.names().begin(), group.names().end()}, group.path_glob()});
   }
   switch (fusion.mode()) {
     case v1::Fusion::MODE_UNSPECIFIED:
@@ -116,6 +116,8 @@ v1::QParams ToProto(const Session& session, const QParamsAnswer& answer) {
   for (const QParamsNote& note : answer.qparams.notes) *proto.add_notes() = ToProto(note);
   proto.mutable_fused_sessions()->Assign(answer.fused_sessions.begin(),
                                          answer.fused_sessions.end());
+  proto.mutable_absent_sessions()->Assign(answer.absent_sessions.begin(),
+                                          answer.absent_sessions.end());
   proto.mutable_fallback_sessions()->Assign(answer.fallback_sessions.begin(),
                                             answer.fallback_sessions.end());
   *proto.mutable_progress() = ToProto(answer.progress);

@@ -12,6 +12,7 @@ from safetensors import deserialize, safe_open
 
 # BF16 is read as bits.
 NUMPY = {
+    "F64": np.float64,
     "F32": np.float32,
     "F16": np.float16,
     "BF16": np.uint16,

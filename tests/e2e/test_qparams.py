@@ -197,6 +197,29 @@ def test_every_preset_has_the_same_bits_from_any_number_of_workers(cli, tmp_path
     assert len(set(files[1].values())) > 12
 
 
+def test_a_layer_without_a_member_of_its_group(cli, tmp_path):
+    values = {"0.q_proj": 1, "0.k_proj": 2, "0.v_proj": 3, "1.q_proj": 4, "1.k_proj": 5}
+    weights = {f"{name}.weight": np.full((1, 16), value, np.float32) for name, value in values.items()}
+    save_file(weights, tmp_path / "weights.safetensors")
+    cli.json("observe", tmp_path / "weights.safetensors", "--strategy", "tensor_group", "--group-size", 16)
+
+    def scales(*flags: str) -> dict[str, float]:
+        answers = cli.json("qparams", "--scheme", "NVFP4", *flags)
+        found = {each["session"].split("/")[3]: each["global_scale"]["values"] for each in answers}
+        return {module: value for module, (value,) in found.items()}
+
+    expected = {f"0.{part}_proj": 896 for part in "qkv"}
+    expected |= {f"1.{part}_proj": float(np.float32(537.6)) for part in "qk"}
+    assert scales() == expected
+    assert "without 1.v_proj/weight" in cli.run("qparams", "1.q_proj/weight").stdout
+    done = cli.run("export", tmp_path / "q.safetensors", "--qparams", "--scheme", "NVFP4")
+    assert "left out of its group: 1.v_proj/weight\n" in done.stdout
+    apart = scales("--fuse", "0=q_proj,k_proj", "--fuse", "1=k_proj,x")
+    assert apart == {"0.q_proj": 1344, "0.k_proj": 1344, "0.v_proj": 896, "1.q_proj": 672} | {
+        "1.k_proj": float(np.float32(537.6))
+    }
+
+
 def test_an_unknown_scheme_is_refused_with_all_presets(cli, tmp_path):
     observe_small(cli, tmp_path, m__weight=weight(1))
     done = cli.run("qparams", "--scheme", "W9A9")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -122,6 +123,17 @@ def _against_oracle(
     if not expected or not given:
         return tally
     for name, pair in expected.items():
-        dtype = case.dtype if name in OBSERVED_NAMES else "F32"
-        tally.add(with_oracle(f"{label}, {name}", pair, dtype, given[name]))
+        observed = name in OBSERVED_NAMES
+        dtype, error = (case.dtype, Fraction(0)) if observed else ("F64", _error_of(case))
+        tally.add(with_oracle(f"{label}, {name}", pair, dtype, given[name], error))
     return tally
+
+
+def _error_of(case: Case) -> Fraction:
+    """The largest error of the float64 fold, as docs/numbers.md states it: n x 2^-52 of the largest
+    magnitude among n records."""
+    ends = [np.abs(tensor.astype(np.float64)).ravel() for tensor in case.tensors]
+    magnitudes = np.concatenate(ends)
+    finite = magnitudes[np.isfinite(magnitudes)]
+    largest = Fraction(float(finite.max())) if finite.size else Fraction(0)
+    return len(case.tensors) * largest / 2**52

@@ -30,14 +30,15 @@ def test_equal_zeros_and_nan_do_not_differ() -> None:
 def test_one_bit_differs() -> None:
     beside = float(np.nextafter(np.float32(1), np.float32(2)))
     assert len(with_reference("", pair(1.0), pair(beside)).differences) == 2
-    assert len(with_oracle("", exact(Fraction(1)), "F32", pair(beside)).differences) == 2
+    below = Fraction(1, 2**25)
+    assert len(with_oracle("", exact(Fraction(1)), "F32", pair(beside), below).differences) == 2
 
 
 def test_nan_and_infinity_differ_from_numbers() -> None:
     for value in (np.nan, np.inf):
         assert with_reference("", pair(value), pair(1.0)).differences
         assert with_reference("", pair(1.0), pair(value)).differences
-        assert with_oracle("", exact(Fraction(1)), "F32", pair(value)).differences
+        assert with_oracle("", exact(Fraction(1)), "F32", pair(value), Fraction(1)).differences
 
 
 def test_dtype_and_shape_differ() -> None:
@@ -45,10 +46,16 @@ def test_dtype_and_shape_differ() -> None:
     assert with_reference("", pair(1.0), pair(1.0, 1.0)).differences
 
 
-def test_both_sides_of_a_tie_are_accepted_but_only_near_it() -> None:
-    beside = float(np.nextafter(np.float32(1), np.float32(2)))
-    middle = (1 + Fraction(beside)) / 2
-    near = with_oracle("", exact(middle - Fraction(1, 2**40)), "F32", pair(beside))
-    assert (near.ties, near.differences) == (2, [])
-    far = with_oracle("", exact(middle - Fraction(1, 2**30)), "F32", pair(beside))
-    assert (far.ties, len(far.differences)) == (0, 2)
+def test_the_error_of_the_fold_is_accepted_and_no_more() -> None:
+    error = Fraction(1, 2**40)
+    for off, differences in ((error, 0), (-error, 0), (error * 2, 2), (-error * 2, 2)):
+        found = with_oracle("", exact(1 + off), "F64", pair(1.0, dtype="F64"), error)
+        assert len(found.differences) == differences
+
+
+def test_a_special_value_must_be_where_the_exact_fold_has_it() -> None:
+    infinite = ExactPair((1,), [Dyadic(special=np.inf)], [Dyadic(special=np.inf)])
+    assert not with_oracle("", infinite, "F64", pair(np.inf, dtype="F64"), Fraction(1)).differences
+    for value in (-np.inf, np.nan, 1e308):
+        given = pair(value, dtype="F64")
+        assert len(with_oracle("", infinite, "F64", given, Fraction(1)).differences) == 2

@@ -103,6 +103,8 @@ def test_numbers_of_numpy_are_numbers(client: calipers.Client):
         ({"fuse": ("query", "key")}, "a group in fuse is 'query'"),
         ({"fuse": [("query", 3)]}, r"a group in fuse is \('query', 3\)"),
         ({"fuse": 3}, "fuse is 3"),
+        ({"fuse": {"*.1.*": ("query", "key")}}, "a group in fuse is 'query'"),
+        ({"fuse": {1: [("query", "key")]}}, "fuse has the key 1; groups of last parts"),
         ({"fusion": "always"}, r"fusion is 'always' \(allowed: \"known\", \"declared\", \"none\""),
         ({"fusion": None}, "fusion is None"),
         ({"peers_behind": 3}, r"peers_behind is 3 \(allowed: parts of module names, such as"),

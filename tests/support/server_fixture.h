@@ -14,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "calipers/v1/calibration.grpc.pb.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/element.h"
 #include "grpcpp/grpcpp.h"
 #include "server/config.h"
 #include "server/server.h"
@@ -32,22 +34,27 @@ inline absl::Status FromGrpc(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
 }
 
-/// Little-endian float32 elements.
-inline std::string Floats(const std::vector<float>& values) {
-  std::string bytes(values.size() * sizeof(float), '\0');
+template <typename T>
+std::string BytesOf(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
   if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;
 }
 
-/// The one float32 of a tensor.
-inline float OnlyFloat(const v1::Tensor& tensor) {
-  float value = 0;
-  EXPECT_EQ(tensor.dtype(), "F32");
-  EXPECT_EQ(tensor.data().size(), sizeof(value));
-  if (tensor.data().size() == sizeof(value)) {
-    std::memcpy(&value, tensor.data().data(), sizeof(value));
-  }
-  return value;
+/// Little-endian float32 elements.
+inline std::string Floats(const std::vector<float>& values) { return BytesOf(values); }
+
+/// Little-endian float64 elements.
+inline std::string Doubles(const std::vector<double>& values) { return BytesOf(values); }
+
+/// The only element of a tensor of floats.
+inline double OnlyNumber(const v1::Tensor& tensor) {
+  const absl::StatusOr<Dtype> dtype = ParseDtype(tensor.dtype());
+  EXPECT_TRUE(dtype.ok() && IsFloat(*dtype)) << tensor.dtype();
+  if (!dtype.ok()) return 0;
+  EXPECT_EQ(tensor.data().size(), ByteSize(*dtype));
+  if (tensor.data().size() != ByteSize(*dtype)) return 0;
+  return LoadElement(*dtype, reinterpret_cast<const std::byte*>(tensor.data().data()));
 }
 
 /// One Observe call. The test decides which messages it sends and reads.
@@ -190,8 +197,12 @@ class ServerTest : public ::testing::Test {
   /// Sends one tensor over a separate stream.
   v1::ObservationAck Observe(const std::string& session, std::int64_t index,
                              const std::vector<float>& values) {
+    return Observe(Tensor(session, index, values));
+  }
+  // Sends one observation, and returns its acknowledgement.
+  v1::ObservationAck Observe(const v1::ObserveRequest& request) {
     ObserveCall call(stub_);
-    EXPECT_TRUE(call.Send(Tensor(session, index, values)));
+    EXPECT_TRUE(call.Send(request));
     call.HalfClose();
     const std::vector<v1::ObservationAck> acks = call.RemainingAcks();
     EXPECT_OK(call.Finish());

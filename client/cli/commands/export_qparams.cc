@@ -6,6 +6,7 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -79,12 +80,21 @@ absl::Status AddAll(const Client& client, const Global& global, const QParamsOpt
   return unanswered.ToStatusOfAll();
 }
 
-// Prints the sessions whose qparams use a fallback range or met a trap.
+// Prints the sessions whose qparams use a fallback range, lack a member of their group or met a
+// trap.
 void PrintRemarks(const QParamsFile& file) {
   std::vector<std::string> sessions;
   for (const auto& [session, peers] : file.fallback().items()) sessions.push_back(session);
   if (!sessions.empty()) {
     std::cout << "  no data, range of the peers used: " << SomeOf(sessions) << '\n';
+  }
+  std::set<std::string> absent;
+  for (const auto& [session, members] : file.absent().items()) {
+    absent.insert(members.begin(), members.end());
+  }
+  if (!absent.empty()) {
+    std::cout << "  no session, left out of its group: " << SomeOf({absent.begin(), absent.end()})
+              << '\n';
   }
   std::map<std::string, std::vector<std::string>> by_trap;
   for (const auto& [session, notes] : file.notes().items()) {
@@ -106,6 +116,7 @@ void Print(const Global& global, const std::string& path, const QParamsFile& fil
                                          {"sessions", file.sessions()},
                                          {"tensors", file.tensors()},
                                          {"fallback", file.fallback()},
+                                         {"absent", file.absent()},
                                          {"notes", file.notes()}};
     std::cout << json.dump() << '\n';
     return;

@@ -27,7 +27,8 @@ Examples:
 
 Prints a line for each session and scheme: the shape and dtype of the scales, the smallest
 and largest scale, the smallest and largest zero point, the global scale, and notes: the
-traps of docs/qparams.md that the answer met, each with its number of parameters. There is
+traps of docs/qparams.md that the answer met, each with its number of parameters, and
+members of its group without a session ("without"). There is
 no line where a scheme does not quantize a session's tensors, and no scale where it
 quantizes them dynamically. With --json every number. calipers export --qparams writes the
 qparams into a file. Exit status 4 if a session has no answer.)";
@@ -54,9 +55,14 @@ std::string Extremes(const v1::Tensor& tensor) {
 }
 
 std::string NotesText(const v1::QParams& qparams) {
-  return absl::StrJoin(qparams.notes(), ", ", [](std::string* out, const v1::QParamsNote& note) {
-    absl::StrAppend(out, note.trap(), " x", note.count());
-  });
+  std::vector<std::string> notes;
+  for (const v1::QParamsNote& note : qparams.notes()) {
+    notes.push_back(absl::StrCat(note.trap(), " x", note.count()));
+  }
+  for (const std::string& session : qparams.absent_sessions()) {
+    notes.push_back(absl::StrCat("without ", SessionId(session)));
+  }
+  return absl::StrJoin(notes, ", ");
 }
 
 nlohmann::ordered_json QParamsJson(const v1::QParams& qparams) {
@@ -69,6 +75,8 @@ nlohmann::ordered_json QParamsJson(const v1::QParams& qparams) {
   json["notes"] = ToJson(qparams.notes());
   json["fused_sessions"] =
       std::vector<std::string>(qparams.fused_sessions().begin(), qparams.fused_sessions().end());
+  json["absent_sessions"] =
+      std::vector<std::string>(qparams.absent_sessions().begin(), qparams.absent_sessions().end());
   json["fallback_sessions"] = std::vector<std::string>(qparams.fallback_sessions().begin(),
                                                        qparams.fallback_sessions().end());
   json["progress"] = ToJson(qparams.progress());

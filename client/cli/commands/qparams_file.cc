@@ -41,12 +41,16 @@ absl::Status QParamsFile::Add(const v1::QParams& qparams) {
   for (const std::string& peer : qparams.fallback_sessions()) {
     fallback_[session].push_back(SessionId(peer));
   }
+  for (const std::string& member : qparams.absent_sessions()) {
+    absent_[session].push_back(SessionId(member));
+  }
   if (!qparams.notes().empty()) notes_[session] = ToJson(qparams.notes());
   return absl::OkStatus();
 }
 
 absl::Status QParamsFile::Finish(std::map<std::string, std::string> metadata) {
   if (!fallback_.empty()) metadata["calipers_fallback"] = fallback_.dump();
+  if (!absent_.empty()) metadata["calipers_absent"] = absent_.dump();
   if (!notes_.empty()) metadata["calipers_notes"] = notes_.dump();
   return writer_->Finish(metadata);
 }

@@ -16,6 +16,19 @@ absl::StatusOr<std::string> ReadArgs(const std::string& given) {
   return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
 }
 
+// [PATH=]NAME,NAME...
+v1::Fusion::Group ToGroup(absl::string_view given) {
+  v1::Fusion::Group group;
+  if (const std::size_t end = given.find('='); end != absl::string_view::npos) {
+    group.set_path_glob(std::string(given.substr(0, end)));
+    given.remove_prefix(end + 1);
+  }
+  for (const absl::string_view name : absl::StrSplit(given, ',')) {
+    group.add_names(std::string(name));
+  }
+  return group;
+}
+
 }  // namespace
 
 void QParamsOptions::AddTo(CLI::App& command) {
@@ -29,7 +42,9 @@ void QParamsOptions::AddTo(CLI::App& command) {
       command
           .add_option(
               "--fuse", groups,
-              "Last name parts of modules that share a global scale, such as query,key,value. "
+              "[PATH=]NAME,NAME...: last name parts of modules that share a global scale, such as "
+              "query,key,value; with PATH, a glob over the name up to the last part, only there: "
+              "'*.layers.1.*=query,key'. "
               "Known groups such as q_proj,k_proj,v_proj and gate_proj,up_proj stay in force, "
               "unless they share a name with this one")
           ->take_all();
@@ -54,12 +69,7 @@ absl::StatusOr<v1::BatchGetQParamsRequest> QParamsOptions::ToRequest() const {
   for (const std::string& given : args) {
     ASSIGN_OR_RETURN(*request.add_specs()->mutable_args_json(), ReadArgs(given));
   }
-  for (const std::string& group : groups) {
-    v1::Fusion::Group& names = *request.mutable_fusion()->add_groups();
-    for (const absl::string_view name : absl::StrSplit(group, ',')) {
-      names.add_names(std::string(name));
-    }
-  }
+  for (const std::string& given : groups) *request.mutable_fusion()->add_groups() = ToGroup(given);
   if (no_fusion) request.mutable_fusion()->set_mode(v1::Fusion::MODE_NONE);
   request.mutable_fallback()->mutable_peers_behind()->Assign(peers_behind.begin(),
                                                              peers_behind.end());

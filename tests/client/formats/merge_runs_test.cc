@@ -146,7 +146,7 @@ TEST_F(MergeRunsTest, PartsInAnyOrderMakeTheWhole) {
   double past = 1;
   for (int i = 1; i < 30; ++i) past = past * (1 - 0.2) + (1 + i * 7 % 11) * 0.2;
   EXPECT_EQ(SafetensorsParts(whole.bytes).Tensor("m/input/range_max"),
-            testing::ToText(testing::Packed(Dtype::kF32, {past})));
+            testing::ToText(testing::Packed(Dtype::kF64, {past})));
 }
 
 TEST_F(MergeRunsTest, TheSameRecordIsADuplicateWhoeverBroughtIt) {

@@ -40,6 +40,11 @@ TEST(ValuesTest, NumbersAreShortAndReadBack) {
   EXPECT_EQ(Text(Dtype::kF32, 0.1F), "0.1");
   EXPECT_EQ(Text(Dtype::kBF16, 0.10009765625), "0.100097656");
   EXPECT_EQ(Text(Dtype::kF64, 0.1), "0.1");
+  EXPECT_EQ(Text(Dtype::kF64, 1.0 / 3), "0.33333334");
+  EXPECT_EQ(Text(Dtype::kF64, 0), "0");
+  EXPECT_EQ(Text(Dtype::kF64, 1e39), "1e+39");
+  EXPECT_EQ(Text(Dtype::kF64, -1e-320), "-1e-320");
+  EXPECT_EQ(Text(Dtype::kF64, std::numeric_limits<double>::infinity()), "inf");
   EXPECT_EQ(Text(Dtype::kF32, std::numeric_limits<double>::quiet_NaN()), "nan");
   EXPECT_EQ(Text(Dtype::kF32, -std::numeric_limits<double>::infinity()), "-inf");
   std::mt19937 random(3);
@@ -47,7 +52,8 @@ TEST(ValuesTest, NumbersAreShortAndReadBack) {
     const float value =
         std::ldexp(static_cast<float>(random()), static_cast<int>(random() % 200) - 120);
     ASSERT_EQ(std::stof(Text(Dtype::kF32, value)), value);
-    const double wide = std::ldexp(value, static_cast<int>(random() % 800)) / 3;
+    ASSERT_EQ(Text(Dtype::kF64, value), Text(Dtype::kF32, value));
+    const double wide = std::ldexp(1 + value, 130 + static_cast<int>(random() % 600)) / 3;
     ASSERT_EQ(std::stod(Text(Dtype::kF64, wide)), wide);
   }
 }

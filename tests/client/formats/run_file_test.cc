@@ -193,7 +193,8 @@ TEST_F(RunFileTest, AnotherFormatOrVersionIsRefused) {
                        AllOf(HasSubstr("format"), HasSubstr("calipers observe"))));
   EXPECT_THAT(parse([](auto& metadata) { metadata.erase("format"); }),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("format")));
-  for (const char* version : {"2", "0", "", "1.0"}) {
+  EXPECT_OK(parse([](auto& metadata) { metadata["version"] = "1"; }));
+  for (const char* version : {"3", "0", "", "1.0"}) {
     EXPECT_THAT(parse([version](auto& metadata) { metadata["version"] = version; }),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("version")))
         << version;

@@ -122,14 +122,14 @@ TEST_F(RunFileWriterTest, MovingAverageInFloat64RoundedOnce) {
   v1::Session session = WithObserver("minmax");
   session.mutable_args()->mutable_observer_kwargs()->set_averaging_constant(0.3);
   for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF64, Dtype::kI32, Dtype::kF8E4M3}) {
-    ExpectFolded(session, dtype, Dtype::kF32, [](double past, double current, std::int64_t) {
+    ExpectFolded(session, dtype, Dtype::kF64, [](double past, double current, std::int64_t) {
       return past * (1 - 0.3) + current * 0.3;
     });
   }
 }
 
 TEST_F(RunFileWriterTest, TheConstantIsAHundredthUnlessGiven) {
-  ExpectFolded({}, Dtype::kF32, Dtype::kF32, [](double past, double current, std::int64_t) {
+  ExpectFolded({}, Dtype::kF32, Dtype::kF64, [](double past, double current, std::int64_t) {
     return past * (1 - 0.01) + current * 0.01;
   });
 }
@@ -146,10 +146,10 @@ TEST_F(RunFileWriterTest, WeightedByObservations) {
                                        std::pow(1 - 0.01, static_cast<double>(observations));
                                    return past * keep + current * (1 - keep);
                                  });
-    float answered = 0;
+    double answered = 0;
     std::memcpy(&answered, parts.Tensor("m/k/range_min").data() + p * sizeof(answered),
                 sizeof(answered));
-    EXPECT_FLOAT_EQ(answered, static_cast<float>(expected));
+    EXPECT_NEAR(answered, expected, std::fabs(expected) * 1e-12);
   }
 }
 
@@ -170,7 +170,7 @@ TEST_F(RunFileWriterTest, RoundedAtEachStepInReferenceArithmetic) {
 
 TEST_F(RunFileWriterTest, StaticKeepsTheExtremesAndMemorylessTheLast) {
   for (const auto arithmetic : {v1::ARITHMETIC_EXACT, v1::ARITHMETIC_REFERENCE}) {
-    const Dtype answered = arithmetic == v1::ARITHMETIC_EXACT ? Dtype::kF32 : Dtype::kBF16;
+    const Dtype answered = arithmetic == v1::ARITHMETIC_EXACT ? Dtype::kF64 : Dtype::kBF16;
     v1::Session session = WithObserver("static_minmax");
     session.set_arithmetic(arithmetic);
     ExpectFolded(session, Dtype::kBF16, answered,
@@ -187,14 +187,14 @@ TEST_F(RunFileWriterTest, NanFollowsTheNonFinitePolicy) {
       ToSeriesRecord({2, {-3, -4}, {3, 4}}), ToSeriesRecord({3, {-5, -INFINITY}, {5, INFINITY}})};
   v1::Session session = WithObserver("static_minmax");
   SafetensorsParts propagated = Write(session, records, {2});
-  EXPECT_EQ(propagated.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {kNan, -INFINITY})));
+  EXPECT_EQ(propagated.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF64, {kNan, -INFINITY})));
   const json answer = propagated.Session("m/k")["answer"];
   EXPECT_EQ(answer["global_of_range"]["max"], "NaN");
   EXPECT_EQ(answer["count"], 4);
   session.set_non_finite_policy(v1::NON_FINITE_POLICY_SKIP);
   SafetensorsParts skipped = Write(session, records, {2});
-  EXPECT_EQ(skipped.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {-3, -4})));
-  EXPECT_EQ(skipped.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {3, 4})));
+  EXPECT_EQ(skipped.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF64, {-3, -4})));
+  EXPECT_EQ(skipped.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF64, {3, 4})));
   EXPECT_EQ(skipped.Session("m/k")["answer"]["global_of_range"]["max"], 4.0);
 }
 
@@ -224,11 +224,11 @@ TEST_F(RunFileWriterTest, DroppedValuesUseTheServersAnswer) {
   EXPECT_FALSE(without.header().contains("m/k/range_min"));
   EXPECT_THAT(without.Session("m/k")["no_answer"].get<std::string>(), HasSubstr("dropped"));
   const auto range = [](double end) {
-    return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};
+    return ElementRange{Packed(Dtype::kF64, {-end}), Packed(Dtype::kF64, {end})};
   };
   SafetensorsParts with = Write(session, records, {1}, FoldedRange{range(5), range(6), range(7)});
-  EXPECT_EQ(with.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF32, {-5})));
-  EXPECT_EQ(with.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {5})));
+  EXPECT_EQ(with.Tensor("m/k/range_min"), ToText(Packed(Dtype::kF64, {-5})));
+  EXPECT_EQ(with.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF64, {5})));
   const json answer = with.Session("m/k")["answer"];
   EXPECT_EQ(answer["global"]["min"], -6.0);
   EXPECT_EQ(answer["global_of_range"]["max"], 7.0);
@@ -238,11 +238,11 @@ TEST_F(RunFileWriterTest, DroppedValuesUseTheServersAnswer) {
 // The server's answer may include later records, so it is ignored.
 TEST_F(RunFileWriterTest, PresentValuesAreFoldedWithoutTheServersAnswer) {
   const auto range = [](double end) {
-    return ElementRange{Packed(Dtype::kF32, {-end}), Packed(Dtype::kF32, {end})};
+    return ElementRange{Packed(Dtype::kF64, {-end}), Packed(Dtype::kF64, {end})};
   };
   SafetensorsParts parts =
       Write({}, {ToSeriesRecord({0, {-1}, {1}})}, {1}, FoldedRange{range(5), range(5), range(5)});
-  EXPECT_EQ(parts.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF32, {1})));
+  EXPECT_EQ(parts.Tensor("m/k/range_max"), ToText(Packed(Dtype::kF64, {1})));
 }
 
 TEST_F(RunFileWriterTest, SpecThatNoSessionHasIsRefused) {

@@ -155,8 +155,9 @@ struct OracleFold {
                             ? options.averaging_constant
                             : CombinedWeight(options.averaging_constant, facts.num_observations));
     }
-    const Dtype answer =
-        options.arithmetic == Arithmetic::kExact || !IsFloat(dtype) ? Dtype::kF32 : dtype;
+    const Dtype answer = options.arithmetic == Arithmetic::kExact ? Dtype::kF64
+                         : IsFloat(dtype)                         ? dtype
+                                                                  : Dtype::kF32;
     const auto folded_min = Fold(min, weights, true);
     const auto folded_max = Fold(max, weights, false);
     return {.range = {Packed(answer, folded_min), Packed(answer, folded_max)},
@@ -231,11 +232,9 @@ TEST(MinmaxTest, ExactIsNearTheTrueAverage) {
     const double x = RoundTo(Dtype::kBF16, value(random));
     observer->Add(OneParameter(Dtype::kBF16, x, x));
     average = i == 0 ? x : average * (1.0L - kConstant) + x * kConstant;
-    const auto expected = static_cast<float>(average);
-    const auto actual = static_cast<float>(observer->Answer().range.min[0]);
-    // The two values may lie on both sides of a midpoint, but not further apart.
-    ASSERT_LE(std::abs(std::bit_cast<std::int32_t>(actual) - std::bit_cast<std::int32_t>(expected)),
-              1);
+    // The error that docs/numbers.md states.
+    ASSERT_NEAR(observer->Answer().range.min[0], static_cast<double>(average),
+                (i + 1) * 0x1p-52 * 100);
   }
 }
 
@@ -252,8 +251,8 @@ TEST(MinmaxTest, ReferenceStallsWhereExactConverges) {
   EXPECT_EQ(settle(Dtype::kBF16, Arithmetic::kReference, 20.0, 10.0), 18.625);
   EXPECT_EQ(settle(Dtype::kBF16, Arithmetic::kReference, 10.0, 11.0), 10.0);
   EXPECT_NEAR(settle(Dtype::kF16, Arithmetic::kReference, 10.0, 20.0), 19.55, 0.01);
-  EXPECT_EQ(settle(Dtype::kBF16, Arithmetic::kExact, 10.0, 20.0), 20.0);
-  EXPECT_EQ(settle(Dtype::kBF16, Arithmetic::kExact, 10.0, 11.0), 11.0);
+  EXPECT_NEAR(settle(Dtype::kBF16, Arithmetic::kExact, 10.0, 20.0), 20.0, 1e-10);
+  EXPECT_NEAR(settle(Dtype::kBF16, Arithmetic::kExact, 10.0, 11.0), 11.0, 1e-10);
 }
 
 TEST(MinmaxTest, TheFirstRecordIsTakenAsItIs) {
@@ -339,9 +338,17 @@ TEST(MinmaxTest, ReferenceOverflowsWithTheDtype) {
   EXPECT_EQ(twice(Arithmetic::kExact), std::make_pair(-65504.0, 65504.0));
 }
 
-TEST(MinmaxTest, ExactArithmeticAnswersInFloat32) {
-  EXPECT_EQ(Ends(Fold("minmax", {}, {OneParameter(Dtype::kF64, -1e300, 1e300)})),
-            std::make_pair(-kInf, kInf));
+// Neither is in float32.
+TEST(MinmaxTest, ExactArithmeticKeepsFloat64) {
+  for (const double end : {1e300, 1e39, 1e-320, 1.0 / 3}) {
+    EXPECT_EQ(Ends(Fold("minmax", {}, {OneParameter(Dtype::kF64, -end, end)})),
+              std::make_pair(-end, end));
+  }
+  // 1 and then 2 with 0.01: 1.01, which float32 does not hold either.
+  EXPECT_EQ(
+      Ends(Fold("minmax", {}, {OneParameter(Dtype::kF32, 1, 1), OneParameter(Dtype::kF32, 2, 2)}))
+          .first,
+      1.01);
 }
 
 TEST(MinmaxTest, WeightsByObservations) {
@@ -416,7 +423,7 @@ TEST(AnswerTest, DtypeFollowsTheArithmetic) {
       const auto dtype_of = [&](Arithmetic arithmetic) {
         return Fold(name, {.arithmetic = arithmetic}, series).range.min.dtype;
       };
-      EXPECT_EQ(dtype_of(Arithmetic::kExact), Dtype::kF32);
+      EXPECT_EQ(dtype_of(Arithmetic::kExact), Dtype::kF64);
       if (IsFloat8(dtype)) continue;
       EXPECT_EQ(dtype_of(Arithmetic::kReference), IsFloat(dtype) ? dtype : Dtype::kF32);
     }

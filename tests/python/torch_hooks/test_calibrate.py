@@ -154,6 +154,11 @@ def test_fused_weights_share_a_global_scale(client):
     scales = [declared[f"layers.0.attention.{name}.weight_global_scale"] for name in names]
     assert scales[0].equal(scales[1])
     assert not scales[0].equal(scales[2])
+    layer = calipers.torch.load_qparams(client, "NVFP4", fuse={"layers.0.*": pair})
+    assert layer["layers.0.attention.v_proj.weight_global_scale"].equal(scales[2])
+    assert shared["layers.1.attention.v_proj.weight_global_scale"].equal(
+        layer["layers.1.attention.v_proj.weight_global_scale"]
+    )
     again = calipers.torch.calibrate(
         model, batches, client, scheme="NVFP4", observe="weight", fuse=pair
     )

@@ -19,7 +19,7 @@ namespace {
 using calipers::testing::Floats;
 using calipers::testing::kInput;
 using calipers::testing::ObserveCall;
-using calipers::testing::OnlyFloat;
+using calipers::testing::OnlyNumber;
 using calipers::testing::RawCall;
 using calipers::testing::StatusIs;
 using calipers::testing::Tensor;
@@ -89,8 +89,8 @@ TEST_F(ServiceObserveTest, TensorInPiecesEqualsTheWholeTensor) {
     EXPECT_OK(call.Finish());
     const auto answer = GetMinMax(kInput);
     ASSERT_OK(answer);
-    EXPECT_EQ(OnlyFloat(answer->current().min()), -7);
-    EXPECT_EQ(OnlyFloat(answer->current().max()), 5);
+    EXPECT_EQ(OnlyNumber(answer->current().min()), -7);
+    EXPECT_EQ(OnlyNumber(answer->current().max()), 5);
   }
 }
 

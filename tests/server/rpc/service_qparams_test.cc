@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -20,7 +21,7 @@ namespace {
 
 using calipers::testing::Floats;
 using calipers::testing::kInput;
-using calipers::testing::OnlyFloat;
+using calipers::testing::OnlyNumber;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -96,6 +97,28 @@ class ServiceQParamsTest : public calipers::testing::ServerTest {
   }
 };
 
+// Each value is lost if the range is rounded to float32 first.
+TEST_F(ServiceQParamsTest, ExactScalesStartFromTheFoldInFloat64) {
+  const std::vector<std::pair<double, double>> cases = {
+      {1.0 / 3, 0.00261437908496732}, {1e39, 1e39 / 127.5}, {1e-320, 1e-320 / 127.5}};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto [high, scale] = cases[i];
+    const std::string id = absl::StrCat("m", i, "/input");
+    ASSERT_OK(Create(id));
+    v1::ObserveRequest tensor = calipers::testing::Tensor(Full(id), 0, {0});
+    tensor.mutable_header()->set_dtype("F64");
+    tensor.set_data(std::string(reinterpret_cast<const char*>(&high), sizeof(high)));
+    ASSERT_EQ(Observe(tensor).outcome(), v1::ObservationAck::OUTCOME_STORED);
+    const v1::QParams qparams = One(ByJson(id, R"({"num_bits": 8, "symmetric": true})"));
+    EXPECT_EQ(qparams.scale().dtype(), "F64");
+    double given = 0;
+    ASSERT_EQ(qparams.scale().data().size(), sizeof(given));
+    std::memcpy(&given, qparams.scale().data().data(), sizeof(given));
+    EXPECT_NEAR(given / scale, 1, 1e-15) << high;
+    EXPECT_THAT(qparams.notes(), IsEmpty());
+  }
+}
+
 TEST_F(ServiceQParamsTest, ArgsSchemesAndJsonAreAnsweredByTheSameCall) {
   ObserveInput("m/input", {-1, 0.5, 2});
   v1::GetQParamsRequest request = Request("m/input");
@@ -109,7 +132,7 @@ TEST_F(ServiceQParamsTest, ArgsSchemesAndJsonAreAnsweredByTheSameCall) {
   const v1::QParams& args = response->results(0).qparams();
   EXPECT_EQ(args.session(), kInput);
   EXPECT_EQ(args.args().strategy(), v1::STRATEGY_TENSOR);
-  EXPECT_EQ(OnlyFloat(args.scale()), static_cast<float>(2 / 127.5));
+  EXPECT_EQ(OnlyNumber(args.scale()), static_cast<float>(2 / 127.5));
   EXPECT_THAT(args.scale().shape(), ElementsAre(1));
   EXPECT_EQ(args.zero_point().dtype(), "I8");
   EXPECT_EQ(args.zero_point().data(), std::string(1, '\0'));
@@ -122,18 +145,18 @@ TEST_F(ServiceQParamsTest, ArgsSchemesAndJsonAreAnsweredByTheSameCall) {
 
   const v1::QParams& fp8 = response->results(1).qparams();
   EXPECT_EQ(fp8.args().type(), v1::QUANTIZATION_TYPE_FLOAT);
-  EXPECT_EQ(OnlyFloat(fp8.scale()), static_cast<float>(2.0 / 448));
+  EXPECT_EQ(OnlyNumber(fp8.scale()), static_cast<float>(2.0 / 448));
   EXPECT_EQ(fp8.zero_point().dtype(), "F8_E4M3");
 
   const v1::QParams& json = response->results(2).qparams();
   EXPECT_FALSE(json.args().symmetric());
-  EXPECT_EQ(OnlyFloat(json.scale()), static_cast<float>(3.0 / 255));
+  EXPECT_EQ(OnlyNumber(json.scale()), static_cast<float>(3.0 / 255));
   // -128 + 1 * 255 / 3
   EXPECT_EQ(json.zero_point().data(), std::string(1, '\xD5'));
 
   // A question changes nothing.
   EXPECT_EQ(Ask(request)->SerializeAsString(), response->SerializeAsString());
-  EXPECT_EQ(OnlyFloat(GetMinMax(kInput)->range().max()), 2);
+  EXPECT_EQ(OnlyNumber(GetMinMax(kInput)->range().max()), 2);
 }
 
 TEST_F(ServiceQParamsTest, RequestWithoutSpecsUsesTheSessionsArgs) {
@@ -144,7 +167,7 @@ TEST_F(ServiceQParamsTest, RequestWithoutSpecsUsesTheSessionsArgs) {
   Observe(kInput, 0, {-1, 2});
   const v1::QParams qparams = One(Request("m/input"));
   EXPECT_EQ(qparams.args().num_bits(), 4);
-  EXPECT_EQ(OnlyFloat(qparams.scale()), 0.2F);
+  EXPECT_EQ(OnlyNumber(qparams.scale()), 0.2F);
   EXPECT_EQ(qparams.zero_point().data(), std::string(1, static_cast<char>(-8 + 5)));
 }
 
@@ -170,7 +193,7 @@ TEST_F(ServiceQParamsTest, BadSpecDoesNotTouchTheOthers) {
     EXPECT_THAT(StatusOf(response->results(i)),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why[i])));
   }
-  EXPECT_EQ(OnlyFloat(response->results(9).qparams().scale()), static_cast<float>(2.0 / 448));
+  EXPECT_EQ(OnlyNumber(response->results(9).qparams().scale()), static_cast<float>(2.0 / 448));
 }
 
 TEST_F(ServiceQParamsTest, BadRequestHasNoAnswer) {
@@ -207,7 +230,7 @@ TEST_F(ServiceQParamsTest, WaitsUntilTheRecordsAreThere) {
   Observe(kInput, 1, {-4, 0});
   asking.join();
   EXPECT_EQ(qparams.progress().count(), 2);
-  EXPECT_EQ(OnlyFloat(qparams.scale()), static_cast<float>(4.0 / 448));
+  EXPECT_EQ(OnlyNumber(qparams.scale()), static_cast<float>(4.0 / 448));
 }
 
 // A session that is observed finely gives the same results as sessions that are observed coarsely.
@@ -295,7 +318,7 @@ TEST_F(ServiceQParamsTest, WhatIsDynamicHasNoScale) {
   EXPECT_FALSE(local.has_scale());
   EXPECT_FALSE(local.has_zero_point());
   EXPECT_THAT(local.global_scale().shape(), ElementsAre(1));
-  EXPECT_EQ(OnlyFloat(local.global_scale()), 448.0F * 6 / 4);
+  EXPECT_EQ(OnlyNumber(local.global_scale()), 448.0F * 6 / 4);
 }
 
 TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
@@ -314,7 +337,7 @@ TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
   EXPECT_EQ(shared, 448.0F * 6 / 4);
   for (const char* const id : {"a.q_proj/weight", "a.k_proj/weight", "a.v_proj/weight"}) {
     const v1::QParams qparams = One(ByScheme(id, "NVFP4"));
-    EXPECT_EQ(OnlyFloat(qparams.global_scale()), shared);
+    EXPECT_EQ(OnlyNumber(qparams.global_scale()), shared);
     EXPECT_THAT(
         qparams.fused_sessions(),
         ElementsAre(Full("a.q_proj/weight"), Full("a.k_proj/weight"), Full("a.v_proj/weight")));
@@ -324,33 +347,74 @@ TEST_F(ServiceQParamsTest, WeightsOfAGroupShareAGlobalScale) {
 
   v1::GetQParamsRequest alone = ByScheme("a.q_proj/weight", "NVFP4");
   alone.mutable_fusion()->set_mode(v1::Fusion::MODE_NONE);
-  EXPECT_EQ(OnlyFloat(One(alone).global_scale()), 448.0F * 6);
+  EXPECT_EQ(OnlyNumber(One(alone).global_scale()), 448.0F * 6);
   EXPECT_THAT(One(alone).fused_sessions(), IsEmpty());
   alone.mutable_fusion()->set_mode(v1::Fusion::MODE_DECLARED);
-  EXPECT_EQ(OnlyFloat(One(alone).global_scale()), 448.0F * 6);
+  EXPECT_EQ(OnlyNumber(One(alone).global_scale()), 448.0F * 6);
   v1::Fusion::Group& pair = *alone.mutable_fusion()->add_groups();
   pair.add_names("q_proj");
   pair.add_names("v_proj");
-  EXPECT_EQ(OnlyFloat(One(alone).global_scale()), 448.0F * 6 / 2);
+  EXPECT_EQ(OnlyNumber(One(alone).global_scale()), 448.0F * 6 / 2);
   // A strategy without a global scale shares nothing.
   EXPECT_THAT(One(ByScheme("a.q_proj/weight", "W8A8")).fused_sessions(), IsEmpty());
 }
 
-TEST_F(ServiceQParamsTest, MemberThatIsMissingIsNamed) {
+// Keys that are reused as values: the layer has no v_proj.
+TEST_F(ServiceQParamsTest, MemberWhoseModuleDoesNotExistIsLeftOut) {
+  ObserveGroupsOf("layers.0.q_proj/weight", 1, 1);
+  ObserveGroupsOf("layers.0.k_proj/weight", 2, 2);
+  ObserveGroupsOf("layers.0.v_proj/weight", 3, 3);
+  ObserveGroupsOf("layers.1.q_proj/weight", 4, 4);
+  ObserveGroupsOf("layers.1.k_proj/weight", 5, 5);
+  for (const char* const id : {"layers.0.q_proj/weight", "layers.0.v_proj/weight"}) {
+    const v1::QParams whole = One(ByScheme(id, "NVFP4"));
+    EXPECT_EQ(OnlyNumber(whole.global_scale()), 896);
+    EXPECT_EQ(whole.fused_sessions_size(), 3);
+    EXPECT_THAT(whole.absent_sessions(), IsEmpty());
+  }
+  for (const char* const id : {"layers.1.q_proj/weight", "layers.1.k_proj/weight"}) {
+    const v1::QParams without = One(ByScheme(id, "NVFP4"));
+    EXPECT_EQ(OnlyNumber(without.global_scale()), 537.6F);
+    EXPECT_EQ(without.fused_sessions_size(), 2);
+    EXPECT_THAT(without.absent_sessions(), ElementsAre(Full("layers.1.v_proj/weight")));
+  }
+}
+
+TEST_F(ServiceQParamsTest, MemberWhoseModuleExistsIsMissed) {
   ObserveGroupsOf("a.q_proj/weight", 1, 2);
-  // A single session is not a group.
-  EXPECT_THAT(One(ByScheme("a.q_proj/weight", "NVFP4")).fused_sessions(), IsEmpty());
   ObserveGroupsOf("a.v_proj/weight", 1, 2);
+  ASSERT_OK(Create("a.k_proj/input"));
   EXPECT_THAT(Error(ByScheme("a.q_proj/weight", "NVFP4")),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("a.q_proj/weight"), HasSubstr("a.k_proj/weight"),
-                             HasSubstr("does not exist"))));
+                             HasSubstr("does not exist"), HasSubstr("a.k_proj/input"))));
   CreateGroups("a.k_proj/weight");
   EXPECT_THAT(Error(ByScheme("a.q_proj/weight", "NVFP4")),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("a member of its group"), HasSubstr("a.k_proj/weight"))));
   ObserveGroups("a.k_proj/weight", 1, 2);
   EXPECT_OK(AskOne(ByScheme("a.q_proj/weight", "NVFP4")));
+}
+
+TEST_F(ServiceQParamsTest, GroupsMayShareANameWhereNoLayerHoldsBoth) {
+  for (const char* const id : {"0.q/weight", "0.k/weight", "1.q/weight", "1.kv/weight"}) {
+    ObserveGroupsOf(id, 1, 2);
+  }
+  v1::GetQParamsRequest request = ByScheme("0.q/weight", "NVFP4");
+  for (const char* const other : {"k", "kv"}) {
+    v1::Fusion::Group& group = *request.mutable_fusion()->add_groups();
+    group.add_names("q");
+    group.add_names(other);
+  }
+  EXPECT_THAT(One(request).fused_sessions(), ElementsAre(Full("0.q/weight"), Full("0.k/weight")));
+  request.set_name(Full("1.q/weight"));
+  EXPECT_THAT(One(request).fused_sessions(), ElementsAre(Full("1.q/weight"), Full("1.kv/weight")));
+  ObserveGroupsOf("1.k/weight", 1, 2);
+  EXPECT_THAT(Error(request),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("1.q/weight + 1.k/weight"), HasSubstr("path_glob"))));
+  request.mutable_fusion()->mutable_groups(0)->set_path_glob("0");
+  EXPECT_THAT(One(request).fused_sessions(), ElementsAre(Full("1.q/weight"), Full("1.kv/weight")));
 }
 
 TEST_F(ServiceQParamsTest, MemberOfAGroupIsWaitedForToo) {
@@ -363,7 +427,7 @@ TEST_F(ServiceQParamsTest, MemberOfAGroupIsWaitedForToo) {
   ObserveGroups("a.w1/weight", 1, 2);
   ObserveGroups("a.w3/weight", 8, 2);
   asking.join();
-  EXPECT_EQ(OnlyFloat(qparams.global_scale()), 448.0F * 6 / 8);
+  EXPECT_EQ(OnlyNumber(qparams.global_scale()), 448.0F * 6 / 8);
 }
 
 TEST_F(ServiceQParamsTest, PeersReplaceASessionWithoutRecords) {
@@ -376,13 +440,13 @@ TEST_F(ServiceQParamsTest, PeersReplaceASessionWithoutRecords) {
                                        AllOf(HasSubstr("experts.2"), HasSubstr("no observation"))));
   request.mutable_fallback()->add_peers_behind("experts");
   const v1::QParams qparams = One(request);
-  EXPECT_EQ(OnlyFloat(qparams.scale()), static_cast<float>(5.0 / 255));
+  EXPECT_EQ(OnlyNumber(qparams.scale()), static_cast<float>(5.0 / 255));
   EXPECT_THAT(qparams.fallback_sessions(),
               ElementsAre(Full("experts.0.up/input"), Full("experts.1.up/input")));
   EXPECT_EQ(qparams.progress().count(), 0);
   // A session with records uses its own range.
   request.set_name(Full("experts.1.up/input"));
-  EXPECT_EQ(OnlyFloat(One(request).scale()), static_cast<float>(4.0 / 255));
+  EXPECT_EQ(OnlyNumber(One(request).scale()), static_cast<float>(4.0 / 255));
   EXPECT_THAT(One(request).fallback_sessions(), IsEmpty());
 }
 
@@ -415,7 +479,7 @@ TEST_F(ServiceQParamsTest, PeersReplaceAGroupMemberWithoutRecords) {
   v1::GetQParamsRequest request = ByScheme("experts.1.gate_proj/weight", "NVFP4");
   request.mutable_fallback()->add_peers_behind("experts");
   const v1::QParams qparams = One(request);
-  EXPECT_EQ(OnlyFloat(qparams.global_scale()), 448.0F * 6 / 8);
+  EXPECT_EQ(OnlyNumber(qparams.global_scale()), 448.0F * 6 / 8);
   EXPECT_THAT(qparams.fallback_sessions(), ElementsAre(Full("experts.0.up_proj/weight")));
 }
 
@@ -430,7 +494,7 @@ TEST_F(ServiceQParamsTest, RangeThatIsNoNumberIsRefusedUnlessExcluded) {
   v1::IndexRange& bad = *request.add_exclude();
   bad.set_start(1);
   bad.set_end(2);
-  EXPECT_EQ(OnlyFloat(One(request).scale()), static_cast<float>(2.0 / 448));
+  EXPECT_EQ(OnlyNumber(One(request).scale()), static_cast<float>(2.0 / 448));
   bad.set_start(0);
   EXPECT_THAT(Error(request),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("exclude")));
@@ -450,7 +514,7 @@ TEST_F(ServiceQParamsTest, ArgsMayOverrideTheFoldOfTheSession) {
   ObserveInput("m/input", {0, 1});
   Observe(kInput, 1, {0, 3});
   const auto greatest = [](const v1::QParams& qparams) {
-    return static_cast<double>(OnlyFloat(qparams.scale())) * 127.5;
+    return OnlyNumber(qparams.scale()) * 127.5;
   };
   const v1::QParams own = One(ByJson("m/input", "{}"));
   EXPECT_NEAR(greatest(own), 1 * 0.99 + 3 * 0.01, 1e-6);
@@ -479,10 +543,10 @@ TEST_F(ServiceQParamsTest, FoldedSessionAnswersByItsOwnFoldAlone) {
   ASSERT_OK(Create("m/input", spec));
   Observe(kInput, 0, {0, 1});
   Observe(kInput, 1, {0, 3});
-  EXPECT_EQ(OnlyFloat(One(Request("m/input")).scale()), static_cast<float>(2 / 127.5));
+  EXPECT_EQ(OnlyNumber(One(Request("m/input")).scale()), static_cast<float>(2 / 127.5));
   v1::GetQParamsRequest request = Request("m/input");
   *request.add_specs()->mutable_args() = One(Request("m/input")).args();
-  EXPECT_EQ(OnlyFloat(One(request).scale()), static_cast<float>(2 / 127.5));
+  EXPECT_EQ(OnlyNumber(One(request).scale()), static_cast<float>(2 / 127.5));
   EXPECT_THAT(Error(ByScheme("m/input", "FP8")),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("FOLDED")));
 }
@@ -505,11 +569,11 @@ TEST_F(ServiceQParamsTest, BatchAnswersInTheOrderOfNamesAndSpecs) {
   const auto at = [&](int name, int spec) { return response->results(3 * name + spec); };
   for (const int name : {0, 4}) {
     EXPECT_EQ(at(name, 0).qparams().session(), Full("n/input"));
-    EXPECT_EQ(OnlyFloat(at(name, 0).qparams().scale()), static_cast<float>(4.0 / 448));
-    EXPECT_EQ(OnlyFloat(at(name, 2).qparams().scale()), static_cast<float>(4 / 127.5));
+    EXPECT_EQ(OnlyNumber(at(name, 0).qparams().scale()), static_cast<float>(4.0 / 448));
+    EXPECT_EQ(OnlyNumber(at(name, 2).qparams().scale()), static_cast<float>(4 / 127.5));
   }
   EXPECT_EQ(at(2, 0).qparams().session(), kInput);
-  EXPECT_EQ(OnlyFloat(at(2, 2).qparams().scale()), static_cast<float>(2 / 127.5));
+  EXPECT_EQ(OnlyNumber(at(2, 2).qparams().scale()), static_cast<float>(2 / 127.5));
   EXPECT_THAT(StatusOf(at(2, 1)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("W9A9")));
   for (int spec = 0; spec < 3; ++spec) {
     EXPECT_THAT(StatusOf(at(1, spec)),
@@ -532,7 +596,7 @@ TEST_F(ServiceQParamsTest, BatchOfAGroupSharesItsGlobalScaleWithEachMember) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(response->results(i).qparams().SerializeAsString(),
               One(ByScheme(i == 0 ? "a.w1/weight" : "a.w3/weight", "NVFP4")).SerializeAsString());
-    EXPECT_EQ(OnlyFloat(response->results(i).qparams().global_scale()), 448.0F * 6 / 8);
+    EXPECT_EQ(OnlyNumber(response->results(i).qparams().global_scale()), 448.0F * 6 / 8);
   }
 }
 

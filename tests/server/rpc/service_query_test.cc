@@ -15,7 +15,7 @@ namespace calipers::server {
 namespace {
 
 using calipers::testing::kInput;
-using calipers::testing::OnlyFloat;
+using calipers::testing::OnlyNumber;
 using calipers::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -49,19 +49,19 @@ TEST_F(ServiceQueryTest, AnswersEveryRange) {
   ASSERT_OK(answer);
   EXPECT_EQ(answer->session(), name);
   EXPECT_THAT(answer->range().min().shape(), ElementsAre(1, 2));
-  EXPECT_EQ(answer->range().min().dtype(), "F32");
-  EXPECT_EQ(answer->range().min().data(), calipers::testing::Floats({-4, 1.5}));
-  EXPECT_EQ(answer->range().max().data(), calipers::testing::Floats({2, 14}));
+  EXPECT_EQ(answer->range().min().dtype(), "F64");
+  EXPECT_EQ(answer->range().min().data(), calipers::testing::Doubles({-4, 1.5}));
+  EXPECT_EQ(answer->range().max().data(), calipers::testing::Doubles({2, 14}));
   EXPECT_THAT(answer->current().max().shape(), ElementsAre(1, 2));
   EXPECT_EQ(answer->current().min().data(), calipers::testing::Floats({-6, 2}));
   EXPECT_EQ(answer->current().max().data(), calipers::testing::Floats({0, 20}));
   EXPECT_THAT(answer->global().min().shape(), ElementsAre(1));
-  EXPECT_EQ(OnlyFloat(answer->global().min()), -4);
-  EXPECT_EQ(OnlyFloat(answer->global().max()), 14);
-  EXPECT_EQ(OnlyFloat(answer->current_global().min()), -6);
-  EXPECT_EQ(OnlyFloat(answer->current_global().max()), 20);
-  EXPECT_EQ(OnlyFloat(answer->global_of_range().min()), -4);
-  EXPECT_EQ(OnlyFloat(answer->global_of_range().max()), 14);
+  EXPECT_EQ(OnlyNumber(answer->global().min()), -4);
+  EXPECT_EQ(OnlyNumber(answer->global().max()), 14);
+  EXPECT_EQ(OnlyNumber(answer->current_global().min()), -6);
+  EXPECT_EQ(OnlyNumber(answer->current_global().max()), 20);
+  EXPECT_EQ(OnlyNumber(answer->global_of_range().min()), -4);
+  EXPECT_EQ(OnlyNumber(answer->global_of_range().max()), 14);
   EXPECT_EQ(answer->progress().count(), 2);
   EXPECT_EQ(answer->progress().contiguous_prefix(), 1);
   ASSERT_EQ(answer->progress().missing_size(), 1);
@@ -102,7 +102,7 @@ TEST_F(ServiceQueryTest, BatchResultsHaveTheOrderOfTheRequest) {
   ASSERT_OK(response);
   ASSERT_EQ(response->results_size(), 6);
   EXPECT_EQ(response->results(0).status().code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(OnlyFloat(response->results(1).min_max().range().max()), 7);
+  EXPECT_EQ(OnlyNumber(response->results(1).min_max().range().max()), 7);
   EXPECT_FALSE(response->results(1).min_max().has_progress());
   EXPECT_EQ(response->results(2).status().code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(response->results(3).status().code(), grpc::StatusCode::INVALID_ARGUMENT);

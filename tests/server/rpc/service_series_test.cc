@@ -15,7 +15,7 @@ namespace {
 using calipers::testing::FromGrpc;
 using calipers::testing::kBound;
 using calipers::testing::kInput;
-using calipers::testing::OnlyFloat;
+using calipers::testing::OnlyNumber;
 using calipers::testing::ServerTest;
 using calipers::testing::StatusIs;
 using ::testing::HasSubstr;
@@ -143,8 +143,8 @@ TEST_F(SeriesCallsTest, AnswersForAnotherFold) {
   nan->set_end(3);
   const auto answer = Call(&Stub::GetMinMax, request);
   ASSERT_OK(answer);
-  EXPECT_EQ(OnlyFloat(answer->range().min()), -5);
-  EXPECT_EQ(OnlyFloat(answer->range().max()), 1);
+  EXPECT_EQ(OnlyNumber(answer->range().min()), -5);
+  EXPECT_EQ(OnlyNumber(answer->range().max()), 1);
   nan->set_end(2);
   EXPECT_THAT(Call(&Stub::GetMinMax, request),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("exclude")));
@@ -154,7 +154,7 @@ TEST_F(SeriesCallsTest, AnswersForAnotherFold) {
   batch.mutable_fold()->set_observer("memoryless_minmax");
   const auto batched = Call(&Stub::BatchGetMinMax, batch);
   ASSERT_OK(batched);
-  EXPECT_TRUE(std::isnan(OnlyFloat(batched->results(0).min_max().range().min())));
+  EXPECT_TRUE(std::isnan(OnlyNumber(batched->results(0).min_max().range().min())));
 }
 
 TEST_F(SeriesCallsTest, SweepsConstants) {
@@ -169,11 +169,11 @@ TEST_F(SeriesCallsTest, SweepsConstants) {
   ASSERT_OK(response);
   ASSERT_EQ(response->results_size(), 3);
   EXPECT_EQ(response->results(1).averaging_constant(), 0.5);
-  EXPECT_EQ(OnlyFloat(response->results(0).range().max()), 1);
-  EXPECT_EQ(OnlyFloat(response->results(1).range().max()), 3);
-  EXPECT_EQ(OnlyFloat(response->results(2).range().max()), 5);
-  EXPECT_EQ(OnlyFloat(response->results(1).global().min()), -2);
-  EXPECT_EQ(OnlyFloat(response->results(1).global_of_range().min()), -2);
+  EXPECT_EQ(OnlyNumber(response->results(0).range().max()), 1);
+  EXPECT_EQ(OnlyNumber(response->results(1).range().max()), 3);
+  EXPECT_EQ(OnlyNumber(response->results(2).range().max()), 5);
+  EXPECT_EQ(OnlyNumber(response->results(1).global().min()), -2);
+  EXPECT_EQ(OnlyNumber(response->results(1).global_of_range().min()), -2);
   EXPECT_EQ(response->progress().count(), 2);
   request.add_averaging_constants(2);
   EXPECT_THAT(Call(&Stub::SweepMinMax, request),

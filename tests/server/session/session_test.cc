@@ -137,9 +137,9 @@ TEST_F(SessionTest, AgreesWithAPlainFoldOverAnyPartOfASeries) {
       EXPECT_EQ(progress.contiguous_prefix, prefix);
       EXPECT_EQ(progress.conflict_count, conflicts);
       if (!average) continue;
-      EXPECT_EQ(answer->folded.range.max[0], static_cast<float>(*average));
+      EXPECT_DOUBLE_EQ(answer->folded.range.max[0], *average);
       EXPECT_EQ(answer->folded.range.min[0], 0);
-      EXPECT_EQ(answer->folded.global.max[0], static_cast<float>(*average));
+      EXPECT_DOUBLE_EQ(answer->folded.global.max[0], *average);
       EXPECT_EQ(answer->current.max[0], last);
       EXPECT_EQ(answer->current_global.max[0], last);
       EXPECT_EQ(answer->progress.folded_count, folded);

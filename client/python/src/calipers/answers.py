@@ -96,7 +96,7 @@ class Progress:
 class MinMax:
     """The fold of a session's records, in index order.
 
-    Folded values are F32 in exact arithmetic, and have the observed dtype (F32 for integers) in
+    Folded values are F64 in exact arithmetic, and have the observed dtype (F32 for integers) in
     reference arithmetic. `current` and `current_global` always have the observed dtype.
     """
 
@@ -170,6 +170,9 @@ class QParams:
     fused_sessions: tuple[str, ...]
     """The sessions that share the global scale, including this session. Empty if the session has a
     global scale of its own."""
+    absent_sessions: tuple[str, ...]
+    """The members of its group that were left out, because their modules have no session in the
+    run. Check that the model has no such modules."""
     fallback_sessions: tuple[str, ...]
     """The peers whose range was used because this session, or a member of its fused group, has no
     data. Empty if no fallback was used."""
@@ -223,6 +226,7 @@ def qparams_from(message: qparams_pb2.QParams) -> QParams:
             for note in message.notes
         ),
         fused_sessions=tuple(map(session_id, message.fused_sessions)),
+        absent_sessions=tuple(map(session_id, message.absent_sessions)),
         fallback_sessions=tuple(map(session_id, message.fallback_sessions)),
         # An own range has at least one record.
         progress=progress_from(message.progress) if message.progress.count else None,

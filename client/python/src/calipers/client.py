@@ -17,7 +17,7 @@ from calipers.environment import resolve_address, resolve_run, resolve_worker
 from calipers.errors import InvalidArgumentError, NotFoundError
 from calipers.pages import Answers
 from calipers.progress import Bar, ProgressBar, open_bar
-from calipers.questions import FusionMode, minmax_fields, qparams_fields
+from calipers.questions import Fuse, FusionMode, minmax_fields, qparams_fields
 from calipers.run import Run
 from calipers.session import ReduceAt, Session
 from calipers.stream import Sender, Totals, Window, WindowOptions
@@ -201,7 +201,7 @@ class Client:
         *,
         args: quantization_args.Args | None = None,
         fusion: FusionMode = "known",
-        fuse: Sequence[Sequence[str]] = (),
+        fuse: Fuse = (),
         peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from calipers import args, checks
@@ -10,10 +10,15 @@ from calipers._wire import qparams_pb2, range_pb2, session_pb2
 from calipers.errors import InvalidArgumentError
 
 FusionMode: TypeAlias = Literal["known", "declared", "none"]
+Fuse: TypeAlias = Sequence[Sequence[str]] | Mapping[str, Sequence[Sequence[str]]]
+"""Groups of last parts of module names; or groups for each pattern of module names."""
 
 LARGEST_INDEX = (1 << 48) - 1
 _LARGEST_COUNT = 1 << 48
-_FUSE_ALLOWED = 'groups of last parts of module names, such as [("query", "key", "value")]'
+_FUSE_ALLOWED = (
+    'groups of last parts of module names, such as [("query", "key", "value")], or such groups by '
+    'the path of the modules, such as {"*.layers.1.*": [("query", "key")]}'
+)
 _EXCLUDE_ALLOWED = "indices and ranges of indices, such as [3, range(8, 12)]"
 _PEERS_ALLOWED = 'parts of module names, such as ["experts"]'
 
@@ -45,7 +50,7 @@ def qparams_fields(
     scheme: str | None,
     given: args.Args | None,
     fusion: FusionMode,
-    fuse: Sequence[Sequence[str]],
+    fuse: Fuse,
     peers_behind: str | Sequence[str],
     exclude: Iterable[int | range],
 ) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def qparams_fields(
         "specs": _specs(scheme, given),
         "fusion": qparams_pb2.Fusion(
             mode=checks.choice("fusion", fusion, _MODES),
-            groups=[qparams_pb2.Fusion.Group(names=group) for group in _groups(fuse)],
+            groups=_groups(fuse),
         ),
         "fallback": qparams_pb2.Fallback(
             peers_behind=[peers_behind]
@@ -101,11 +106,28 @@ def _one_index(given: int) -> range:
     return range(index, index + 1)
 
 
-def _groups(fuse: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+def _groups(fuse: Fuse) -> list[qparams_pb2.Fusion.Group]:
+    if isinstance(fuse, Mapping):
+        return [
+            qparams_pb2.Fusion.Group(names=names, path_glob=_path(path))
+            for path, groups in fuse.items()
+            for names in _names(groups)
+        ]
+    return [qparams_pb2.Fusion.Group(names=names) for names in _names(fuse)]
+
+
+def _names(groups: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     return [
         checks.words("a group in fuse", group, _FUSE_ALLOWED)
-        for group in checks.elements("fuse", fuse, _FUSE_ALLOWED)
+        for group in checks.elements("fuse", groups, _FUSE_ALLOWED)
     ]
+
+
+def _path(path: str) -> str:
+    if isinstance(path, str):
+        return path
+    raise InvalidArgumentError(f"fuse has the key {path!r}; {_FUSE_ALLOWED} are allowed")
+
 
 
 def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:

@@ -32,6 +32,7 @@ from calipers.errors import (
 from calipers.geometry import Layout, make_view
 from calipers.questions import (
     LARGEST_INDEX,
+    Fuse,
     FusionMode,
     index_ranges,
     minmax_fields,
@@ -175,7 +176,7 @@ class Session:
         *,
         args: args.Args | None = None,
         fusion: FusionMode = "known",
-        fuse: Sequence[Sequence[str]] = (),
+        fuse: Fuse = (),
         peers_behind: str | Sequence[str] = (),
         exclude: Iterable[int | range] = (),
         timeout: float | None = None,
@@ -186,7 +187,9 @@ class Session:
         Without both the session's own args are used. `fusion` selects the weights that share a
         global scale: "known" (the groups of llm-compressor and the groups in `fuse`), "declared"
         (only the groups in `fuse`) or "none". A group in `fuse` consists of last parts of module
-        names, such as ("query", "key", "value"). `peers_behind` is a part of module names such as
+        names, such as ("query", "key", "value"). With a mapping, the groups of a key hold only for
+        modules whose names up to the last part match it: {"*.layers.1.*": [("query", "key")]}; in
+        it, * stands for any characters and ? for one. `peers_behind` is a part of module names such as
         "experts", or several: a session without data takes the range of its peers, whose names
         differ only in the part after it. `exclude` holds indices and ranges of indices to leave
         out. `timeout` is in seconds (None: the client's).

@@ -106,9 +106,14 @@ class Series:
         return self._answer
 
     def tensors(self, found: Range) -> MinMaxTuple:
-        """The range as tensors on the device of the last observation."""
+        """The range as tensors on the device of the last observation. They are float64 only if the
+        observed tensors are."""
+        # llm-compressor calculates in the dtype of the range. The epsilon of float64, its scale of
+        # a range of zeros, would be 0 in a module of 16 bits.
         low, high = found.min.torch(), found.max.torch()
-        return low.to(self._device), high.to(self._device)
+        is_wide = low.dtype == torch.float64 and self._dtype != torch.float64
+        dtype = torch.float32 if is_wide else low.dtype
+        return low.to(self._device, dtype), high.to(self._device, dtype)
 
     def _ask(self) -> MinMax | None:
         self._send_unseen()

@@ -35,8 +35,6 @@ class Fold:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """The folds of the minima and of the maxima after each record. Arguments and results have
         shape (m,); the results are float64.
-
-        In EXACT arithmetic an answer is rounded to float32; these values are not.
         """
         lows, highs = lows.astype(np.float64), highs.astype(np.float64)
         with np.errstate(all="ignore"):

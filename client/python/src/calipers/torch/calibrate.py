@@ -10,7 +10,7 @@ import torch
 from calipers.client import Arithmetic, Client
 from calipers.errors import InvalidArgumentError
 from calipers.progress import ProgressBar
-from calipers.questions import FusionMode
+from calipers.questions import Fuse, FusionMode
 from calipers.ranks import resolve_rank
 from calipers.session import Session
 from calipers.torch.activations import Activation, ActivationHooks, Repeats
@@ -61,7 +61,7 @@ def calibrate(
     finish: Finish = "seal",
     timeout: float = 3600.0,
     fusion: FusionMode = "known",
-    fuse: Sequence[Sequence[str]] = (),
+    fuse: Fuse = (),
     peers_behind: str | Sequence[str] = (),
     progress: ProgressBar | None = None,
 ) -> QParamsMapping:

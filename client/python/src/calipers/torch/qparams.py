@@ -11,7 +11,7 @@ from calipers.client import Client
 from calipers.errors import FailedPreconditionError, InvalidArgumentError
 from calipers.names import base_name
 from calipers.pages import Answers, joint_error
-from calipers.questions import FusionMode
+from calipers.questions import Fuse, FusionMode
 from calipers.torch.scheme import Scheme, Wanted, resolve_scheme
 
 _HINT = (
@@ -55,7 +55,7 @@ def load_qparams(
     pattern: str = "",
     *,
     fusion: FusionMode = "known",
-    fuse: Sequence[Sequence[str]] = (),
+    fuse: Fuse = (),
     peers_behind: str | Sequence[str] = (),
 ) -> QParamsMapping:
     """The quantization parameters of a finished calibration, for any scheme for which its records
@@ -79,7 +79,7 @@ def ask(
     wanted: Wanted,
     *,
     fusion: FusionMode,
-    fuse: Sequence[Sequence[str]],
+    fuse: Fuse,
     peers_behind: str | Sequence[str],
     total: int | None = None,
 ) -> QParamsMapping:
