@@ -95,7 +95,7 @@ def calibrate(
     session.reset()
     modifier = QuantizationModifier(**{"targets": ["Linear"], **recipe})
     model = model.to(dtype)
-    session.initialize(model=model, recipe=modifier, calib_data=list(batches), start=-1)
+    session.initialize(model=model, recipe=modifier, calib_data=batches, start=-1)
     run_pipeline(model, batches)
     session.finalize()
     sides = ("weight", "input", "output")

@@ -112,7 +112,8 @@ def jobs_of(plan: Plan, version: str, processes: int, order: str, address: str) 
                     "CALIPERS_SERVER": address,
                     "CALIPERS_RUN": run,
                     "CALIPERS_ARITHMETIC": side.arithmetic,
-                    "CALIPERS_ORDER": order,
+                    # Contiguous parts of a data set show their order.
+                    "CALIPERS_ORDER": order if order == "interleaved" else "auto",
                 }
                 job = {
                     "dtype": dtype,

@@ -10,8 +10,8 @@ from llmcompressor.observers import Observer
 
 import calipers
 from calibrating import INT8, Attention, batches_of, calibrate, static
+from calipers.llmcompressor.calibration import share_of
 from calipers.llmcompressor.settings import read_settings
-from calipers.llmcompressor.share import find_share
 from server_process import fixed_address
 
 
@@ -29,7 +29,7 @@ def calibrated(**inputs):
             'observer_kwargs has "averaging_konstant" (allowed: averagin',
         ),
         ({"arithmetic": "fast"}, "observer_kwargs.arithmetic is 'fast': allowed are reference, e"),
-        ({"order": "random"}, "observer_kwargs.order is 'random': allowed are interleaved, cont"),
+        ({"order": "random"}, "observer_kwargs.order is 'random': allowed are auto, interleaved, c"),
         ({"batches": 0}, "observer_kwargs.batches is 0: a whole number from 1 on"),
         ({"batches": 1.5}, "observer_kwargs.batches is 1.5: a whole number from 1 on"),
         ({"calls_per_batch": "many"}, "observer_kwargs.calls_per_batch is 'many'"),
@@ -37,6 +37,7 @@ def calibrated(**inputs):
         ({"peers_behind": ["a.b"]}, "observer_kwargs.peers_behind is ['a.b']: up to 16 parts"),
         ({"peers_behind": "experts,"}, "observer_kwargs.peers_behind is 'experts,': up to 16"),
         ({"peers_behind": ["e"] * 17}, "'e']: up to 16 parts"),
+        ({"unseen": "maybe"}, "observer_kwargs.unseen is 'maybe': allowed are warn, error"),
         ({"timeout": -1}, "observer_kwargs.timeout is -1: seconds above 0"),
         ({"run": "a b"}, "observer_kwargs.run is 'a b': run"),
         ({"server": "somewhere"}, "observer_kwargs.server is 'somewhere': address"),
@@ -142,7 +143,7 @@ def test_an_invalid_rank(variables, own, words, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(calipers.InvalidArgumentError) as caught:
-        find_share(read_settings({}), own)
+        share_of(read_settings({}), [None] * own)
     assert words in str(caught.value)
 
 
@@ -154,7 +155,7 @@ def test_every_batch_has_one_worker_and_its_own_index(order, batches, workers, m
     indices = []
     for rank in range(workers):
         monkeypatch.setenv("RANK", str(rank))
-        share = find_share(read_settings({"order": order, "batches": batches}), None)
+        share = share_of(read_settings({"order": order, "batches": batches}), None)
         indices += [share.index(batch) for batch in range(share.count)]
         assert share.total == batches
     assert sorted(indices) == list(range(batches))

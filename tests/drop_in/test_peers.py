@@ -111,7 +111,9 @@ def test_peers_are_not_used_unless_requested(behind, client, monkeypatch, caplog
     monkeypatch.setenv("CALIPERS_PEERS_BEHIND", behind)
     model = Experts(4)
     calibrate(model, batches(), input_observer="calipers_minmax", **static())
-    assert not [record for record in caplog.records if record.name == "calipers"]
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "calipers"]
+    assert told.startswith("experts.2/input: no worker observed any element")
+    assert "CALIPERS_PEERS_BEHIND" in told
     with pytest.raises(calipers.FailedPreconditionError, match="nothing to fold"):
         client.session(f"{UNSEEN}/input").qparams()
 
@@ -121,7 +123,16 @@ def test_none_of_the_peers_saw_anything(client, behind_experts, caplog):
     unseen = [{"x": nothing, "chosen": torch.tensor([0])}] * 2
     calibrate(Experts(2), unseen, input_observer="calipers_minmax", **static())
     assert [row.count for row in client.sessions()] == [2, 2]
-    assert not [record for record in caplog.records if record.name == "calipers"]
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "calipers"]
+    assert told.startswith("experts.0/input, experts.1/input: no worker observed any element")
+
+
+def test_an_unseen_module_can_be_an_error(monkeypatch):
+    monkeypatch.setenv("CALIPERS_UNSEEN", "error")
+    with pytest.raises(calipers.FailedPreconditionError, match=r"^experts\.2/input: no worker"):
+        calibrate(Experts(4), batches(), input_observer="calipers_minmax", **static())
+    inputs = static(observer_kwargs={"peers_behind": "experts"})
+    calibrate(Experts(4), batches(), input_observer="calipers_minmax", **inputs)
 
 
 def test_a_peer_that_only_another_worker_saw(client, behind_experts, monkeypatch):
@@ -137,6 +148,7 @@ def test_a_peer_that_only_another_worker_saw(client, behind_experts, monkeypatch
     client.flush()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("CALIPERS_ORDER", "interleaved")
     monkeypatch.setenv("CALIPERS_BATCHES", "6")
     given = calibrate(Experts(3), whole[::2], input_observer="calipers_minmax", **static())
     wanted = answered(client, peers={"experts.0/input", "experts.1/input"})

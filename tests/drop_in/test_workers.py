@@ -55,6 +55,7 @@ def test_experts_that_only_another_worker_saw(client, monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("CALIPERS_BATCHES", "6")
+    monkeypatch.setenv("CALIPERS_ORDER", "interleaved")
     given = calibrate(Experts(2), batches[::2], input_observer="calipers_minmax", **static())
     assert_same(given, wanted)
 
@@ -63,6 +64,7 @@ def test_a_worker_that_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("CALIPERS_BATCHES", "5")
+    monkeypatch.setenv("CALIPERS_ORDER", "interleaved")
     monkeypatch.setenv("CALIPERS_TIMEOUT", "0.2")
     with pytest.raises(calipers.DeadlineExceededError) as caught:
         calibrate(Attention(), batches_of(3), input_observer="calipers_minmax", **static())

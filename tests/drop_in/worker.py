@@ -22,6 +22,7 @@ from datasets import Dataset
 from llmcompressor import oneshot
 from llmcompressor.args import DatasetArguments
 from llmcompressor.modifiers.quantization import QuantizationModifier
+from llmcompressor.modifiers.quantization.quantization import base as quantization
 from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
@@ -54,12 +55,13 @@ def pieces(tokenizer: Any, count: int) -> list[dict[str, list[int]]]:
     return found
 
 
-def own_part(whole: list[Any], order: str) -> list[Any]:
-    """The part of this process: a contiguous part, as from llm-compressor's get_rank_partition, or
-    batches in turn."""
+def own_part(whole: list[Any], order: str) -> Dataset:
+    """The part of this process: batches in turn, or a contiguous part with the name that
+    llm-compressor's get_rank_partition gives it, which shows the order to the observers."""
     if order == "interleaved":
-        return whole[RANK::WORLD_SIZE]
-    return whole[len(whole) * RANK // WORLD_SIZE : len(whole) * (RANK + 1) // WORLD_SIZE]
+        return Dataset.from_list(whole[RANK::WORLD_SIZE])
+    begin, end = (len(whole) * rank // WORLD_SIZE for rank in (RANK, RANK + 1))
+    return Dataset.from_list(whole[begin:end], split=f"train[{begin}:{end}]")
 
 
 def without_scales_in_between() -> dict[str, bool]:
@@ -91,6 +93,21 @@ def die_at(model: nn.Module, batch: int) -> None:
     model.get_submodule(WATCHED).register_forward_pre_hook(look)
 
 
+def set_weights_late() -> None:
+    """The last process sets the scales of weights late, so that a process that does not wait for
+    it reads scales that are not set. Only where the processes share this work."""
+    if RANK == 0 or RANK < WORLD_SIZE - 1 or not hasattr(quantization, "update_qparams"):
+        return
+    update = quantization.update_qparams
+
+    def late(modules: Any, base_name: Any) -> None:
+        if base_name == "weight":
+            time.sleep(0.1)
+        update(modules, base_name)
+
+    quantization.update_qparams = late
+
+
 def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
     """Runs one calibration. The name of the observer selects the side."""
     os.environ.update(job["environment"])
@@ -103,7 +120,7 @@ def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
     oneshot(
         model=model,
         processor=tokenizer,
-        dataset=Dataset.from_list(part),
+        dataset=part,
         recipe=QuantizationModifier(
             targets=["Linear"], input_observer=job["observer"], **job["arguments"]
         ),
@@ -112,14 +129,16 @@ def run(job: dict[str, Any], orders: dict[str, Any], out: str) -> None:
         **without_scales_in_between(),
     )
     seconds = time.monotonic() - begin
-    if dist.is_initialized():
+    if dist.is_initialized() and not job["observer"].startswith("calipers_"):
         # Processes share offloaded parameters, and each process sets a part of the weights' scales.
+        # With the observers of Calipers, oneshot itself waits for the others.
         dist.barrier()
     save_file(left_on_modules(model), out, metadata={"seconds": f"{seconds:.3f}"})
 
 
 def main() -> None:
     torch.set_num_threads(1)
+    set_weights_late()
     orders = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     if rendezvous := orders["rendezvous"]:
         dist.init_process_group("gloo", f"file://{rendezvous}", rank=RANK, world_size=WORLD_SIZE)

@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 
 NUMPY_DTYPES: dict[str, np.dtype] = {
+    "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
     "BF16": np.dtype(ml_dtypes.bfloat16),
     "F16": np.dtype(np.float16),

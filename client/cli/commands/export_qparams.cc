@@ -21,6 +21,9 @@ constexpr std::size_t kQuestionsInBatch = 64;
 // Names that one sentence lists.
 constexpr std::size_t kNamesShown = 5;
 
+constexpr char kPeersHint[] =
+    "; for experts that saw no tokens, --peers-behind experts takes the range of the others";
+
 std::string SomeOf(const std::vector<std::string>& names) {
   const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamesShown));
   std::string text = absl::StrJoin(names.begin(), names.begin() + shown, ", ");
@@ -36,10 +39,14 @@ class Unanswered {
     if (!first_.ok()) others_.push_back(SessionId(session));
     first_.Update(ToStatus(status));
   }
-  absl::Status ToStatusOfAll() const {
-    if (others_.empty()) return first_;
-    return {first_.code(),
-            absl::StrCat(first_.message(), "; also without an answer: ", SomeOf(others_))};
+  absl::Status ToStatusOfAll(absl::string_view hint) const {
+    if (first_.ok()) return first_;
+    std::string message(first_.message());
+    if (!others_.empty()) {
+      absl::StrAppend(&message, "; also without an answer: ", SomeOf(others_));
+    }
+    if (absl::IsFailedPrecondition(first_)) absl::StrAppend(&message, hint);
+    return {first_.code(), message};
   }
 
  private:
@@ -77,7 +84,8 @@ absl::Status AddAll(const Client& client, const Global& global, const QParamsOpt
     bar.Update(static_cast<std::int64_t>(i + 1));
   }
   bar.Done(static_cast<std::int64_t>(sessions.size()));
-  return unanswered.ToStatusOfAll();
+  const bool has_peers = !options.peers_behind.empty();
+  return unanswered.ToStatusOfAll(has_peers ? "" : kPeersHint);
 }
 
 // Prints the sessions whose qparams use a fallback range, lack a member of their group or met a

@@ -5,10 +5,13 @@ from __future__ import annotations
 import operator
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from calipers.errors import InvalidArgumentError
+
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,16 @@ def is_distributed() -> bool:
     return torch.distributed.is_available() and bool(torch.distributed.is_initialized())
 
 
-def gather_counts(rank: Rank, count: int) -> list[int] | None:
-    """The `count` of every rank, exchanged with torch.distributed. None if its process group does
-    not have these ranks."""
+def gather(rank: Rank, own: _Given) -> list[_Given] | None:
+    """What every rank gives, in the order of ranks, exchanged with torch.distributed. None if its
+    process group does not have these ranks."""
     if rank.world_size == 1:
-        return [count]
+        return [own]
     if not is_distributed() or torch.distributed.get_world_size() != rank.world_size:
         return None
-    counts: list[int] = [0] * rank.world_size
-    torch.distributed.all_gather_object(counts, count)
-    return counts
+    found: list[_Given] = [own] * rank.world_size
+    torch.distributed.all_gather_object(found, own)
+    return found
 
 
 def _environment(name: str, default: int) -> int:

@@ -10,8 +10,10 @@ from llmcompressor.core import active_session
 from calipers.client import connect
 from calipers.environment import resolve_worker
 from calipers.errors import FailedPreconditionError
+from calipers.llmcompressor.dealing import find_order
 from calipers.llmcompressor.settings import Settings
-from calipers.llmcompressor.share import find_share
+from calipers.llmcompressor.share import Share, find_share
+from calipers.ranks import resolve_rank
 
 # Seconds. Waits for other workers have a longer timeout, Settings.timeout.
 _LONGEST_QUESTION = 60.0
@@ -24,7 +26,7 @@ class Calibration:
 
     def __init__(self, settings: Settings, state: Any) -> None:
         self.settings = settings
-        self.share = find_share(settings, _length(state.data.calib))
+        self.share = share_of(settings, state.data.calib)
         """This worker's share of the batches."""
         worker = f"{resolve_worker(None)}-batches-from-{self.share.first}"
         timeout = min(settings.timeout, _LONGEST_QUESTION)
@@ -86,6 +88,21 @@ def current_calibration(settings: Settings) -> Calibration:
     calibration = Calibration(settings, state)
     _calibrations.add(calibration)
     return calibration
+
+
+def share_of(settings: Settings, batches: Any) -> Share:
+    """This worker's share of the calibration's batches. `batches` is this worker's data loader.
+
+    The rank is that of torch.distributed, if that is initialised; else $RANK of $WORLD_SIZE; else 0
+    of 1. With torch.distributed the workers exchange what their loaders show of the order, unless
+    the settings name it, and their numbers of batches, unless the settings have their sum. They
+    exchange nothing else.
+
+    Raises InvalidArgumentError, naming the variable to set, if the share is unknown.
+    """
+    place = resolve_rank(None, None)
+    order = find_order(batches, place) if settings.order == "auto" else settings.order
+    return find_share(place, order, settings.batches, _length(batches))
 
 
 def _length(batches: Any) -> int | None:

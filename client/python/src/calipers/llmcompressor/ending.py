@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed
 from llmcompressor.modifiers.quantization.quantization.mixin import QuantizationMixin
+
+from calipers.ranks import is_distributed
 
 _BASE_NAMES = ("input", "output", "q", "k", "v")
 
@@ -17,7 +20,7 @@ _Observer = TypeVar("_Observer")
 @functools.cache
 def call_at_the_end(put: Callable[[Any], None]) -> None:
     """Patches QuantizationMixin.end_calibration, in which every modifier removes its observers: it
-    calls `put` with the model first."""
+    calls `put` with the model first, and waits for all workers of torch.distributed at the end."""
     end_calibration = QuantizationMixin.end_calibration
 
     @functools.wraps(end_calibration)
@@ -25,6 +28,10 @@ def call_at_the_end(put: Callable[[Any], None]) -> None:
         with torch.no_grad():
             put(model)
         end_calibration(self, model)
+        if is_distributed():
+            # Workers that share offloaded parameters each set the scales of some weights. Without
+            # the wait, a worker could read a scale of the last layer before it is set.
+            torch.distributed.barrier()
 
     QuantizationMixin.end_calibration = end
 

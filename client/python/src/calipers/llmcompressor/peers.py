@@ -15,6 +15,8 @@ from calipers.llmcompressor.series import MinMaxTuple, Series
 
 _log = logging.getLogger("calipers")
 
+_SHOWN = 10
+
 
 def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
     """The answers of the observed peers of each unobserved series, by the name of the unobserved
@@ -23,15 +25,13 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
     Leaves out series without observed peers, and series that got answers in an earlier call: when a
     second modifier ends, the observers of the first one no longer exist.
 
+    Names the series without peers in a warning.
+
     Raises as `Series.answer`; FailedPreconditionError for peers with another shape, dtype or
-    observer.
+    observer, and for series without peers that must be seen.
     """
     by_name = {one.name: one for one in series}
-    unseen = [
-        one
-        for one in by_name.values()
-        if one.peers_behind and not one.is_stood_for and one.answer() is None
-    ]
+    unseen = [one for one in by_name.values() if not one.is_stood_for and one.answer() is None]
     if not unseen:
         return {}
     answers = {name: answer for name, one in by_name.items() if (answer := one.answer())}
@@ -47,6 +47,7 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
                 len(peers),
                 peers[0],
             )
+    _tell_of([one for one in unseen if one.name not in found])
     return found
 
 
@@ -65,6 +66,27 @@ def widest(pairs: Iterable[MinMaxTuple]) -> MinMaxTuple:
     """The smallest minima and the largest maxima; NaN if any of them is NaN."""
     lows, highs = zip(*pairs, strict=True)
     return functools.reduce(torch.minimum, lows), functools.reduce(torch.maximum, highs)
+
+
+def _tell_of(unseen: Sequence[Series]) -> None:
+    """Says which series nobody observed and nothing stands for."""
+    if not unseen:
+        return
+    names = [one.name for one in unseen]
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    told = (
+        f"{shown}{more}: no worker observed any element, so llm-compressor leaves the scales of "
+        f"{'these modules' if len(names) > 1 else 'this module'} as they are, which may be "
+        "uninitialised memory. Calibrate with more batches; or set CALIPERS_PEERS_BEHIND (or "
+        "observer_kwargs.peers_behind) to the part of the names before an expert's number, such as "
+        "experts, for the range of the other experts; or leave the modules out of the recipe"
+    )
+    if any(one.must_be_seen for one in unseen):
+        raise FailedPreconditionError(told)
+    _log.warning("%s. CALIPERS_UNSEEN=error makes this an error", told)
+    for one in unseen:
+        one.is_stood_for = True
 
 
 def _find_gap(session: str, part: str) -> tuple[str, str] | None:

@@ -60,7 +60,8 @@ class Series:
         self._is_answered = False
         self._answer: MinMax | None = None
         self.is_stood_for = False
-        """True if the range of its peers replaces its range."""
+        """True if the range of its peers replaces its range, or if a warning said that nothing
+        does."""
 
     @property
     def name(self) -> str:
@@ -72,6 +73,11 @@ class Series:
         """Parts of module names: peers differ in the part that follows one of them. Empty if no
         peers may replace the range."""
         return self._settings.peers_behind
+
+    @property
+    def must_be_seen(self) -> bool:
+        """True if it is an error that no worker observed anything and no peers stand for it."""
+        return self._settings.unseen == "error"
 
     def observed_by(self) -> dict[str, Any]:
         """The args that determine the observation and the fold."""

@@ -12,10 +12,12 @@ from calipers.environment import resolve_address, resolve_run
 from calipers.errors import InvalidArgumentError
 from calipers.names import run_name
 
-Order = Literal["interleaved", "contiguous"]
+GivenOrder = Literal["auto", "interleaved", "contiguous"]
+Unseen = Literal["warn", "error"]
 
 _ARITHMETICS = ("reference", "exact")
-_ORDERS = ("interleaved", "contiguous")
+_ORDERS = ("auto", "interleaved", "contiguous")
+_UNSEEN = ("warn", "error")
 _MOST_PARTS = 16
 # The names that llm-compressor's own observers use.
 _THEIR_KWARGS = ("averaging_constant",)
@@ -31,9 +33,9 @@ class Settings:
     """The run name of the calibration, the same for all its workers."""
     arithmetic: Arithmetic
     """"reference" gives the same bits as llm-compressor in one process."""
-    order: Order
+    order: GivenOrder
     """The distribution of the batches: "interleaved" gives them to the workers in turn,
-    "contiguous" gives each worker one contiguous part."""
+    "contiguous" gives each worker one contiguous part, "auto" is what the data loaders show."""
     batches: int | None
     """Number of batches of the whole calibration set; None: the sum of the workers' batches."""
     calls_per_batch: int
@@ -42,6 +44,9 @@ class Settings:
     """Parts of module names, such as "experts". Modules are peers if their names differ only in the
     part that follows one of them. The range of observed peers replaces the range of a module that
     no worker observed."""
+    unseen: Unseen
+    """What happens at the end if no worker observed a module, and no peers stand for it: "warn"
+    names it in a warning, "error" raises."""
     timeout: float
     """Time in seconds to wait for the records of other workers. It should cover a replaced worker,
     which starts from the beginning."""
@@ -86,8 +91,12 @@ def _arithmetic(given: Any) -> Arithmetic:
     return cast(Arithmetic, _choice(given, _ARITHMETICS))
 
 
-def _order(given: Any) -> Order:
-    return cast(Order, _choice(given, _ORDERS))
+def _order(given: Any) -> GivenOrder:
+    return cast(GivenOrder, _choice(given, _ORDERS))
+
+
+def _unseen(given: Any) -> Unseen:
+    return cast(Unseen, _choice(given, _UNSEEN))
 
 
 def _choice(given: Any, allowed: tuple[str, ...]) -> str:
@@ -143,5 +152,6 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "batches": _count,
     "calls_per_batch": _calls,
     "peers_behind": _parts,
+    "unseen": _unseen,
     "timeout": _seconds,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calipers.errors import InvalidArgumentError
-from calipers.llmcompressor.settings import Order, Settings
-from calipers.ranks import Rank, gather_counts, is_distributed, resolve_rank
+from calipers.llmcompressor.dealing import Order
+from calipers.ranks import Rank, gather, is_distributed
 
 
 @dataclass(frozen=True)
@@ -31,27 +31,24 @@ class Share:
         return self.first + self.step * batch
 
 
-def find_share(settings: Settings, own: int | None) -> Share:
-    """The share of this worker, which has `own` batches (None: unknown).
-
-    The worker's rank is the rank of torch.distributed, if that is initialised; else $RANK of
-    $WORLD_SIZE; else 0 of 1. If `settings.batches` is None, the workers exchange their numbers of
-    batches once with torch.distributed. They exchange nothing else.
+def find_share(place: Rank, order: Order, batches: int | None, own: int | None) -> Share:
+    """The share of the worker at `place`, which has `own` batches (None: unknown), of `batches` of
+    all workers. If `batches` is None, the workers exchange their numbers of batches once with
+    torch.distributed.
 
     Raises InvalidArgumentError, naming the variable to set, if the share is unknown.
     """
-    place = resolve_rank(None, None)
     rank, world_size = place.rank, place.world_size
-    if settings.batches is None:
-        return _share(settings.order, rank, _all_counts(own, place))
-    counts = [dealt(settings.order, settings.batches, at, world_size) for at in range(world_size)]
+    if batches is None:
+        return _share(order, rank, _all_counts(own, place))
+    counts = [dealt(order, batches, at, world_size) for at in range(world_size)]
     if own not in (None, counts[rank]):
         raise InvalidArgumentError(
             f"this worker has {own} batches, and rank {rank} of {world_size} has {counts[rank]} "
-            f"of {settings.batches} in {settings.order} order: check CALIPERS_BATCHES, the number "
+            f"of {batches} in {order} order: check CALIPERS_BATCHES, the number "
             "of all workers' batches, and CALIPERS_ORDER"
         )
-    return _share(settings.order, rank, counts)
+    return _share(order, rank, counts)
 
 
 def dealt(order: Order, batches: int, rank: int, world_size: int) -> int:
@@ -80,6 +77,6 @@ def _all_counts(own: int | None, rank: Rank) -> list[int]:
             "the number of batches is unknown, because llm-compressor's session has no "
             "calib_data: set CALIPERS_BATCHES to the number of all workers' batches"
         )
-    counts = gather_counts(rank, own)
+    counts = gather(rank, own)
     assert counts is not None
     return counts
