@@ -29,7 +29,7 @@ def calibrated(**inputs):
             'observer_kwargs has "averaging_konstant" (allowed: averagin',
         ),
         ({"arithmetic": "fast"}, "observer_kwargs.arithmetic is 'fast': allowed are reference, e"),
-        ({"order": "random"}, "observer_kwargs.order is 'random': allowed are auto, interleaved, c"),
+        ({"order": "random"}, "observer_kwargs.order is 'random': allowed are auto, interle"),
         ({"batches": 0}, "observer_kwargs.batches is 0: a whole number from 1 on"),
         ({"batches": 1.5}, "observer_kwargs.batches is 1.5: a whole number from 1 on"),
         ({"calls_per_batch": "many"}, "observer_kwargs.calls_per_batch is 'many'"),

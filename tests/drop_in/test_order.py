@@ -15,7 +15,6 @@ from calibrating import Experts, assert_same, batches_of, calibrate, static
 from calipers.llmcompressor.dealing import Sign, find_order, have_the_same_data, order_of, sign_of
 from calipers.ranks import Rank
 
-
 INPUT = {"num_bits": 8, "type": "int", "strategy": "tensor", "symmetric": True}
 
 

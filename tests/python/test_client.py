@@ -37,7 +37,7 @@ def test_the_answer_is_the_extreme_of_all(client):
     found = session.minmax()
     together = np.stack(tensors)
     assert found.session == NAME
-    assert (found.min.dtype, found.min.shape) == ("F32", (3,))
+    assert (found.min.dtype, found.min.shape) == ("F64", (3,))
     np.testing.assert_array_equal(found.min, together.min((0, 1, 3)))
     np.testing.assert_array_equal(found.max, together.max((0, 1, 3)))
     np.testing.assert_array_equal(found.current.min, tensors[-1].min((0, 2)))
@@ -62,10 +62,10 @@ def test_other_folds_of_the_same_records(client):
         tensor.max() for tensor in tensors[:4]
     )
     assert session.minmax(averaging_constant=1.0, exclude=[range(2, 4), 4]).min.item() == lows[1]
-    folded = lows[0]
+    folded = float(lows[0])
     for low in lows[1:]:
-        folded = folded * (1 - 0.5) + low * 0.5
-    assert session.minmax(averaging_constant=0.5).min.item() == np.float32(folded)
+        folded = folded * (1 - 0.5) + float(low) * 0.5
+    assert session.minmax(averaging_constant=0.5).min.item() == folded
 
 
 def test_the_worker_and_the_server_make_the_same_of_a_large_tensor(client, monkeypatch):

@@ -42,6 +42,7 @@ def job(address: str, observer: str) -> dict[str, Any]:
         "CALIPERS_SERVER": address,
         "CALIPERS_RUN": RUN,
         "CALIPERS_BATCHES": str(BATCHES),
+        "CALIPERS_ORDER": "interleaved",
     }
     return {
         "dtype": "bfloat16",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -108,15 +110,27 @@ def test_why_nobody_answers(address, reason, caplog):
     assert caplog.records == []
 
 
-def test_waiting_for_a_server_is_told(monkeypatch, caplog):
-    monkeypatch.setattr(calipers.connection, "_SILENT_SECONDS", 0.1)
-    address = fixed_address()
-    with pytest.raises(calipers.UnavailableError):
-        calipers.connect(address, timeout=0.3)
+def test_a_refused_connection_fails_long_before_the_timeout():
+    begin = time.monotonic()
+    with pytest.raises(calipers.UnavailableError, match=r"within 2 s: .*Connection refused"):
+        calipers.connect(fixed_address(), timeout=60)
+    assert time.monotonic() - begin < 30
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_waiting_for_a_silent_server_is_told(monkeypatch, caplog, silent):
+    monkeypatch.setattr(calipers.connection, "_PATIENT_SECONDS", 0.3)
+    with pytest.raises(calipers.UnavailableError, match=r"within 0\.9 s"):
+        calipers.connect(silent, timeout=0.9)
     (told,) = caplog.records
     assert told.levelname == "WARNING"
-    assert f"no server answers at {address} yet: " in told.message
-    assert "Connection refused" in told.message
+    assert f"no server answers at {silent} yet: the host is silent" in told.message
 
 
 def test_a_client_that_reported_giving_up_does_not_warn_again(tmp_path):

@@ -33,13 +33,13 @@ def extremes(calls: list[Tensor]) -> tuple[float, float]:
 
 
 def average(series: list[list[Tensor]], constant: float) -> tuple[float, float]:
-    """The moving average of the minima and maxima of non-empty batches, rounded once."""
+    """The moving average of the minima and maxima of non-empty batches."""
     ranges = [extremes(calls) for calls in series if calls]
     low, high = ranges[0]
     for least, greatest in ranges[1:]:
         low = low * (1 - constant) + least * constant
         high = high * (1 - constant) + greatest * constant
-    return float32(low).item(), float32(high).item()
+    return low, high
 
 
 def greatest_magnitude(series: list[list[Tensor]]) -> float:

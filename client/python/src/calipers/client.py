@@ -76,8 +76,9 @@ def connect(
     The client is a context manager: the end of its block flushes all observations, unless an
     exception ends the block.
 
-    Raises UnavailableError if no server answers; InvalidArgumentError for a malformed name or
-    address.
+    Raises UnavailableError if no server answers within the timeout, and after 2 s if the host does
+    not exist, refuses the connection or is no gRPC server; InvalidArgumentError for a malformed
+    name or address.
     """
     # All arguments are checked before a connection is made.
     names.run_name(run := resolve_run(run))

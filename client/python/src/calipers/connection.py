@@ -40,8 +40,9 @@ _Response = TypeVar("_Response", bound=Message)
 # silent server would block a stream forever.
 _KEEPALIVE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 5
-# Connecting to a running server is fast. After this time without a server, a warning is logged.
-_SILENT_SECONDS = 2.0
+# Connecting to a running server is fast. After this time an attempt that fails for a known reason,
+# such as a refused connection, is given up, and a host that is silent is named in a warning.
+_PATIENT_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
 # gRPC's own message, which shows that the server sent no status.
 _OWN_DEADLINE = "Deadline Exceeded"
@@ -141,7 +142,8 @@ class Connection:
 
     def __init__(self, address: str, timeout: float) -> None:
         """Waits until the server answers. Raises UnavailableError, with advice, if no server
-        answers within `timeout` seconds. `timeout` is also the default timeout of each call."""
+        answers within `timeout` seconds; after 2 s if the host does not exist, refuses the
+        connection or is no gRPC server. `timeout` is also the default timeout of each call."""
         self.address = address
         self.timeout = timeout
         self._closed = False
@@ -176,15 +178,19 @@ class Connection:
 
     def _await_server(self) -> None:
         begin = time.monotonic()
-        for timeout in sorted({min(_SILENT_SECONDS, self.timeout), self.timeout}):
-            rest = begin + timeout - time.monotonic()
+        patient = min(_PATIENT_SECONDS, self.timeout)
+        try:
+            return self._check_health(patient)
+        except DeadlineExceededError:
+            why = self._why()
+        if not why and patient < self.timeout:
+            _log.warning("no server answers at %s yet: the host is silent", self.address)
             try:
-                return self._check_health(rest)
+                return self._check_health(begin + self.timeout - time.monotonic())
             except DeadlineExceededError:
-                if timeout < self.timeout:
-                    _log.warning("no server answers at %s yet%s", self.address, self._why())
+                patient, why = self.timeout, self._why()
         raise UnavailableError(
-            f"no server answers at {self.address} within {duration(self.timeout)}{self._why()}; is "
+            f"no server answers at {self.address} within {duration(patient)}{why}; is "
             "calipers-server running there, and is it the address it listens on?"
         )
 

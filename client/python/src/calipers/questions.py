@@ -129,7 +129,6 @@ def _path(path: str) -> str:
     raise InvalidArgumentError(f"fuse has the key {path!r}; {_FUSE_ALLOWED} are allowed")
 
 
-
 def _specs(scheme: str | None, given: args.Args | None) -> list[qparams_pb2.QParamsSpec]:
     if scheme is not None and given is not None:
         raise InvalidArgumentError("scheme and args are both given; give only one of them")

@@ -189,8 +189,8 @@ class Session:
         (only the groups in `fuse`) or "none". A group in `fuse` consists of last parts of module
         names, such as ("query", "key", "value"). With a mapping, the groups of a key hold only for
         modules whose names up to the last part match it: {"*.layers.1.*": [("query", "key")]}; in
-        it, * stands for any characters and ? for one. `peers_behind` is a part of module names such as
-        "experts", or several: a session without data takes the range of its peers, whose names
+        it, * stands for any characters and ? for one. `peers_behind` is a part of module names such
+        as "experts", or several: a session without data takes the range of its peers, whose names
         differ only in the part after it. `exclude` holds indices and ranges of indices to leave
         out. `timeout` is in seconds (None: the client's).
 

@@ -1,7 +1,8 @@
-"""How the batches of a calibration were dealt to the workers, as far as the data loaders show it."""
+"""How a calibration's batches were dealt to the workers, as far as the data loaders show it."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Sequence
@@ -66,9 +67,7 @@ def order_of(signs: Sequence[Sign]) -> Order | None:
     parts = [sign.part for sign in signs if sign.part is not None]
     if len(parts) < len(signs):
         return None
-    follows = all(
-        (one[0], one[2]) == other[:2] for one, other in zip(parts, parts[1:], strict=False)
-    )
+    follows = all((one[0], one[2]) == other[:2] for one, other in itertools.pairwise(parts))
     return "contiguous" if follows else None
 
 
