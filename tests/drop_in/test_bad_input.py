@@ -38,6 +38,7 @@ def calibrated(**inputs):
         ({"peers_behind": "experts,"}, "observer_kwargs.peers_behind is 'experts,': up to 16"),
         ({"peers_behind": ["e"] * 17}, "'e']: up to 16 parts"),
         ({"unseen": "maybe"}, "observer_kwargs.unseen is 'maybe': allowed are warn, error"),
+        ({"on_conflict": "drop"}, "observer_kwargs.on_conflict is 'drop': allowed are raise, keep"),
         ({"timeout": -1}, "observer_kwargs.timeout is -1: seconds above 0"),
         ({"run": "a b"}, "observer_kwargs.run is 'a b': run"),
         ({"server": "somewhere"}, "observer_kwargs.server is 'somewhere': address"),

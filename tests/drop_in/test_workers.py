@@ -75,3 +75,15 @@ def test_a_worker_that_is_missing_is_named(monkeypatch):
         "CALIPERS_TIMEOUT",
     ):
         assert words in caught.value.message
+
+
+def test_a_restarted_worker_whose_bits_differ(client, monkeypatch, caplog):
+    batches = batches_of(4)
+    wanted = calibrate(Attention(), batches, input_observer="calipers_minmax", **static())
+    again = [{"x": batch["x"] * (1 + 2**-20)} for batch in batches]
+    with pytest.raises(calipers.RefusedError, match="holds another record already"):
+        calibrate(Attention(), again, input_observer="calipers_minmax", **static())
+    monkeypatch.setenv("CALIPERS_ON_CONFLICT", "keep")
+    given = calibrate(Attention(), again, input_observer="calipers_minmax", **static())
+    assert_same(given, wanted)
+    assert "which stays (on_conflict is keep)" in caplog.text

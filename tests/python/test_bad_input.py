@@ -192,6 +192,29 @@ def test_two_calibrations_under_one_run_name(server, client):
         assert session.progress().conflict_count == 1
 
 
+def test_conflicts_can_be_kept(server, client, caplog):
+    client.session(NAME, args={}).observe(ONES, index=0)
+    client.flush()
+    with calipers.connect(server.address, run=client.run, on_conflict="keep") as restarted:
+        session = restarted.session(NAME, args={})
+        for index in (0, 1, 2):
+            session.observe(2 * ONES, index=index)
+        session.observe(3 * ONES, index=1)
+        restarted.flush()
+        assert session.minmax(observer="static_minmax").max.item() == 2
+        assert session.minmax(observer="static_minmax", exclude=[1, 2]).max.item() == 1
+        assert (restarted.totals.conflicts, restarted.totals.stored) == (2, 2)
+        assert session.progress().conflict_count == 2
+        # Other refusals are errors as before.
+        session.observe(ONES.astype(np.float16), index=3)
+        with pytest.raises(calipers.RefusedError, match="F16"):
+            restarted.flush()
+    (told,) = caplog.messages
+    assert told.startswith(f"{NAME} at index 0 holds another record, which stays")
+    with pytest.raises(calipers.InvalidArgumentError, match="on_conflict"):
+        calipers.connect(server.address, on_conflict="drop")
+
+
 def test_another_dtype_than_before(client):
     session = client.session(NAME, args={})
     session.observe(ONES, index=0)

@@ -20,7 +20,7 @@ from calipers.progress import Bar, ProgressBar, open_bar
 from calipers.questions import Fuse, FusionMode, minmax_fields, qparams_fields
 from calipers.run import Run
 from calipers.session import ReduceAt, Session
-from calipers.stream import Sender, Totals, Window, WindowOptions
+from calipers.stream import OnConflict, Sender, Totals, Window, WindowOptions
 from calipers.table import SessionTable
 from calipers.wording import counted
 
@@ -63,6 +63,7 @@ def connect(
     reduce_at: ReduceAt = "worker",
     progress: ProgressBar | None = None,
     window: WindowOptions | None = None,
+    on_conflict: OnConflict = "raise",
 ) -> Client:
     """Connects to a server and returns a client for one run.
 
@@ -72,6 +73,9 @@ def connect(
     query together with the flush before it, and the wait for a keepalive answer. `reduce_at`
     selects where tensors are reduced to records: "worker" (this process) or "server". `progress`
     shows a progress bar of tqdm or rich. `window` limits the unacknowledged observations.
+    `on_conflict` selects what happens if another record is stored at an observation's index:
+    "raise" (RefusedError at the next flush or query) or "keep" (a warning and a count; for a
+    restarted worker whose kernels do not give the same bits again).
 
     The client is a context manager: the end of its block flushes all observations, unless an
     exception ends the block.
@@ -86,11 +90,12 @@ def connect(
     _check_reduce_at(reduce_at)
     address = resolve_address(address)
     options = _check_window(window)
+    checks.choice("on_conflict", on_conflict, dict.fromkeys(("raise", "keep")))
     allowed = "seconds above 0"
     if (seconds := checks.seconds("timeout", timeout, allowed)) == 0:
         raise InvalidArgumentError(f"timeout is {timeout!r} (allowed: {allowed})")
     bar = open_bar(progress)
-    return Client(Connection(address, seconds), run, worker, reduce_at, bar, options)
+    return Client(Connection(address, seconds), run, worker, reduce_at, bar, options, on_conflict)
 
 
 class Client:
@@ -105,16 +110,19 @@ class Client:
         reduce_at: ReduceAt,
         bar: Bar,
         window: WindowOptions,
+        on_conflict: OnConflict,
     ) -> None:
         self._connection = connection
         self._run = Run(connection, run)
         self._parent = names.run_name(run)
         self._reduce_at = reduce_at
         self._bar = bar
-        self._window = Window(window)
+        self._window = Window(window, on_conflict)
         self._sender = Sender(connection, self._window, worker, self._bar.update)
         self.run = run
         """The run's name."""
+        self.on_conflict = on_conflict
+        """"raise" or "keep"; see `connect`."""
 
     def __repr__(self) -> str:
         return f"Client({self._connection.address!r}, run={self.run!r})"

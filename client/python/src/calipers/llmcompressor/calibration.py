@@ -30,7 +30,13 @@ class Calibration:
         """This worker's share of the batches."""
         worker = f"{resolve_worker(None)}-batches-from-{self.share.first}"
         timeout = min(settings.timeout, _LONGEST_QUESTION)
-        self.client = connect(settings.server, run=settings.run, worker=worker, timeout=timeout)
+        self.client = connect(
+            settings.server,
+            run=settings.run,
+            worker=worker,
+            timeout=timeout,
+            on_conflict=settings.on_conflict,
+        )
         """The client of the run."""
         self._state = state
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()

@@ -11,6 +11,7 @@ from calipers.client import Arithmetic
 from calipers.environment import resolve_address, resolve_run
 from calipers.errors import InvalidArgumentError
 from calipers.names import run_name
+from calipers.stream import OnConflict
 
 GivenOrder = Literal["auto", "interleaved", "contiguous"]
 Unseen = Literal["warn", "error"]
@@ -18,6 +19,7 @@ Unseen = Literal["warn", "error"]
 _ARITHMETICS = ("reference", "exact")
 _ORDERS = ("auto", "interleaved", "contiguous")
 _UNSEEN = ("warn", "error")
+_ON_CONFLICT = ("raise", "keep")
 _MOST_PARTS = 16
 # The names that llm-compressor's own observers use.
 _THEIR_KWARGS = ("averaging_constant",)
@@ -47,6 +49,9 @@ class Settings:
     unseen: Unseen
     """What happens at the end if no worker observed a module, and no peers stand for it: "warn"
     names it in a warning, "error" raises."""
+    on_conflict: OnConflict
+    """What happens if another record is stored at the index of an observation: "raise" raises,
+    "keep" warns. The first record stays."""
     timeout: float
     """Time in seconds to wait for the records of other workers. It should cover a replaced worker,
     which starts from the beginning."""
@@ -97,6 +102,10 @@ def _order(given: Any) -> GivenOrder:
 
 def _unseen(given: Any) -> Unseen:
     return cast(Unseen, _choice(given, _UNSEEN))
+
+
+def _on_conflict(given: Any) -> OnConflict:
+    return cast(OnConflict, _choice(given, _ON_CONFLICT))
 
 
 def _choice(given: Any, allowed: tuple[str, ...]) -> str:
@@ -153,5 +162,6 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "calls_per_batch": _calls,
     "peers_behind": _parts,
     "unseen": _unseen,
+    "on_conflict": _on_conflict,
     "timeout": _seconds,
 }

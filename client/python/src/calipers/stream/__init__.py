@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from calipers.stream.pending import Pending, RawTensor, ReducedTensor
 from calipers.stream.sender import Sender
-from calipers.stream.tally import Totals
+from calipers.stream.tally import OnConflict, Totals
 from calipers.stream.window import Window, WindowOptions
 
 __all__ = [
+    "OnConflict",
     "Pending",
     "RawTensor",
     "ReducedTensor",

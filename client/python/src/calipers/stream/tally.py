@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from calipers._wire import observation_pb2 as wire
 from calipers.errors import Refusal, RefusedError, code_name
 from calipers.names import session_id
+
+OnConflict: TypeAlias = Literal["raise", "keep"]
+"""What a client does if another record is stored at an index: "raise" raises RefusedError at the
+next flush or query, "keep" counts and logs it. The first record stays in both cases."""
+
+_log = logging.getLogger("calipers")
 
 _MOST_REFUSALS = 100
 
@@ -45,8 +53,9 @@ _FIELDS = {
 class Tally:
     """Counts outcomes, and holds the first refusals until they are raised. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_conflict: OnConflict = "raise") -> None:
         self.totals = Totals()
+        self._on_conflict = on_conflict
         self._refusals: list[Refusal] = []
         self._refused = 0
 
@@ -60,6 +69,9 @@ class Tally:
         self.count(field)
         if field in ("stored", "duplicates"):
             return
+        if field == "conflicts" and self._on_conflict == "keep":
+            self._tell_of_conflict(header)
+            return
         self._refused += 1
         if len(self._refusals) < _MOST_REFUSALS:
             self._refusals.append(
@@ -71,6 +83,16 @@ class Tally:
                     message=ack.status.message,
                 )
             )
+
+    def _tell_of_conflict(self, header: wire.ObservationHeader) -> None:
+        if self.totals.conflicts > 1:
+            return
+        _log.warning(
+            "%s at index %d holds another record, which stays (on_conflict is keep); "
+            "Client.totals.conflicts counts further conflicts",
+            session_id(header.session),
+            header.index,
+        )
 
     def raise_refused(self) -> None:
         """Raises RefusedError if observations were refused since the last call."""

@@ -24,7 +24,7 @@ from calipers.stream.pending import (
     Pending,
     RawTensor,
 )
-from calipers.stream.tally import Tally, Totals
+from calipers.stream.tally import OnConflict, Tally, Totals
 from calipers.wording import counted, duration
 
 _LONGEST_PAUSE = 5.0
@@ -75,7 +75,7 @@ class Window:
     Thread-safe.
     """
 
-    def __init__(self, options: WindowOptions) -> None:
+    def __init__(self, options: WindowOptions, on_conflict: OnConflict = "raise") -> None:
         self.options = options
         self._changed = threading.Condition()
         # _changed guards all members below.
@@ -92,7 +92,7 @@ class Window:
         self._trouble = ""  # why the last call failed, until an acknowledgement comes
         self._failure: CalipersError | None = None
         self._told = False
-        self._tally = Tally()
+        self._tally = Tally(on_conflict)
 
     # For callers of `observe`.
 

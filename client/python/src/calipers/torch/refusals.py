@@ -25,7 +25,8 @@ class Refusals:
 
     def _count(self) -> int:
         totals = self._client.totals
-        return totals.conflicts + totals.rejected
+        kept = self._client.on_conflict == "keep"
+        return totals.rejected + (0 if kept else totals.conflicts)
 
 
 def find_seals(client: Client, sessions: Sequence[Session]) -> dict[str, int]:
