@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from compressed_tensors.quantization import QuantizationArgs
+from compressed_tensors.quantization import QuantizationArgs, QuantizationConfig
 from llmcompressor.core import active_session
 from llmcompressor.observers import Observer
 
@@ -209,3 +209,20 @@ def test_ranges_have_the_shape_that_llm_compressor_expects(base_name, shape, arg
     for mine, theirs in zip(given, wanted, strict=True):
         assert torch.equal(mine, theirs), (mine, theirs)
     assert client.sessions()[0].session == f"0/{base_name}"
+
+
+def test_a_saved_model_does_not_publish_the_settings(server, client):
+    kwargs = {"server": server.address, "run": client.run, "timeout": 20, "averaging_constant": 0.5}
+    inputs = {**INT8, "strategy": "tensor", "observer_kwargs": kwargs}
+    weights = {**INT8, "strategy": "channel"}
+    group = {"targets": ["Linear"], "weights": weights, "input_activations": inputs}
+    model = Attention()
+    calibrate(
+        model, batches_of(2), input_observer="calipers_minmax", config_groups={"group_0": group}
+    )
+    saved = QuantizationConfig.from_pretrained(model).model_dump()
+    (args,) = [each["input_activations"] for each in saved["config_groups"].values()]
+    assert args["observer_kwargs"] == {"averaging_constant": 0.5}
+    assert server.address not in str(saved)
+    # The recipe can be used again.
+    assert inputs["observer_kwargs"] == kwargs

@@ -10,6 +10,7 @@ import torch
 import torch.distributed
 from llmcompressor.modifiers.quantization.quantization.mixin import QuantizationMixin
 
+from calipers.llmcompressor.publishing import hide_settings
 from calipers.ranks import is_distributed
 
 _BASE_NAMES = ("input", "output", "q", "k", "v")
@@ -20,7 +21,8 @@ _Observer = TypeVar("_Observer")
 @functools.cache
 def call_at_the_end(put: Callable[[Any], None]) -> None:
     """Patches QuantizationMixin.end_calibration, in which every modifier removes its observers: it
-    calls `put` with the model first, and waits for all workers of torch.distributed at the end."""
+    calls `put` with the model first. At the end it removes the settings of this client from the
+    model's quantization args, and waits for all workers of torch.distributed."""
     end_calibration = QuantizationMixin.end_calibration
 
     @functools.wraps(end_calibration)
@@ -28,6 +30,7 @@ def call_at_the_end(put: Callable[[Any], None]) -> None:
         with torch.no_grad():
             put(model)
         end_calibration(self, model)
+        hide_settings(model)
         if is_distributed():
             # Workers that share offloaded parameters each set the scales of some weights. Without
             # the wait, a worker could read a scale of the last layer before it is set.

@@ -165,3 +165,6 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "on_conflict": _on_conflict,
     "timeout": _seconds,
 }
+
+SETTINGS = frozenset(_FIELDS)
+"""The names of the settings in observer_kwargs."""
