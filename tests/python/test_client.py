@@ -410,3 +410,17 @@ def test_a_deleted_client_warns_about_unacknowledged_records(server: ServerProce
     client.session(NAME, args={}).observe(batches(1)[0], index=0)
     with pytest.warns(RuntimeWarning, match="1 observation not acknowledged"):
         del client
+
+
+def test_nan_is_told_once_with_session_and_batch(client, caplog):
+    session = client.session(NAME, args={})
+    session.observe(np.ones((1, 2), np.float32), index=0)
+    session.observe(np.array([[1, np.inf]], np.float32), index=3)
+    session.observe(np.array([[np.nan, 1]], np.float32), index=4)
+    (told,) = caplog.messages
+    assert told.startswith(f"{NAME}: the observation at index 3 holds NaN or infinity")
+    assert "exclude=[3]" in told
+    skipping = client.session("other/input", args={}, non_finite="skip")
+    skipping.observe(np.array([[np.nan, 1]], np.float32), index=0)
+    client.flush()
+    assert len(caplog.messages) == 1

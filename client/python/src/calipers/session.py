@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar
 
@@ -40,7 +41,7 @@ from calipers.questions import (
     record_count,
     seal_count,
 )
-from calipers.reduce import reduce_tensor
+from calipers.reduce import is_finite, reduce_tensor
 from calipers.series import Series, series_from
 from calipers.stream import RawTensor, ReducedTensor
 from calipers.tensors import AnyTensor, DeviceTensor, SupportsDLPack, as_tensor
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
 _Request = TypeVar("_Request", bound="Message")
 _Response = TypeVar("_Response", bound="Message")
+
+_log = logging.getLogger("calipers")
 
 ReduceAt: TypeAlias = Literal["worker", "server"]
 """Where tensors are reduced to records: "worker", in this process, which then sends only records,
@@ -94,6 +97,11 @@ class Session:
         set."""
         self._progress_at_opening = spec.progress
         self._layout = _layout_of(spec)
+        # True until the first observation with NaN or infinity, if they reach the answer.
+        self._tells_non_finite = spec.non_finite_policy in (
+            session_pb2.NON_FINITE_POLICY_UNSPECIFIED,
+            session_pb2.NON_FINITE_POLICY_PROPAGATE,
+        )
 
     @property
     def progress_at_opening(self) -> answers.Progress:
@@ -135,6 +143,8 @@ class Session:
             self._put(_raw(seen, header, copy))
             return
         record = reduce_tensor(seen, view)
+        if self._tells_non_finite and not is_finite(seen.dtype, record):
+            self._tell_non_finite(position)
         self._put(
             ReducedTensor(
                 observation_pb2.ReducedObservation(
@@ -145,6 +155,17 @@ class Session:
                     global_max=record.global_max,
                 )
             )
+        )
+
+    def _tell_non_finite(self, index: int) -> None:
+        self._tells_non_finite = False
+        _log.warning(
+            "%s: the observation at index %d holds NaN or infinity, which reach every later answer "
+            "of minmax and static_minmax. Look at the model's batch; leave it out with "
+            'exclude=[%d], or create the session with non_finite="skip" or "reject"',
+            self.name,
+            index,
+            index,
         )
 
     def minmax(

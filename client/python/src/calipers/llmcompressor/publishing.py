@@ -30,7 +30,7 @@ def _without_settings(scheme: Any) -> Any:
     """The scheme itself if it has no settings, else a copy without them."""
     changed = {}
     for name in _ARGS:
-        args = getattr(scheme, name, None)
+        args: Any = getattr(scheme, name, None)
         given = getattr(args, "observer_kwargs", None) or {}
         kept = {key: value for key, value in given.items() if key not in SETTINGS}
         if len(kept) < len(given):

@@ -11,10 +11,10 @@ import warnings
 
 from calipers.geometry import View
 from calipers.reduce.host import reduce_host
-from calipers.reduce.record import Record
+from calipers.reduce.record import Record, is_finite
 from calipers.tensors import AnyTensor, DeviceTensor
 
-__all__ = ["BACKEND", "Record", "reduce_tensor"]
+__all__ = ["BACKEND", "Record", "is_finite", "reduce_tensor"]
 
 BACKEND = "numpy"
 """The implementation for tensors in this process's memory: "core" with its instruction set, such as

@@ -56,6 +56,20 @@ def make_record(dtype: Dtype, view: View, found: Extremes) -> Record:
     return Record(*(part.astype(dtype.bits, copy=False).tobytes() for part in parts))
 
 
+def is_finite(dtype: Dtype, record: Record) -> bool:
+    """True if no parameter's range holds NaN or infinity."""
+    if dtype.float_bits is None:
+        return True
+    magnitude = (1 << (8 * dtype.size - 1)) - 1
+    # F8_E4M3 has no infinity.
+    most = dtype.float_bits.greatest - (dtype is not Dtype.F8_E4M3)
+    if len(record.min) == dtype.size:  # Most activations have one parameter.
+        ends = (int.from_bytes(end, "little") for end in (record.min, record.max))
+        return all(end & magnitude <= most for end in ends)
+    bits = np.frombuffer(record.min + record.max, dtype.bits)
+    return not (bits & bits.dtype.type(magnitude) > most).any()
+
+
 def order_key(dtype: Dtype, bits: NDArray[Any]) -> NDArray[Any]:
     """Integers that sort like the elements: -0.0 is below +0.0, NaN is at the ends."""
     if dtype.float_bits is None:
