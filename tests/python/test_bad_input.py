@@ -124,6 +124,14 @@ def test_a_progress_bar_that_is_none():
         calipers.connect("localhost:1", progress="dots")  # type: ignore[arg-type]
 
 
+class Sharded(torch.Tensor):
+    """Has what shows that a tensor is a DTensor."""
+
+    def full_tensor(self) -> torch.Tensor:
+        """Never called."""
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize("reduce_at", ["worker", "server"])
 @pytest.mark.parametrize(
     ("tensor", "message"),
@@ -133,8 +141,9 @@ def test_a_progress_bar_that_is_none():
         (np.zeros((2, 2), np.uint16), "dtype uint16"),
         (np.zeros((2, 2), "datetime64[s]"), "dtype datetime64"),
         (np.array([["a"]], object), "dtype object"),
-        (torch.zeros(2, 2).to_sparse(), "only dense tensors"),
-        (torch.zeros(2, 2, device="meta"), "device meta"),
+        (torch.zeros(2, 2).to_sparse(), r"layout torch.sparse_coo: observe tensor.to_dense\(\)"),
+        (torch.zeros(2, 2, device="meta"), "on device meta, which holds no data: .*accelerate"),
+        (torch.zeros(2, 2).as_subclass(Sharded), "is a DTensor, .*full_tensor"),
         ([[1.0, 2.0]], "tensor is a builtins.list"),
         (None, "tensor is a builtins.NoneType"),
         (np.float32(1), r"shape \[\] has rank 0"),

@@ -15,6 +15,7 @@ from calipers.connection import CREATE_SESSION, GET_SESSION, Connection
 from calipers.deadline import Deadline
 from calipers.environment import resolve_address, resolve_run, resolve_worker
 from calipers.errors import InvalidArgumentError, NotFoundError
+from calipers.own_process import NotPickled
 from calipers.pages import Answers
 from calipers.progress import Bar, ProgressBar, open_bar
 from calipers.questions import Fuse, FusionMode, minmax_fields, qparams_fields
@@ -98,9 +99,9 @@ def connect(
     return Client(Connection(address, seconds), run, worker, reduce_at, bar, options, on_conflict)
 
 
-class Client:
-    """A connection to a server for one run of one worker. Made by `connect`. Thread-safe; a client
-    cannot be used across a fork."""
+class Client(NotPickled):
+    """A connection to a server for one run of one worker. Made by `connect`. Thread-safe. In a
+    forked child every call raises FailedPreconditionError at once; the child connects again."""
 
     def __init__(
         self,
@@ -320,7 +321,8 @@ class Client:
 
     def close(self) -> None:
         """Closes the connection. Unacknowledged observations are no longer sent. A second call has
-        no effect."""
+        no effect. Raises FailedPreconditionError in a forked child, and does nothing there."""
+        self._connection.process.check()
         settled = self._window.unacknowledged() == 0
         self._window.close()
         if settled:
@@ -342,12 +344,14 @@ class Client:
             if kind is None:
                 self.flush()
         finally:
-            self.close()
+            # In a forked child, the exception that ends the block must stay visible.
+            if kind is None or self._connection.process.is_here():
+                self.close()
 
     def __del__(self) -> None:
         # If __init__ failed, there is no window.
         window: Window | None = getattr(self, "_window", None)
-        if window is None or window.closed:
+        if window is None or not self._connection.process.is_here() or window.closed:
             return
         if (left := window.unacknowledged()) > 0 and not window.told:
             warnings.warn(

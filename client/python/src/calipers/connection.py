@@ -28,6 +28,7 @@ from calipers.errors import (
     UnavailableError,
     from_rpc,
 )
+from calipers.own_process import OwnProcess
 from calipers.wording import duration
 
 _log = logging.getLogger("calipers")
@@ -147,6 +148,8 @@ class Connection:
         self.address = address
         self.timeout = timeout
         self._closed = False
+        self.process = OwnProcess()
+        """The process that can use this connection."""
         self._channel = _make_channel(address, timeout)
         self._unary: dict[str, Any] = {
             method.name: self._channel.unary_unary(
@@ -236,8 +239,7 @@ class Connection:
 
         Raises the CalipersError for the server's status.
         """
-        if self._closed:
-            raise FailedPreconditionError("the client is closed")
+        self._check_usable()
         seconds = self.timeout if timeout is None else timeout
         try:
             answer: _Response = self._unary[method.name](request, timeout=seconds)
@@ -253,8 +255,7 @@ class Connection:
 
         Raises the CalipersError for the server's status.
         """
-        if self._closed:
-            raise FailedPreconditionError("the client is closed")
+        self._check_usable()
         seconds = self.timeout if timeout is None else timeout
         request = calibration_pb2.ReadSeriesRequest(name=name)
         try:
@@ -272,6 +273,11 @@ class Connection:
         """Closes the channel and ends every call."""
         self._closed = True
         self._channel.close()
+
+    def _check_usable(self) -> None:
+        self.process.check()
+        if self._closed:
+            raise FailedPreconditionError("the client is closed")
 
     def _explained(self, error: CalipersError, seconds: float) -> CalipersError:
         if isinstance(error, UnavailableError):

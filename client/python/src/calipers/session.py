@@ -31,6 +31,7 @@ from calipers.errors import (
     make_error,
 )
 from calipers.geometry import Layout, make_view
+from calipers.own_process import NotPickled
 from calipers.questions import (
     LARGEST_INDEX,
     Fuse,
@@ -69,7 +70,7 @@ or "server", to which the process sends every element."""
 _LARGEST_RECORD = 8 << 20
 
 
-class Session:
+class Session(NotPickled):
     """A session of a run. Made by `Client.session`. Thread-safe.
 
     `observe` returns as soon as the record is made; a thread of the client sends it. Every query

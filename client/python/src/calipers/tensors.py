@@ -86,15 +86,31 @@ def _from_torch(torch: Any, tensor: Any) -> AnyTensor:
     dtype = from_torch_name(str(tensor.dtype))
     if dtype is None:
         raise _dtype_error(str(tensor.dtype))
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-        raise InvalidArgumentError(
-            f"tensor has layout {tensor.layout} on device {tensor.device}; only dense tensors "
-            "with data can be observed"
-        )
+    if reason := _why_without_data(torch, tensor):
+        raise InvalidArgumentError(f"tensor {reason}")
     tensor = tensor.detach().resolve_neg()
     if tensor.device.type == "cpu":
         return _host_of_torch(dtype, tensor)
     return DeviceTensor(dtype, tensor)
+
+
+def _why_without_data(torch: Any, tensor: Any) -> str:
+    """Why this process does not have the tensor's elements in dense form, and what to do; "" if it
+    has them."""
+    if hasattr(tensor, "full_tensor"):
+        return (
+            "is a DTensor, of which this process has one shard: observe tensor.full_tensor(), "
+            "which every rank must call; or observe only activations"
+        )
+    if tensor.device.type == "meta":
+        return (
+            "is on device meta, which holds no data: the weights are offloaded or not loaded yet. "
+            "Load them before (accelerate: with align_module_device(module)); or observe only "
+            "activations"
+        )
+    if tensor.layout is not torch.strided:
+        return f"has layout {tensor.layout}: observe tensor.to_dense()"
+    return ""
 
 
 def _host_of_torch(dtype: Dtype, tensor: Any) -> HostTensor:

@@ -18,6 +18,7 @@ from calipers.errors import (
     FailedPreconditionError,
     code_name,
 )
+from calipers.own_process import OwnProcess
 from calipers.stream.pending import (
     MESSAGE_BYTES,
     MESSAGE_OBSERVATIONS,
@@ -77,6 +78,7 @@ class Window:
 
     def __init__(self, options: WindowOptions, on_conflict: OnConflict = "raise") -> None:
         self.options = options
+        self._process = OwnProcess()
         self._changed = threading.Condition()
         # _changed guards all members below.
         self._waiting: deque[Pending] = deque()
@@ -102,6 +104,7 @@ class Window:
         Raises the error of the sender if it failed; FailedPreconditionError if the window is
         closed.
         """
+        self._process.check()
         with self._changed:
             if not self._has_room(pending):
                 with self._hurry():
@@ -120,6 +123,7 @@ class Window:
         Raises RefusedError if observations were refused since the last flush; the error of the
         sender if it failed; DeadlineExceededError after `timeout` seconds.
         """
+        self._process.check()
         with self._changed:
             with self._hurry():
                 done = self._changed.wait_for(
@@ -133,6 +137,7 @@ class Window:
 
     def totals(self) -> Totals:
         """Number of observations so far, by outcome."""
+        self._process.check()
         with self._changed:
             return self._tally.totals
 

@@ -113,13 +113,14 @@ def observe_weights(weights: Iterable[Observed], rank: Rank) -> None:
         name = weight.session.name
         if hasattr(tensor, "full_tensor"):
             raise InvalidArgumentError(
-                f"{name} is sharded over processes (a DTensor); calibrate a model that is not "
-                'sharded, or leave "weight" out of observe'
+                f"{name} is sharded over processes (a DTensor): calibrate a model that is not "
+                'sharded, or only its inputs with observe=["input"]'
             )
         try:
             weight.session.observe(tensor, index=0)
         except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{name}: {error.message}") from None
+            hint = ', with observe=["input"]' if tensor.device.type == "meta" else ""
+            raise InvalidArgumentError(f"{name}: {error.message}{hint}") from None
 
 
 def _dealt(weights: Iterable[Observed], rank: Rank) -> Iterator[Observed]:
