@@ -8,8 +8,8 @@
 namespace calipers::client {
 
 /// Parses JSON from an untrusted source. The length of the text limits the time and the memory.
-/// Returns a discarded value if the text is not JSON, or if objects and lists are nested more than
-/// `max_depth` deep.
+/// Returns a discarded value if the text is not JSON, if an object has a key twice, or if objects
+/// and lists are nested more than `max_depth` deep.
 nlohmann::json ParseBoundedJson(absl::string_view text, int max_depth);
 
 }  // namespace calipers::client

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -50,6 +51,29 @@ void Sort(std::vector<TensorView> tensors, const std::shared_ptr<const MappedFil
   }
 }
 
+bool IsWideFloat(absl::string_view dtype) {
+  return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+// A range of quantized values is no range of the weight.
+absl::Status CheckNotQuantized(const std::vector<TensorView>& tensors) {
+  absl::flat_hash_set<absl::string_view> names;
+  for (const TensorView& tensor : tensors) names.insert(tensor.name);
+  for (const TensorView& tensor : tensors) {
+    if (!absl::EndsWith(tensor.name, ".weight") || IsWideFloat(tensor.dtype)) continue;
+    for (const char* const suffix : {"_scale_inv", "_scale"}) {
+      const std::string scale = absl::StrCat(tensor.name, suffix);
+      if (!names.contains(scale)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "tensor ", Quoted(tensor.name), " is stored quantized (", tensor.dtype,
+          "), with its scale in ", Quoted(scale),
+          ": observe the checkpoint before quantization, or load and save it with its weights "
+          "decompressed (transformers: run_compressed=False or dequantize=True)"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status InFile(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
@@ -87,6 +111,9 @@ absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
   if (absl::EndsWith(path, ".safetensors")) {
     auto tensors = ParseSafetensors(mapped->bytes());
     if (!tensors.ok()) return InFile(path, tensors.status());
+    if (const absl::Status status = CheckNotQuantized(*tensors); !status.ok()) {
+      return InFile(path, status);
+    }
     Sort(*std::move(tensors), mapped, file);
     return file;
   }

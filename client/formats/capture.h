@@ -55,7 +55,8 @@ struct CaptureFile {
 absl::Status CheckModule(const Capture& capture);
 
 /// Opens a .safetensors or .npy file. INVALID_ARGUMENT, with the path, if the file is damaged or of
-/// another type, or if ParseNpyName does not accept the name of an .npy file.
+/// another type, if ParseNpyName does not accept the name of an .npy file, or if a weight is stored
+/// quantized: its elements are not F64, F32, F16 or BF16, and its scale is in the file.
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path);
 
 }  // namespace calipers::client

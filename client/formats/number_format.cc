@@ -14,6 +14,9 @@
 namespace calipers::client {
 namespace {
 
+// Up to this magnitude float64 holds every integer.
+constexpr std::int64_t kExactInFloat64 = std::int64_t{1} << 53;
+
 template <typename T>
 std::string Shortest(T value) {
   std::array<char, 64> text{};
@@ -45,7 +48,11 @@ std::string NumberText(const Elements& elements, std::size_t i) {
 }
 
 nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i) {
-  if (!IsFloat(elements.dtype)) return IntegerAt(elements, i);
+  if (!IsFloat(elements.dtype)) {
+    const std::int64_t value = IntegerAt(elements, i);
+    if (value < -kExactInFloat64 || value > kExactInFloat64) return absl::StrCat(value);
+    return value;
+  }
   const double value = elements[i];
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";

@@ -19,8 +19,9 @@ Elements ToElements(const v1::Tensor& tensor);
 /// "nan", "inf" or "-inf" otherwise.
 std::string NumberText(const Elements& elements, std::size_t i);
 
-/// Element `i` as a JSON number that reads back as the same bits. An integer is printed in full.
-/// JSON has no NaN and no infinity: they are the strings "NaN", "Infinity" and "-Infinity".
+/// Element `i` as a JSON number that reads back as the same bits. JSON has no NaN and no infinity:
+/// they are the strings "NaN", "Infinity" and "-Infinity". An integer beyond 2^53 is a string, too,
+/// as in protobuf's JSON, because many readers, such as jq, keep numbers as float64.
 nlohmann::ordered_json NumberJson(const Elements& elements, std::size_t i);
 
 /// {"dtype", "shape", "values"}; the values are as NumberJson returns them.

@@ -1,6 +1,7 @@
 #include "client/formats/safetensors.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -87,6 +88,27 @@ absl::StatusOr<TensorView> ParseEntry(const std::string& name, const json& entry
   return tensor;
 }
 
+// The tensors must fill the data, one after the other. Otherwise two readers could see different
+// tensors, and a file could hide data.
+absl::Status CheckLayout(const std::vector<TensorView>& tensors, absl::Span<const std::byte> data) {
+  std::vector<const TensorView*> in_order;
+  for (const TensorView& tensor : tensors) in_order.push_back(&tensor);
+  std::sort(in_order.begin(), in_order.end(), [](const TensorView* a, const TensorView* b) {
+    return std::make_pair(a->data.data(), a->data.size()) <
+           std::make_pair(b->data.data(), b->data.size());
+  });
+  const std::byte* end = data.data();
+  for (const TensorView* const tensor : in_order) {
+    const std::ptrdiff_t gap = tensor->data.data() - end;
+    if (gap < 0) return Bad(tensor->name, "its data overlap those of another tensor");
+    if (gap > 0) return Bad(tensor->name, absl::StrCat(gap, " bytes before its data are unused"));
+    end += tensor->data.size();
+  }
+  if (end == data.data() + data.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("safetensors: ", data.data() + data.size() - end,
+                                                 " bytes follow the last tensor's data"));
+}
+
 struct Parts {
   json header;
   absl::Span<const std::byte> data;
@@ -108,7 +130,7 @@ absl::StatusOr<Parts> Split(absl::Span<const std::byte> file) {
   json header = ParseBoundedJson({text, static_cast<std::size_t>(length)}, kMaxHeaderDepth);
   if (!header.is_object()) {
     return absl::InvalidArgumentError(
-        "safetensors: the header is not a JSON object, or nests too deep");
+        "safetensors: the header is not a JSON object, nests too deep, or has a key twice");
   }
   file.remove_prefix(static_cast<std::size_t>(length));
   return Parts{std::move(header), file};
@@ -124,6 +146,7 @@ absl::StatusOr<std::vector<TensorView>> ParseSafetensors(absl::Span<const std::b
     ASSIGN_OR_RETURN(TensorView tensor, ParseEntry(name, entry, parts.data));
     tensors.push_back(std::move(tensor));
   }
+  RETURN_IF_ERROR(CheckLayout(tensors, parts.data));
   return tensors;
 }
 

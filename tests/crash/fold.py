@@ -44,8 +44,7 @@ class Fold:
     def answer(self) -> dict[str, tuple[bytes, bytes]]:
         """The bytes of min and max by member of MinMax. Needs at least one record."""
         n = int(np.prod(self.kind.qparam_shape))
-        rounded = self.state.astype(np.float32)
-        low, high, global_low, global_high = np.split(rounded, [n, 2 * n, 2 * n + 1])
+        low, high, global_low, global_high = np.split(self.state, [n, 2 * n, 2 * n + 1])
         last = self.last.as_bytes()
         return {
             "range": (low.tobytes(), high.tobytes()),

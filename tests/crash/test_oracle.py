@@ -13,8 +13,7 @@ from .service import Answer
 from .wire import observation_pb2
 from .workload import KINDS, Series, record
 
-from compare import near_tie  # isort: skip  tests/parity, which wire put on the path
-from dyadic import Dyadic, average, to_float32  # isort: skip
+from dyadic import Dyadic, average  # isort: skip  tests/parity, which wire put on the path
 
 SERIES = [Series(f"runs/r/sessions/{kind.session_id}", kind, 1) for kind in KINDS]
 COUNT = 20
@@ -107,13 +106,12 @@ def test_the_fold_of_a_set_does_not_depend_on_those_before() -> None:
         assert folds.of(indices).answer() == PrefixFold(series).of(indices).answer()
 
 
-def test_the_fold_rounds_the_exact_average() -> None:
+def test_the_fold_is_the_exact_average() -> None:
     series = SERIES[0]
     constant = Dyadic.of(series.kind.constant)
     exact = Dyadic.of(float(record(series, 0).low[0]))
     for index in range(1, COUNT):
         exact = average(exact, Dyadic.of(float(record(series, index).low[0])), constant)
     answer = PrefixFold(series).of(list(range(COUNT))).answer()
-    given = np.frombuffer(answer["range"][0], np.float32)[0]
-    expected = to_float32(exact)
-    assert given == expected or near_tie(exact, expected, float(given))
+    given = np.frombuffer(answer["range"][0], np.float64)[0]
+    assert float(given) == pytest.approx(float(exact.fraction()), rel=1e-14)

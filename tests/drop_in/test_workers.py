@@ -65,7 +65,7 @@ def test_a_worker_that_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("CALIPERS_BATCHES", "5")
     monkeypatch.setenv("CALIPERS_ORDER", "interleaved")
-    monkeypatch.setenv("CALIPERS_TIMEOUT", "0.2")
+    monkeypatch.setenv("CALIPERS_TIMEOUT", "2")
     with pytest.raises(calipers.DeadlineExceededError) as caught:
         calibrate(Attention(), batches_of(3), input_observer="calipers_minmax", **static())
     for words in (

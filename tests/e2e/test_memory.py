@@ -97,7 +97,7 @@ def moving_average(values) -> float:
     past = values[0]
     for current in values[1:]:
         past = past * 0.99 + current * 0.01
-    return float(np.float32(past))
+    return past
 
 
 def test_a_series_may_be_larger_than_memory(tmp_path):
@@ -130,8 +130,8 @@ def test_a_series_may_be_larger_than_memory(tmp_path):
                 "GetMinMax", client.message("GetMinMaxRequest")(name=SERIES), timeout=120
             )
             assert answer.progress.count == count
-            assert np.frombuffer(answer.range.min.data, np.float32).tolist() == [low] * ROWS
-            assert np.frombuffer(answer.range.max.data, np.float32).tolist() == [high] * ROWS
+            assert np.frombuffer(answer.range.min.data, np.float64).tolist() == [low] * ROWS
+            assert np.frombuffer(answer.range.max.data, np.float64).tolist() == [high] * ROWS
             resident = most_resident_bytes(server.process.pid)
             assert resident < SERIES_BYTES / 2, f"{resident / MIB:.0f} MiB"
             print(f"life {life}: {resident / MIB:.0f} MiB")

@@ -146,15 +146,13 @@ def test_the_range_is_numpys(done: Done) -> None:
     printed = done.printed
     assert printed["count"] == RECORDS + 1
     for end, rows in zip(("min", "max"), all_ranges(done), strict=True):
-        assert printed["range"][end]["dtype"] == "F32"
-        expected = average(rows).astype(np.float32)
-        np.testing.assert_array_equal(values(printed["range"][end], "<f4"), expected)
+        assert printed["range"][end]["dtype"] == "F64"
+        np.testing.assert_array_equal(values(printed["range"][end], "<f8"), average(rows))
 
 
 def test_the_qparams_are_numpys(done: Done) -> None:
-    # Computed in float64 from the answered range, which is float32.
-    ranges = (average(rows).astype(np.float32) for rows in all_ranges(done))
-    low, high = (end.astype(np.float64) for end in ranges)
+    # Computed in float64 from the answered range, which is float64.
+    low, high = (average(rows) for rows in all_ranges(done))
     low, high = np.minimum(low, 0), np.maximum(high, 0)
     scale = (high - low) / 255
     zero_point = np.clip(np.rint(-128 - low / scale), -128, 127)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -125,13 +126,25 @@ class SafetensorsParts {
     body_ = file.substr(sizeof(length) + length);
   }
 
-  /// The joined file. The size of its body follows from its tensors.
+  /// The joined file. Its tensors lie one after the other, in the order in which they lay before,
+  /// so that only the edit is wrong about it.
   std::string Bytes() const {
-    const std::string text = header_.dump();
+    nlohmann::json header = header_;
+    std::map<std::pair<std::size_t, std::string>, std::string> in_order;
+    for (const auto& [name, tensor] : header.items()) {
+      if (name == "__metadata__") continue;
+      in_order[{tensor.at("data_offsets")[0].get<std::size_t>(), name}] = Tensor(name);
+    }
+    std::string body;
+    for (const auto& [place, elements] : in_order) {
+      header[place.second]["data_offsets"] = {body.size(), body.size() + elements.size()};
+      body += elements;
+    }
+    const std::string text = header.dump();
     const std::uint64_t length = text.size();
     std::string file(sizeof(length), '\0');
     std::memcpy(file.data(), &length, sizeof(length));
-    return file + text + body_;
+    return file + text + body;
   }
 
   nlohmann::json& header() { return header_; }

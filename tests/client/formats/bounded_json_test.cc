@@ -38,6 +38,14 @@ TEST(ShallowJsonTest, RefusesJsonDeeperThanTheLimit) {
   EXPECT_TRUE(ParseBoundedJson(std::string(1'000'000, ']'), 8).is_discarded());
 }
 
+TEST(ShallowJsonTest, RefusesAnObjectWithAKeyTwice) {
+  for (const char* text :
+       {R"({"a":1,"a":1})", R"([{"b":{"a":1,"c":{},"a":2}}])", R"({"a":1,"\u0061":2})"}) {
+    EXPECT_TRUE(ParseBoundedJson(text, 8).is_discarded()) << text;
+  }
+  EXPECT_EQ(ParseBoundedJson(R"({"a":{"a":1},"b":[{"a":1},{"a":2}]})", 8)["b"].size(), 2U);
+}
+
 TEST(ShallowJsonTest, BracketsInStringsDoNotCount) {
   EXPECT_EQ(ParseBoundedJson(R"(["[[[[{{{{", "\"[[[", "\\"])", 1),
             (json{"[[[[{{{{", "\"[[[", "\\"}));

@@ -12,6 +12,7 @@ namespace calipers::client {
 namespace {
 
 using calipers::testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(CaptureNameTest, WeightIsItsModulesAtIndexZero) {
@@ -88,6 +89,33 @@ TEST(CaptureFileTest, DtypesThatAreNotObservedAreNamed) {
   EXPECT_EQ(
       file->skipped_dtypes,
       (std::map<std::string, std::vector<std::string>>{{"F8_E5M2FNUZ", {"n.scale", "n.weight"}}}));
+}
+
+// A range of its stored numbers would give a scale of 1 or so.
+TEST(CaptureFileTest, QuantizedWeightIsRefusedByName) {
+  const auto open = [](const std::string& dtype, int bytes, const std::string& scale) {
+    const std::string end = std::to_string(bytes);
+    const std::string both = std::to_string(bytes + 4);
+    const std::string path = Write(
+        "quantized.safetensors",
+        Safetensors(R"({"m.weight":{"dtype":")" + dtype + R"(","shape":[1,1],"data_offsets":[0,)" +
+                        end + R"(]},")" + scale +
+                        R"(":{"dtype":"F32","shape":[1],"data_offsets":[)" + end + "," + both +
+                        "]}}",
+                    static_cast<std::size_t>(bytes) + 4));
+    return OpenCaptureFile(path).status();
+  };
+  for (const char* const scale : {"m.weight_scale", "m.weight_scale_inv"}) {
+    for (const auto& [dtype, bytes] : {std::pair("F8_E4M3", 1), {"I8", 1}, {"I32", 4}}) {
+      EXPECT_THAT(open(dtype, bytes, scale),
+                  StatusIs(absl::StatusCode::kInvalidArgument,
+                           AllOf(HasSubstr("quantized.safetensors"), HasSubstr("\"m.weight\""),
+                                 HasSubstr(scale), HasSubstr("decompressed"))));
+    }
+    // Weights that were calibrated, but are not quantized yet.
+    EXPECT_OK(open("BF16", 2, scale));
+  }
+  EXPECT_OK(open("F8_E4M3", 1, "n.weight_scale"));
 }
 
 TEST(CaptureNameTest, ModulesThatNoSessionCanHaveAreNamed) {

@@ -65,8 +65,12 @@ TEST(ValuesTest, IntegersAreExact) {
     v1::Tensor tensor = MakeTensor(Dtype::kI64, {0});
     std::memcpy(tensor.mutable_data()->data(), &value, sizeof(value));
     EXPECT_EQ(NumberText(ToElements(tensor), 0), std::to_string(value));
-    EXPECT_EQ(ToJson(tensor)["values"].dump(), "[" + std::to_string(value) + "]");
+    const std::string quote = value == 0 ? "" : "\"";
+    EXPECT_EQ(ToJson(tensor)["values"].dump(), "[" + quote + std::to_string(value) + quote + "]");
   }
+  const double most = 9007199254740992;
+  EXPECT_EQ(ToJson(MakeTensor(Dtype::kI64, {-most, most}))["values"].dump(),
+            "[-9007199254740992,9007199254740992]");
   EXPECT_EQ(ToJson(MakeTensor(Dtype::kI8, {-128, 7}))["values"].dump(), "[-128,7]");
   EXPECT_EQ(Text(Dtype::kU8, 255), "255");
 }

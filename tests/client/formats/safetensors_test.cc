@@ -63,6 +63,30 @@ TEST(SafetensorsTest, DtypeThatIsNotKnownIsNoError) {
   EXPECT_EQ((*tensors)[1].data.size(), 3U);
 }
 
+TEST(SafetensorsTest, TensorsFillTheDataOnce) {
+  const auto refused = [](const std::string& header, std::size_t data_bytes, const char* why) {
+    EXPECT_THAT(Parse(header, data_bytes),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
+  };
+  const std::string a = R"({"a":{"dtype":"I8","shape":[4],"data_offsets":[0,4]},)";
+  refused(a + R"("b":{"dtype":"I8","shape":[4],"data_offsets":[3,7]}})", 7,
+          "\"b\": its data overlap");
+  refused(a + R"("b":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}})", 4, "its data overlap");
+  refused(a + R"("b":{"dtype":"I8","shape":[0],"data_offsets":[2,2]}})", 4, "its data overlap");
+  refused(a + R"("b":{"dtype":"I8","shape":[1],"data_offsets":[6,7]}})", 7,
+          "\"b\": 2 bytes before");
+  refused(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[3,4]}})", 4, "\"a\": 3 bytes before");
+  refused(a + R"("b":{"dtype":"I8","shape":[1],"data_offsets":[4,5]}})", 8, "3 bytes follow");
+  refused("{}", 1, "1 bytes follow");
+  refused(a + R"("a":{"dtype":"I8","shape":[4],"data_offsets":[4,8]}})", 8, "a key twice");
+  // Empty tensors may lie between others, several at one place.
+  EXPECT_OK(Parse(a + R"("b":{"dtype":"I8","shape":[0],"data_offsets":[4,4]},)"
+                      R"("c":{"dtype":"I8","shape":[0],"data_offsets":[0,0]},)"
+                      R"("d":{"dtype":"I8","shape":[0],"data_offsets":[4,4]},)"
+                      R"("e":{"dtype":"I8","shape":[2],"data_offsets":[4,6]}})",
+                  6));
+}
+
 struct BadCase {
   const char* what;
   std::string header;

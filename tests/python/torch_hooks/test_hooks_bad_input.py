@@ -123,6 +123,17 @@ def test_weights_that_are_not_there(client):
         calipers.torch.calibrate(meta, ONE, client)
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.int8])
+@pytest.mark.parametrize("scale", ["weight_scale", "weight_scale_inv"])
+def test_a_weight_that_is_stored_quantized(client, dtype, scale):
+    quantized = model()
+    quantized[0].weight = nn.Parameter(quantized[0].weight.to(dtype), requires_grad=False)
+    setattr(quantized[0], scale, torch.ones(1))
+    with pytest.raises(calipers.InvalidArgumentError, match=rf"weight of 0 .*, with {scale}\)"):
+        calipers.torch.calibrate(quantized, ONE, client, observe="weight")
+    assert len(client.sessions()) == 0
+
+
 def test_a_weight_that_is_sharded(client, monkeypatch):
     sharded = model()
     monkeypatch.setattr(torch.nn.Parameter, "full_tensor", None, raising=False)

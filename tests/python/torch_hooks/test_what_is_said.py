@@ -107,3 +107,27 @@ def test_what_is_given_in_place_of_a_model_or_client(client, change, message):
 def test_parameters_of_what_is_no_client():
     with pytest.raises(calipers.InvalidArgumentError, match="client is 'localhost:1'"):
         calipers.torch.load_qparams("localhost:1", "FP8")
+
+
+class StackedExperts(nn.Module):
+    """The weights of three experts in one parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(4, 4)
+        self.gate_up_proj = nn.Parameter(torch.ones(3, 4, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum of all experts."""
+        return (self.gate(x) @ self.gate_up_proj).sum(0)
+
+
+def test_experts_that_are_no_modules_are_named(client, caplog):
+    stacked = nn.Sequential(StackedExperts(), nn.Conv1d(4, 4, 1))
+    calipers.torch.calibrate(stacked, [torch.ones(4, 4)], client, scheme="FP8", observe="input")
+    ((level, message),) = said(caplog)
+    assert level == logging.WARNING
+    assert message.startswith(
+        "not observed: 1 parameter of three dimensions, such as 0.gate_up_proj of shape [3, 4, 4]"
+    )
+    assert "linearize_moe" in message

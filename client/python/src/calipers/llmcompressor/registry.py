@@ -7,6 +7,8 @@ from typing import Any
 
 from llmcompressor.observers import Observer
 
+from calipers.llmcompressor.beginning import say_at_the_beginning
+
 KINDS = ("minmax", "static_minmax", "memoryless_minmax")
 """The observers' names in llm-compressor and in the server."""
 
@@ -18,6 +20,7 @@ def register() -> None:
     """Registers every observer. Raises ImportError for a version of llm-compressor with another
     observer interface."""
     make = _maker()
+    say_at_the_beginning()
     for kind, name in zip(KINDS, OBSERVERS, strict=True):
         Observer.register_value(_factory(kind, make), name=name)
 

@@ -37,7 +37,7 @@ from calipers.torch.scheme import (
     check_observe,
     resolve_scheme,
 )
-from calipers.torch.targets import find_modules, unwrap
+from calipers.torch.targets import find_modules, unwrap, warn_of_stacked_experts
 
 
 def calibrate(
@@ -110,6 +110,7 @@ def calibrate(
     exchange = Exchange(own_rank, client.run, timeout, default_store(own_rank))
     batches = NumberedBatches(dataloader, own_rank, yields, total, exchange)
     modules = find_modules(model, targets, ignore)
+    warn_of_stacked_experts(model, modules)
 
     opening = Opening(client, wanted, granularity, arithmetic, resume)
     with exchange.failure_told():

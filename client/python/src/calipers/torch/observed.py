@@ -18,6 +18,8 @@ from calipers.torch.scheme import PARTS, Granularity, Wanted, session_args
 
 _log = logging.getLogger("calipers")
 
+_UNQUANTIZED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -73,6 +75,7 @@ class Opening:
         if base == "weight":
             if not isinstance(weight := getattr(module, "weight", None), torch.Tensor):
                 return None
+            _check_not_quantized(name, module, weight)
             columns = weight.shape[-1] if weight.dim() > 0 else 0
         args = session_args(self.wanted, base, self.granularity, columns)
         if args is None:
@@ -80,6 +83,20 @@ class Opening:
         session = self.client.session(f"{name}/{base}", args=args, arithmetic=self.arithmetic)
         progress = session.progress_at_opening if self.resume else None
         return Observed(module, session, Present(progress))
+
+
+def _check_not_quantized(name: str, module: torch.nn.Module, weight: torch.Tensor) -> None:
+    """Raises InvalidArgumentError for a weight that holds quantized values, because their range is
+    no range of the weight."""
+    if weight.dtype in _UNQUANTIZED:
+        return
+    for scale in ("weight_scale_inv", "weight_scale"):
+        if hasattr(module, scale):
+            raise InvalidArgumentError(
+                f"the weight of {name} is stored quantized ({weight.dtype}, with {scale}): load "
+                "the model decompressed (transformers: run_compressed=False or dequantize=True), "
+                'or calibrate only inputs with observe=["input"]'
+            )
 
 
 def log_unobserved(

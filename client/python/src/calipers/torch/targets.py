@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from calipers.errors import InvalidArgumentError
+from calipers.wording import counted
+
+_log = logging.getLogger("calipers")
 
 _WRAPPERS = (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
 
@@ -58,6 +62,30 @@ def find_modules(
     for target in unmatched:
         warnings.warn(f'target "{target}" matches no module', RuntimeWarning, stacklevel=3)
     return found
+
+
+def warn_of_stacked_experts(model: torch.nn.Module, chosen: Mapping[str, torch.nn.Module]) -> None:
+    """Warns if the model keeps the weights of several experts in one parameter of three dimensions:
+    these experts are no modules, so nothing of them is observed."""
+    stacked = {
+        f"{name}.{parameter_name}": tuple(parameter.shape)
+        for name, module in model.named_modules()
+        if name not in chosen and not isinstance(module, torch.nn.modules.conv._ConvNd)
+        for parameter_name, parameter in module.named_parameters(recurse=False)
+        if parameter.dim() == 3 and parameter.shape[0] > 1 and parameter.is_floating_point()
+    }
+    if not stacked:
+        return
+    name, shape = next(iter(stacked.items()))
+    _log.warning(
+        "not observed: %s of three dimensions, such as %s of shape %s. They look like the weights "
+        "of experts that are no modules of their own. Make each expert a module of Linear layers "
+        "before the calibration: for transformers models, "
+        "llmcompressor.modeling.moe.linearize.linearize_moe(model) does that",
+        counted(len(stacked), "parameter"),
+        name,
+        list(shape),
+    )
 
 
 def _patterns(field: str, given: str | Sequence[str]) -> tuple[str, ...]:
