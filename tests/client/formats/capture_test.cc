@@ -96,13 +96,13 @@ TEST(CaptureFileTest, QuantizedWeightIsRefusedByName) {
   const auto open = [](const std::string& dtype, int bytes, const std::string& scale) {
     const std::string end = std::to_string(bytes);
     const std::string both = std::to_string(bytes + 4);
-    const std::string path = Write(
-        "quantized.safetensors",
-        Safetensors(R"({"m.weight":{"dtype":")" + dtype + R"(","shape":[1,1],"data_offsets":[0,)" +
-                        end + R"(]},")" + scale +
-                        R"(":{"dtype":"F32","shape":[1],"data_offsets":[)" + end + "," + both +
-                        "]}}",
-                    static_cast<std::size_t>(bytes) + 4));
+    const std::string path =
+        Write("quantized.safetensors",
+              Safetensors(R"({"m.weight":{"dtype":")" + dtype +
+                              R"(","shape":[1,1],"data_offsets":[0,)" + end + R"(]},")" + scale +
+                              R"(":{"dtype":"F32","shape":[1],"data_offsets":[)" + end + "," +
+                              both + "]}}",
+                          static_cast<std::size_t>(bytes) + 4));
     return OpenCaptureFile(path).status();
   };
   for (const char* const scale : {"m.weight_scale", "m.weight_scale_inv"}) {
