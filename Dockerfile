@@ -23,8 +23,9 @@ COPY --from=build /src/build/release/server/calipers-server /src/build/release/c
 LABEL org.opencontainers.image.title="Calipers" \
       org.opencontainers.image.description="Calibration service for quantization, over gRPC" \
       org.opencontainers.image.licenses="Apache-2.0"
-# A new volume takes this directory's owner.
-RUN install -d -o 65532 -g 65532 /var/lib/calipers
+# A new volume takes this directory's owner. Platforms that choose the user, such as OpenShift, run
+# it in group 0.
+RUN install -d -o 65532 -g 0 -m 0770 /var/lib/calipers
 VOLUME /var/lib/calipers
 USER 65532:65532
 EXPOSE 50051

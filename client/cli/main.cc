@@ -82,13 +82,13 @@ int main(int argc, char** argv) {
   app.fallthrough();
   AddGlobalOptions(app, global);
   for (const calipers::client::AddCommand add :
-       {calipers::client::AddPing, calipers::client::AddObserve, calipers::client::AddMinMax,
-        calipers::client::AddList, calipers::client::AddWatch, calipers::client::AddCoverage,
-        calipers::client::AddCreate, calipers::client::AddSeal, calipers::client::AddSweep,
-        calipers::client::AddQParams, calipers::client::AddReset, calipers::client::AddDelete,
-        calipers::client::AddExport, calipers::client::AddImport, calipers::client::AddMerge,
-        calipers::client::AddPlot, calipers::client::AddBackup, calipers::client::AddHelp,
-        calipers::client::AddVersion}) {
+       {calipers::client::AddPing,    calipers::client::AddObserve, calipers::client::AddMinMax,
+        calipers::client::AddList,    calipers::client::AddWatch,   calipers::client::AddCoverage,
+        calipers::client::AddInspect, calipers::client::AddCreate,  calipers::client::AddSeal,
+        calipers::client::AddSweep,   calipers::client::AddQParams, calipers::client::AddReset,
+        calipers::client::AddDelete,  calipers::client::AddExport,  calipers::client::AddImport,
+        calipers::client::AddMerge,   calipers::client::AddPlot,    calipers::client::AddBackup,
+        calipers::client::AddHelp,    calipers::client::AddVersion}) {
     add(app, selected);
   }
   TakeOneValueEach(app);

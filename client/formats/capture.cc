@@ -46,9 +46,16 @@ void Sort(std::vector<TensorView> tensors, const std::shared_ptr<const MappedFil
       file.captures.push_back({*std::move(name), std::move(tensor), mapped});
       continue;
     }
-    if (!known) file.skipped_dtypes[tensor.dtype].push_back(tensor.name);
-    file.skipped.push_back(std::move(tensor.name));
+    file.skipped.push_back(
+        {std::move(tensor.name), std::move(tensor.dtype), std::move(tensor.shape), !known});
   }
+}
+
+// What Git puts in place of a large file until the file is pulled.
+bool IsLfsPointer(absl::Span<const std::byte> bytes) {
+  constexpr absl::string_view kBegin = "version https://git-lfs.github.com/spec/";
+  return absl::StartsWith(
+      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), kBegin);
 }
 
 bool IsWideFloat(absl::string_view dtype) {
@@ -107,6 +114,10 @@ absl::Status CheckModule(const Capture& capture) {
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile opened, MappedFile::Open(path));
   const auto mapped = std::make_shared<const MappedFile>(std::move(opened));
+  if (IsLfsPointer(mapped->bytes())) {
+    return InFile(path, absl::InvalidArgumentError(
+                            "it is a pointer of Git LFS, not the file (git lfs pull gets it)"));
+  }
   CaptureFile file;
   if (absl::EndsWith(path, ".safetensors")) {
     auto tensors = ParseSafetensors(mapped->bytes());
@@ -128,7 +139,11 @@ absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path) {
   }
   absl::StatusOr<TensorView> tensor = ParseNpy(mapped->bytes());
   if (!tensor.ok()) return InFile(path, tensor.status());
-  file.captures.push_back({*std::move(name), *std::move(tensor), mapped});
+  if (ParseDtype(tensor->dtype).ok()) {
+    file.captures.push_back({*std::move(name), *std::move(tensor), mapped});
+  } else {
+    file.skipped.push_back({path, tensor->dtype, tensor->shape, true});
+  }
   return file;
 }
 

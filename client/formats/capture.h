@@ -2,7 +2,6 @@
 #define CALIPERS_CLIENT_FORMATS_CAPTURE_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,13 +40,19 @@ struct Capture {
   std::shared_ptr<const MappedFile> file = {};
 };
 
+/// A tensor that is not observed.
+struct SkippedTensor {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  /// True if the dtype is not observed; else the name is no name of a captured tensor.
+  bool for_dtype = false;
+};
+
 /// The captured tensors of one file.
 struct CaptureFile {
   std::vector<Capture> captures;
-  /// Names of the tensors that are skipped because of their name or dtype.
-  std::vector<std::string> skipped;
-  /// Names of the skipped tensors with an unknown dtype, by dtype.
-  std::map<std::string, std::vector<std::string>> skipped_dtypes;
+  std::vector<SkippedTensor> skipped;
 };
 
 /// INVALID_ARGUMENT, naming the tensor, if the server does not allow its module name: 1 to 512
@@ -55,8 +60,9 @@ struct CaptureFile {
 absl::Status CheckModule(const Capture& capture);
 
 /// Opens a .safetensors or .npy file. INVALID_ARGUMENT, with the path, if the file is damaged or of
-/// another type, if ParseNpyName does not accept the name of an .npy file, or if a weight is stored
-/// quantized: its elements are not F64, F32, F16 or BF16, and its scale is in the file.
+/// another type or is a pointer of Git LFS, if ParseNpyName does not accept the name of an .npy
+/// file, or if a weight is stored quantized: its elements are not F64, F32, F16 or BF16, and its
+/// scale is in the file.
 absl::StatusOr<CaptureFile> OpenCaptureFile(const std::string& path);
 
 }  // namespace calipers::client

@@ -20,6 +20,7 @@ namespace calipers::client {
 namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
+constexpr std::size_t kMaxDescr = 32;
 constexpr std::size_t kMaxNpyHeader = std::size_t{1} << 20;
 
 absl::Status Bad(absl::string_view what) {
@@ -87,8 +88,9 @@ absl::StatusOr<TensorView> ParseNpy(absl::Span<const std::byte> file) {
   }
   const std::optional<Dtype> dtype = DtypeOf(descr);
   if (!dtype) {
-    return Bad(absl::StrCat("dtype \"", descr.substr(0, 32),
-                            "\" is not one of <f8 <f4 <f2 |i1 |u1 <i2 <i4 <i8"));
+    TensorView other{.dtype = descr.substr(0, kMaxDescr)};
+    ASSIGN_OR_RETURN(other.shape, ParseShape(shape_text));
+    return other;
   }
   if (fortran_order == "True") {
     return Bad("the array is in Fortran order; save numpy.ascontiguousarray of it");

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
 import calipers
 from calibrating import Attention, Experts, assert_same, batches_of, calibrate, static
+from calipers.llmcompressor.calibration import _close
 
 INPUT = {"num_bits": 8, "type": "int", "strategy": "tensor", "symmetric": True}
 
@@ -87,3 +90,18 @@ def test_a_restarted_worker_whose_bits_differ(client, monkeypatch, caplog):
     given = calibrate(Attention(), again, input_observer="calipers_minmax", **static())
     assert_same(given, wanted)
     assert "which stays (on_conflict is keep)" in caplog.text
+
+
+def test_a_client_is_closed_outside_of_garbage_collection():
+    """Garbage collection can interrupt a call of gRPC, and closing a channel there never ends."""
+    closed_in = []
+
+    class Closing:
+        def close(self) -> None:
+            closed_in.append(threading.current_thread())
+            done.set()
+
+    done = threading.Event()
+    _close(Closing())
+    assert done.wait(20)
+    assert closed_in != [threading.current_thread()]

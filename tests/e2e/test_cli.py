@@ -127,6 +127,23 @@ def test_integers_are_printed_in_full(cli, tmp_path):
     assert current["max"]["values"] == [str(high)]
 
 
+def test_inspect_shows_what_observe_sends_and_skips(cli, tmp_path):
+    tensors = {"m.weight": np.ones((2, 4), np.float32), "m.bias": np.ones(4, np.float32)}
+    save_file(tensors, tmp_path / "a.safetensors")
+    np.save(tmp_path / "m@input@7.npy", np.ones((1, 2), np.float32))
+    np.save(tmp_path / "m@input@8.npy", np.ones((1, 2), np.complex64))
+    lines = cli.json("inspect", tmp_path)
+    sent = [(line["session"], line["index"]) for line in lines if "session" in line]
+    assert sorted(sent) == [("m/input", 7), ("m/weight", 0)]
+    skipped = {line["tensor"]: line["skipped"] for line in lines if "skipped" in line}
+    assert "its name is not MODULE.weight" in skipped["m.bias"]
+    assert skipped[str(tmp_path / "m@input@8.npy")] == "dtype <c8 is not observed"
+    table = cli.run("inspect", tmp_path).stdout
+    assert "m/weight" in table and "its name is not" in table
+    (done,) = cli.json("observe", tmp_path)
+    assert (done["stored"], done["skipped_tensors"]) == (2, 2)
+
+
 def test_full_prints_numbers_that_read_back(cli, tmp_path):
     rng = np.random.default_rng(3)
     weight = rng.normal(size=(50, 4)).astype(np.float32) * np.float32(1e-20)
@@ -553,7 +570,7 @@ def test_wrong_usage_is_exit_status_2(cli, arguments):
 
 @pytest.mark.parametrize(
     "command",
-    "ping observe minmax list watch coverage create seal sweep reset delete export "
+    "ping observe inspect minmax list watch coverage create seal sweep reset delete export "
     "import merge backup".split(),
 )
 def test_help_teaches(cli, command):

@@ -53,6 +53,7 @@ void AddMinMax(CLI::App& app, Action& selected);
 void AddList(CLI::App& app, Action& selected);
 void AddWatch(CLI::App& app, Action& selected);
 void AddCoverage(CLI::App& app, Action& selected);
+void AddInspect(CLI::App& app, Action& selected);
 void AddSeal(CLI::App& app, Action& selected);
 void AddSweep(CLI::App& app, Action& selected);
 void AddQParams(CLI::App& app, Action& selected);

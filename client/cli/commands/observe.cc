@@ -20,6 +20,7 @@
 #include "client/cli/terminal/progress_bar.h"
 #include "client/cli/terminal/table.h"
 #include "client/formats/capture.h"
+#include "client/formats/capture_paths.h"
 #include "client/formats/quoted.h"
 #include "client/library/observation_stream.h"
 #include "core/status_macros.h"
@@ -29,7 +30,8 @@ namespace {
 
 constexpr char kObserveFooter[] =
     R"(Sends the captured tensors in safetensors and .npy files. docs/captures.md describes
-the names of the tensors. Sessions are created as needed. Sending a file again is safe:
+the names of the tensors, and calipers inspect shows what is sent. Of a directory all
+files are sent; the shards of a checkpoint must be complete. Sessions are created as needed. Sending a file again is safe:
 observations that are already stored are counted as duplicates.
 
 Examples:
@@ -61,9 +63,12 @@ bool Wanted(const ObserveOptions& options, const std::string& session_id) {
 
 absl::StatusOr<std::vector<CaptureFile>> OpenCaptures(const std::vector<std::string>& paths) {
   std::vector<CaptureFile> files;
-  for (const std::string& path : paths) {
-    ASSIGN_OR_RETURN(CaptureFile file, OpenCaptureFile(path));
-    files.push_back(std::move(file));
+  for (const std::string& given : paths) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> found, CapturePaths(given));
+    for (const std::string& path : found) {
+      ASSIGN_OR_RETURN(CaptureFile file, OpenCaptureFile(path));
+      files.push_back(std::move(file));
+    }
   }
   return files;
 }
@@ -221,7 +226,11 @@ std::size_t ReportSkipped(const std::vector<CaptureFile>& files) {
   std::size_t skipped = 0;
   for (const CaptureFile& file : files) {
     skipped += file.skipped.size();
-    for (const auto& [dtype, names] : file.skipped_dtypes) {
+    std::map<std::string, std::vector<std::string>> by_dtype;
+    for (const SkippedTensor& tensor : file.skipped) {
+      if (tensor.for_dtype) by_dtype[tensor.dtype].push_back(tensor.name);
+    }
+    for (const auto& [dtype, names] : by_dtype) {
       std::cerr << "calipers: skipped " << names.size() << " tensors of dtype " << Quoted(dtype)
                 << ", which is not supported; the first is " << Quoted(names.front()) << '\n';
     }
@@ -234,7 +243,8 @@ absl::Status CheckCaptures(const std::vector<const Capture*>& captures, std::siz
   if (captures.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the files hold no tensor to observe (", skipped,
-        " tensors have other names or dtypes); docs/captures.md describes the names and dtypes"));
+        " tensors have other names or dtypes): calipers inspect lists them, and docs/captures.md "
+        "describes the names and dtypes"));
   }
   for (const Capture* capture : captures) RETURN_IF_ERROR(CheckModule(*capture));
   return absl::OkStatus();
@@ -267,9 +277,12 @@ int Observe(const Global& global, const ObserveOptions& options) {
 void AddObserve(CLI::App& app, Action& selected) {
   const auto options = std::make_shared<ObserveOptions>();
   CLI::App* command = app.add_subcommand("observe", "Send captured tensors from files");
-  command->add_option("FILE", options->files, "A .safetensors or .npy file")
+  command
+      ->add_option("FILE", options->files,
+                   "A .safetensors or .npy file, a directory of such files, or the "
+                   "model.safetensors.index.json of a sharded checkpoint")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check(CLI::ExistingPath);
   command->add_option("--workers", options->workers, "Number of streams; they share the batches")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();

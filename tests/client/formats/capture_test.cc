@@ -72,7 +72,11 @@ TEST(CaptureFileTest, ReadsCapturesAndListsSkippedTensors) {
   ASSERT_OK(file);
   ASSERT_EQ(file->captures.size(), 1U);
   EXPECT_EQ(file->captures[0].name.session_id, "m/weight");
-  EXPECT_EQ(file->skipped, (std::vector<std::string>{"m.bias", "m/input/2"}));
+  ASSERT_EQ(file->skipped.size(), 2U);
+  EXPECT_EQ(file->skipped[0].name, "m.bias");
+  EXPECT_FALSE(file->skipped[0].for_dtype);
+  EXPECT_EQ(file->skipped[1].name, "m/input/2");
+  EXPECT_TRUE(file->skipped[1].for_dtype);
 }
 
 TEST(CaptureFileTest, DtypesThatAreNotObservedAreNamed) {
@@ -85,10 +89,22 @@ TEST(CaptureFileTest, DtypesThatAreNotObservedAreNamed) {
   const auto file = OpenCaptureFile(path);
   ASSERT_OK(file);
   EXPECT_EQ(file->captures.size(), 1U);
-  EXPECT_EQ(file->skipped.size(), 2U);
-  EXPECT_EQ(
-      file->skipped_dtypes,
-      (std::map<std::string, std::vector<std::string>>{{"F8_E5M2FNUZ", {"n.scale", "n.weight"}}}));
+  ASSERT_EQ(file->skipped.size(), 2U);
+  for (const SkippedTensor& tensor : file->skipped) {
+    EXPECT_TRUE(tensor.for_dtype) << tensor.name;
+    EXPECT_EQ(tensor.dtype, "F8_E5M2FNUZ");
+    EXPECT_EQ(tensor.shape, (std::vector<std::int64_t>{1}));
+  }
+}
+
+TEST(CaptureFileTest, PointerOfGitLfsIsNamed) {
+  const std::string text =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+  for (const char* name : {"lfs.safetensors", "m@input@0.npy"}) {
+    EXPECT_THAT(OpenCaptureFile(Write(name, text)).status(),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(name), HasSubstr("git lfs pull"))));
+  }
 }
 
 // A range of its stored numbers would give a scale of 1 or so.

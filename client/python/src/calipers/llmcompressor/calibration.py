@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Any
 
 from llmcompressor.core import active_session
 
-from calipers.client import connect
+from calipers.client import Client, connect
 from calipers.environment import resolve_worker
 from calipers.errors import FailedPreconditionError
 from calipers.llmcompressor.dealing import find_order
@@ -40,7 +41,7 @@ class Calibration:
         """The client of the run."""
         self._state = state
         self._names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
-        weakref.finalize(self, self.client.close)
+        weakref.finalize(self, _close, self.client)
 
     def is_of(self, settings: Settings, state: Any) -> bool:
         """True if this calibration has these settings and this state."""
@@ -76,6 +77,16 @@ class Calibration:
                 "active_session().state.current_batch_idx; your own loop must set it, too"
             )
         return batch
+
+
+def _close(client: Client) -> None:
+    """Closes the client in a thread of its own. Garbage collection can run in the middle of a call
+    of gRPC, where closing another channel would wait for ever."""
+    try:
+        threading.Thread(target=client.close, name="calipers-close", daemon=True).start()
+    except RuntimeError:
+        # The interpreter ends, and starts no thread. No call is in progress then.
+        client.close()
 
 
 _calibrations: weakref.WeakSet[Calibration] = weakref.WeakSet()
