@@ -52,8 +52,8 @@ void AddStore(CLI::App& app, Config& config) {
   AddChoice<Durability>(
       app, "--durability",
       {{"sync", Durability::kSync}, {"os", Durability::kOs}, {"none", Durability::kNone}},
-      "Which failures an acknowledged observation survives: sync a loss of power, os a crash of "
-      "the server, none neither of the two (docs/durability.md)",
+      "The worst end of the server that an acknowledged observation survives. sync: a loss of "
+      "power. os: a crash of the server alone. none: only a clean stop (docs/durability.md)",
       config.durability)
       ->default_str("sync");
   app.add_option("--cache-bytes", config.cache_bytes,

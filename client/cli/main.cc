@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -70,9 +71,7 @@ int AfterOutput(int status) {
   return status == calipers::client::kDone ? calipers::client::kSomeRefused : status;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   Global global;
   Action selected;
   CLI::App app("Streams tensors to a Calipers server and asks for their ranges.", "calipers");
@@ -102,4 +101,12 @@ int main(int argc, char** argv) {
     return AfterOutput(app.exit(error) == 0 ? calipers::client::kDone : calipers::client::kUsage);
   }
   return AfterOutput(selected(global));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int status = Run(argc, argv);
+  // Without destructors, because threads of gRPC still run. The output is flushed.
+  std::_Exit(status);
 }

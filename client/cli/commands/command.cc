@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -47,8 +49,12 @@ std::string Global::SessionName(absl::string_view session) const {
                                             : absl::StrCat(RunName(), "/sessions/", session);
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Global::Connect() const {
-  return Client::Connect(server, {.timeout = absl::Seconds(timeout_seconds)});
+absl::StatusOr<Client*> Global::Connect() const {
+  static auto& kept = *new std::vector<std::unique_ptr<Client>>();
+  ASSIGN_OR_RETURN(std::unique_ptr<Client> client,
+                   Client::Connect(server, {.timeout = absl::Seconds(timeout_seconds)}));
+  kept.push_back(std::move(client));
+  return kept.back().get();
 }
 
 ProgressBar Global::Progress(ProgressBar::Unit unit, std::int64_t total) const {

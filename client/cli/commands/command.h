@@ -36,7 +36,9 @@ struct Global {
   std::string RunName() const { return "runs/" + run; }
   /// The full name of `session`, which is {module}/{base_name} or already a full name.
   std::string SessionName(absl::string_view session) const;
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  /// The client exists until the program ends. If gRPC's last channel were destroyed before, gRPC
+  /// would end its poller in the background, which can abort the program (Bad file descriptor).
+  absl::StatusOr<Client*> Connect() const;
   /// A progress bar on stderr; silent with --json.
   ProgressBar Progress(ProgressBar::Unit unit, std::int64_t total) const;
 };
