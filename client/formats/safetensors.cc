@@ -92,6 +92,7 @@ absl::StatusOr<TensorView> ParseEntry(const std::string& name, const json& entry
 // tensors, and a file could hide data.
 absl::Status CheckLayout(const std::vector<TensorView>& tensors, absl::Span<const std::byte> data) {
   std::vector<const TensorView*> in_order;
+  in_order.reserve(tensors.size());
   for (const TensorView& tensor : tensors) in_order.push_back(&tensor);
   std::sort(in_order.begin(), in_order.end(), [](const TensorView* a, const TensorView* b) {
     return std::make_pair(a->data.data(), a->data.size()) <
