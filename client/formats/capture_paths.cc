@@ -66,9 +66,8 @@ absl::StatusOr<std::vector<std::string>> PathsOfShards(const fs::path& index) {
   }
   if (missing.empty()) return paths;
   const std::size_t shown = std::min(missing.size(), kShown);
-  return absl::NotFoundError(absl::StrCat(
-      index.string(), " names ", shards.size(), " shards, and ", missing.size(),
-      " of them are missing: ",
+  return absl::InvalidArgumentError(absl::StrCat(
+      index.string(), " names ", shards.size(), " shards; missing: ", missing.size(), ": ",
       absl::StrJoin(missing.begin(), missing.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
       missing.size() > shown ? ", ..." : "", " (download them, or give the files to observe)"));
 }
@@ -83,14 +82,14 @@ absl::StatusOr<std::vector<std::string>> PathsInDirectory(const fs::path& direct
     }
   }
   if (error) {
-    return absl::NotFoundError(
+    return absl::InvalidArgumentError(
         absl::StrCat(directory.string(), " cannot be read: ", error.message()));
   }
   if (const fs::path index = directory / kIndex; fs::exists(index, error)) {
     RETURN_IF_ERROR(PathsOfShards(index).status());
   }
   if (paths.empty()) {
-    return absl::NotFoundError(
+    return absl::InvalidArgumentError(
         absl::StrCat(directory.string(), " holds no .safetensors and no .npy file"));
   }
   std::sort(paths.begin(), paths.end());

@@ -13,8 +13,8 @@ namespace calipers::client {
 /// .safetensors and .npy files, by name; if it has a model.safetensors.index.json, every shard must
 /// be there.
 ///
-/// NOT_FOUND, with the names, if shards are missing, or if a directory has no such file.
-/// INVALID_ARGUMENT, with the path, if an index is damaged.
+/// INVALID_ARGUMENT, with the path, if an index is damaged or names shards that are missing, or if
+/// a directory has no such file.
 absl::StatusOr<std::vector<std::string>> CapturePaths(const std::string& path);
 
 }  // namespace calipers::client

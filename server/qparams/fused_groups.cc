@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/args/base_name.h"
@@ -21,11 +23,14 @@ absl::Status CheckNames(const std::vector<std::string>& group) {
                                                    " names; 2 to ", kMaxNames, " are allowed"));
   }
   for (const std::string& name : group) {
-    const bool fits = !name.empty() && name.find_first_of("./") == std::string::npos;
+    // The characters of module names, without those that separate parts.
+    const bool fits = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_:-", c);
+    });
     if (fits && std::count(group.begin(), group.end(), name) == 1) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "a group of fusion has the name \"", name.substr(0, 100),
-        "\"; give the last part of a module's name, without dots and slashes, and only once"));
+        "\"; give the last part of a module's name, of [A-Za-z0-9_:-], and only once"));
   }
   return absl::OkStatus();
 }

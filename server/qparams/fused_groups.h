@@ -31,7 +31,8 @@ class FusedGroups {
   static const std::vector<std::vector<std::string>>& Known();
 
   /// INVALID_ARGUMENT for more than 64 groups, a declared group of fewer than two names or more
-  /// than 16, a name that is empty or has a dot or slash or occurs twice in its group, and a glob
+  /// than 16, a name that is empty, has other characters than [A-Za-z0-9_:-] or
+  /// occurs twice in its group, and a glob
   /// that Glob::Make refuses. Where a declared group applies, it replaces the known groups that
   /// share a name with it.
   static absl::StatusOr<FusedGroups> Make(Mode mode, const std::vector<Group>& declared);

@@ -31,8 +31,9 @@ namespace {
 constexpr char kObserveFooter[] =
     R"(Sends the captured tensors in safetensors and .npy files. docs/captures.md describes
 the names of the tensors, and calipers inspect shows what is sent. Of a directory all
-files are sent; the shards of a checkpoint must be complete. Sessions are created as needed. Sending a file again is safe:
-observations that are already stored are counted as duplicates.
+files are sent; the shards of a checkpoint must be complete. Sessions are created as
+needed. Sending a file again is safe: observations that are already stored are counted
+as duplicates.
 
 Examples:
   calipers observe model.safetensors --weight-strategy group --group-size 128

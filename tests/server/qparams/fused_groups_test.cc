@@ -97,6 +97,7 @@ TEST(FusionTest, RefusesInvalidGroups) {
   refused({{std::vector<std::string>(17, "x")}}, "17 names");
   refused({{{"a", ""}}}, "\"\"");
   refused({{{"a", "b.c"}}}, "b.c");
+  refused({{{"a", " b"}}}, "\" b\"");
   refused({{{"a", "a"}}}, "\"a\"");
   refused(std::vector<FusedGroups::Group>(65, {{"a", "b"}}), "65 groups");
   refused({{{"a", "b"}, std::string(513, '*')}}, "path_glob has 513 characters");
