@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from datasets import Dataset, load_dataset
 from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
@@ -114,3 +116,40 @@ def test_parts_as_llm_compressor_deals_them_need_no_setting(client, monkeypatch,
         )
     assert not [record for record in caplog.records if record.name == "calipers"]
     assert_same(given, wanted)
+
+
+def two_processes(rank: int, folder: str, split: str | None) -> None:
+    """One of two processes of torch.distributed; writes its order and its warnings."""
+    dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
+    told = Told()
+    logging.getLogger("calipers").addHandler(told)
+    part = Dataset.from_list(
+        [{"n": n} for n in range(5)], split=split and split.format(5 * rank, 5 * rank + 5)
+    )
+    order = find_order(DataLoader(part), Rank(rank, 2))
+    (Path(folder) / f"{rank}.json").write_text(json.dumps([order, told.messages]))
+    dist.destroy_process_group()
+
+
+class Told(logging.Handler):
+    """Keeps messages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called for each message."""
+        self.messages.append(record.getMessage())
+
+
+@pytest.mark.parametrize(
+    ("split", "said"), [("train[{}:{}]", []), (None, ["all 2 processes have the same data set"])]
+)
+def test_processes_agree_on_the_order(split, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    torch.multiprocessing.spawn(two_processes, (str(tmp_path), split), nprocs=2)
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    assert [order for order, _ in found] == ["contiguous"] * 2
+    assert [message[: len(said[0])] for message in found[0][1]] == said
+    assert found[1][1] == []
