@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/formats/as_bytes.h"
 #include "client/formats/npy.h"
 #include "client/formats/quoted.h"
 #include "core/status_macros.h"
@@ -51,11 +52,10 @@ void Sort(std::vector<TensorView> tensors, const std::shared_ptr<const MappedFil
   }
 }
 
-// What Git puts in place of a large file until the file is pulled.
+// True for the short text that Git LFS leaves in place of a large file until `git lfs pull`.
 bool IsLfsPointer(absl::Span<const std::byte> bytes) {
   constexpr absl::string_view kBegin = "version https://git-lfs.github.com/spec/";
-  return absl::StartsWith(
-      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), kBegin);
+  return absl::StartsWith(AsText(bytes), kBegin);
 }
 
 bool IsWideFloat(absl::string_view dtype) {

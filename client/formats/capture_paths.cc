@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/formats/as_bytes.h"
 #include "client/formats/bounded_json.h"
 #include "client/formats/mapped_file.h"
 #include "client/formats/quoted.h"
@@ -34,9 +35,7 @@ absl::Status BadIndex(const fs::path& path, absl::string_view what) {
 // The names of the shards in an index of transformers.
 absl::StatusOr<std::set<std::string>> ShardsOf(const fs::path& index) {
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(index.string()));
-  const absl::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
-                               file.bytes().size());
-  const json parsed = ParseBoundedJson(text, kMaxDepth);
+  const json parsed = ParseBoundedJson(AsText(file.bytes()), kMaxDepth);
   const auto map = parsed.is_object() ? parsed.find("weight_map") : parsed.end();
   if (map == parsed.end() || !map->is_object()) {
     return BadIndex(index, "it is no index of shards: it has no object weight_map");

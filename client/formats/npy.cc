@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/formats/as_bytes.h"
 #include "core/reduce/geometry.h"
 #include "core/status_macros.h"
 #include "core/tensor/dtype.h"
@@ -29,7 +30,7 @@ absl::Status Bad(absl::string_view what) {
 
 // Reads the header's text, a Python dict literal. Leaves `file` at the start of the data.
 absl::StatusOr<std::string> ReadHeader(absl::Span<const std::byte>& file) {
-  const absl::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const absl::string_view text = AsText(file);
   if (text.size() < 10 || text.substr(0, kMagic.size()) != kMagic) {
     return Bad("the file does not begin as one");
   }

@@ -23,7 +23,7 @@ absl::Status CheckNames(const std::vector<std::string>& group) {
                                                    " names; 2 to ", kMaxNames, " are allowed"));
   }
   for (const std::string& name : group) {
-    // The characters of module names, without those that separate parts.
+    // A module's name may also have dots and slashes, but these separate its parts.
     const bool fits = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
       return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_:-", c);
     });

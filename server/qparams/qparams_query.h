@@ -87,7 +87,8 @@ class QParamsQuery {
   absl::StatusOr<Range> RangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> OwnRangeOf(Session& session, const QuantizationArgs& args);
   absl::StatusOr<Range> RangeOfPeers(const Session& session, const QuantizationArgs& args);
-  // The members of a fused group: those that exist, and the names of the others.
+  // The members of a fused group. `sessions` are the members that exist; `absent` has the names of
+  // all other members.
   struct Members {
     std::vector<std::shared_ptr<Session>> sessions;
     std::vector<std::string> absent;

@@ -4,6 +4,7 @@ reflection."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,12 @@ from server_process import BUILD, TOP, ServerProcess, fixed_address, start_serve
 __all__ = ["BUILD", "TOP", "ServerProcess", "fixed_address", "start_server"]
 
 COMMAND_SECONDS = 60
+
+
+def processor_seconds(pid: int) -> float:
+    """The processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Reflected:

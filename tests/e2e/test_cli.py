@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import struct
 import subprocess
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -86,16 +80,6 @@ def test_another_tensor_at_the_same_index_is_a_conflict(cli, tmp_path):
     assert after.replace('"conflict_count":1', '"conflict_count":0') == before
 
 
-def test_npy_files(cli, tmp_path):
-    array = np.arange(24, dtype=np.float16).reshape(2, 3, 4)
-    path = tmp_path / "a.b@output@0.npy"
-    np.save(path, array)
-    cli.json("observe", path)
-    (answer,) = cli.json("minmax", "a.b/output")
-    assert answer["range"]["min"]["values"] == [0.0]
-    assert answer["range"]["max"]["values"] == [23.0]
-
-
 def test_strategies_shape_the_answer(cli, tmp_path):
     path, tensors = captures(tmp_path)
     cli.json("observe", path, "--weight-strategy", "group", "--group-size", 4)
@@ -127,23 +111,6 @@ def test_integers_are_printed_in_full(cli, tmp_path):
     assert current["max"]["values"] == [str(high)]
 
 
-def test_inspect_shows_what_observe_sends_and_skips(cli, tmp_path):
-    tensors = {"m.weight": np.ones((2, 4), np.float32), "m.bias": np.ones(4, np.float32)}
-    save_file(tensors, tmp_path / "a.safetensors")
-    np.save(tmp_path / "m@input@7.npy", np.ones((1, 2), np.float32))
-    np.save(tmp_path / "m@input@8.npy", np.ones((1, 2), np.complex64))
-    lines = cli.json("inspect", tmp_path)
-    sent = [(line["session"], line["index"]) for line in lines if "session" in line]
-    assert sorted(sent) == [("m/input", 7), ("m/weight", 0)]
-    skipped = {line["tensor"]: line["skipped"] for line in lines if "skipped" in line}
-    assert "its name is not MODULE.weight" in skipped["m.bias"]
-    assert skipped[str(tmp_path / "m@input@8.npy")] == "dtype <c8 is not observed"
-    table = cli.run("inspect", tmp_path).stdout
-    assert "m/weight" in table and "its name is not" in table
-    (done,) = cli.json("observe", tmp_path)
-    assert (done["stored"], done["skipped_tensors"]) == (2, 2)
-
-
 def test_full_prints_numbers_that_read_back(cli, tmp_path):
     rng = np.random.default_rng(3)
     weight = rng.normal(size=(50, 4)).astype(np.float32) * np.float32(1e-20)
@@ -173,39 +140,6 @@ def test_list_has_the_dtype_that_was_asked_for_and_the_one_observed(cli, client)
     client.call("CreateSession", request)
     (session,) = cli.json("list")
     assert (session["dtype"], session["observed_dtype"]) == ("BF16", "")
-
-
-def write_safetensors(path: Path, tensors: dict[str, tuple[str, int]]) -> None:
-    """Writes tensors of zeros with one element; `tensors` gives dtype and size by name."""
-    header, end = {}, 0
-    for name, (dtype, size) in tensors.items():
-        offsets = [end, end + size]
-        header[name] = {"dtype": dtype, "shape": [1], "data_offsets": offsets}
-        end += size
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
-
-
-def test_a_tensor_of_an_unknown_dtype_is_skipped_aloud(cli, tmp_path):
-    path = tmp_path / "new.safetensors"
-    write_safetensors(
-        path, {"a/input/0": ("F32", 4), "b.weight": ("F8_E5M2FNUZ", 1)}
-    )
-    done = cli.run("observe", path, "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["skipped_tensors"] == 1
-    assert "F8_E5M2FNUZ" in done.stderr and "b.weight" in done.stderr
-
-
-def test_an_odd_name_is_refused_before_anything_is_created(cli, tmp_path):
-    path = tmp_path / "odd.safetensors"
-    write_safetensors(path, {"a/input/0": ("F32", 4), "b b/input/0": ("F32", 4)})
-    done = cli.run("observe", path)
-    assert done.returncode == 1
-    assert '"b b/input/0"' in done.stderr
-    assert cli.json("list") == []
-    (sent,) = cli.json("observe", path, "--exclude", "b b/*")
-    assert sent["stored"] == 1
 
 
 def test_reset_and_delete_ask_first(cli, tmp_path):
@@ -376,134 +310,6 @@ def test_errors_say_what_to_do_next(cli, tmp_path):
     assert "strategy is token, given tensor" in other.stderr
 
 
-def test_an_unreachable_server_is_exit_status_3():
-    done = Cli("127.0.0.1:1").run("--timeout", 0.5, "ping")
-    assert done.returncode == 3
-    assert "calipers-server" in done.stderr
-
-
-def test_a_server_that_is_not_there_is_named_at_once():
-    start = time.monotonic()
-    refused = Cli("127.0.0.1:1").run("--timeout", SECONDS, "ping")
-    assert refused.returncode == 3
-    assert "127.0.0.1:1 refuses the connection" in refused.stderr
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        other = Cli(f"127.0.0.1:{web.server_port}").run("--timeout", SECONDS, "ping")
-        web.shutdown()
-    assert other.returncode == 3
-    assert "is no gRPC server" in other.stderr
-    assert time.monotonic() - start < SECONDS / 2
-
-
-@pytest.mark.parametrize("address", ["localhost", "http://localhost:1", "localhost:70000"])
-def test_a_malformed_address_is_wrong_usage(address):
-    done = Cli(address).run("ping")
-    assert done.returncode == 2
-    assert f'"{address}"' in done.stderr
-    assert "give HOST:PORT" in done.stderr
-
-
-def test_the_loopback_interface_is_reached_without_a_proxy(server):
-    proxy = {**os.environ, "http_proxy": "http://127.0.0.1:1", "grpc_proxy": "http://127.0.0.1:1"}
-    assert Cli(server.address).run("ping", env=proxy).returncode == 0
-    elsewhere = Cli("192.0.2.1:50051").run("--timeout", 3, "ping", env=proxy)
-    assert elsewhere.returncode == 3
-    assert "proxy http://127.0.0.1:1" in elsewhere.stderr
-
-
-def processor_seconds(pid: int) -> float:
-    """The processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def test_a_server_that_freezes_is_given_up(cli, server, tmp_path):
-    path = tmp_path / "big@input@0.npy"
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
-    del array  # a sparse file, which takes some time to send
-    program = [BUILD / "client" / "calipers", "--server", cli.address]
-    sending = ["--max-attempts", "6", path]
-    commands = {
-        name: subprocess.Popen(
-            [*program, "--timeout", "2", name, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name, arguments in (("watch", []), ("observe", sending))
-    }
-    try:
-        idle = processor_seconds(server.process.pid)
-        # A watched session exists before its first record.
-        assert "big/input  0 records" in commands["watch"].stdout.readline()
-        # The server's processor time shows that the tensor is arriving.
-        deadline = time.monotonic() + SECONDS
-        while processor_seconds(server.process.pid) < idle + 0.05:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        server.process.send_signal(signal.SIGSTOP)
-        start = time.monotonic()
-        for command in commands.values():
-            _, errors = command.communicate(timeout=SECONDS)
-            assert command.returncode == 3, errors
-            assert "UNAVAILABLE" in errors
-        assert time.monotonic() - start < SECONDS
-        assert "1 observations not acknowledged" in errors
-    finally:
-        server.process.send_signal(signal.SIGCONT)
-        for command in commands.values():
-            command.kill()
-
-
-def rewrite(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(-1024, os.SEEK_END)
-        file.write(b"\x01" * 1024)
-
-
-# The first two leave every page where it is; a page that is gone breaks the stream.
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda path: os.truncate(path, path.stat().st_size - 1024),
-        rewrite,
-        lambda path: os.truncate(path, path.stat().st_size // 2),
-        Path.unlink,
-    ],
-    ids=["cut", "rewritten", "pages cut", "removed"],
-)
-def test_a_file_that_changes_while_it_is_sent(cli, server, tmp_path, change):
-    path = tmp_path / "big@input@0.npy"
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1 << 30))
-    del array  # a sparse file, which takes some time to send
-    command = subprocess.Popen(
-        cli.command("observe", path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        idle = processor_seconds(server.process.pid)
-        deadline = time.monotonic() + SECONDS
-        while processor_seconds(server.process.pid) < idle + 0.05:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        server.process.send_signal(signal.SIGSTOP)
-        change(path)
-        start = time.monotonic()
-        server.process.send_signal(signal.SIGCONT)
-        _, errors = command.communicate(timeout=SECONDS)
-        assert command.returncode == 1, errors
-        assert "changed while it was read" in errors
-        assert str(path) in errors
-        assert "reset its sessions" in errors
-        assert time.monotonic() - start < SECONDS / 2
-    finally:
-        server.process.send_signal(signal.SIGCONT)
-        command.kill()
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -605,6 +411,3 @@ def test_wrong_words_and_numbers_are_named(cli, arguments, said):
     assert len(done.stderr) < 300
 
 
-def test_ping(cli):
-    assert "is serving" in cli.run("ping").stdout
-    assert cli.json("ping")[0]["status"] == "SERVING"

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/commands/exclude_option.h"
+#include "client/formats/as_bytes.h"
 #include "client/formats/mapped_file.h"
 #include "core/status_macros.h"
 
@@ -13,7 +14,7 @@ namespace {
 absl::StatusOr<std::string> ReadArgs(const std::string& given) {
   if (given.empty() || given.front() != '@') return given;
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(given.substr(1)));
-  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  return std::string(AsText(file.bytes()));
 }
 
 // [PATH=]NAME,NAME...

@@ -26,7 +26,8 @@ struct MemoryRun {
   /// True if the run was deleted. Its series then refuse all records and queries.
   std::atomic<bool> deleted{false};
   absl::Mutex mu;
-  /// The series of each session of the run. The names belong to the series' identities.
+  /// The series of each session, by {module}/{base_name}. Each key is a view of the name in the
+  /// identity of its series.
   absl::btree_map<absl::string_view, SeriesId> sessions ABSL_GUARDED_BY(mu);
 };
 

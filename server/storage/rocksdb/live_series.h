@@ -35,8 +35,8 @@ struct LiveRun {
   /// True if the run was deleted. Its series may still be found for a short time.
   std::atomic<bool> deleted{false};
   absl::Mutex mu;
-  /// The series of each session of the run, also of one that is being created. The names belong
-  /// to the series' identities.
+  /// The series of each session, by {module}/{base_name}. A session that is being created is in it,
+  /// too. Each key is a view of the name in the identity of its series.
   absl::btree_map<absl::string_view, SeriesId> sessions ABSL_GUARDED_BY(mu);
 };
 

@@ -31,7 +31,7 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
     observer, and for series without peers that must be seen.
     """
     by_name = {one.name: one for one in series}
-    unseen = [one for one in by_name.values() if not one.is_stood_for and one.answer() is None]
+    unseen = [one for one in by_name.values() if not one.is_settled and one.answer() is None]
     if not unseen:
         return {}
     answers = {name: answer for name, one in by_name.items() if (answer := one.answer())}
@@ -40,7 +40,7 @@ def answers_of_peers(series: Iterable[Series]) -> dict[str, list[MinMax]]:
         if peers := find_peers(one.name, one.peers_behind, answers):
             _check_alike(one, [by_name[peer] for peer in peers])
             found[one.name] = [answers[peer] for peer in peers]
-            one.is_stood_for = True
+            one.is_settled = True
             _log.warning(
                 "%s was seen by no worker: the range of %d peers is used instead, such as %s",
                 one.name,
@@ -86,7 +86,7 @@ def _tell_of(unseen: Sequence[Series]) -> None:
         raise FailedPreconditionError(told)
     _log.warning("%s. CALIPERS_UNSEEN=error makes this an error", told)
     for one in unseen:
-        one.is_stood_for = True
+        one.is_settled = True
 
 
 def _find_gap(session: str, part: str) -> tuple[str, str] | None:

@@ -59,7 +59,7 @@ class Series:
         self._opened: Session | None = None
         self._is_answered = False
         self._answer: MinMax | None = None
-        self.is_stood_for = False
+        self.is_settled = False
         """True if the range of its peers replaces its range, or if a warning said that nothing
         does."""
 
